@@ -16,12 +16,16 @@ from typing import Any
 
 import click
 
-from stackenv import errors, record
-from stackenv.cli import answer
+from stackenv import __version__, errors, record
+from stackenv.cli import answer, results
 from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
 from stackenv.configuration.site_file import SHIPPED_FILE
+from stackenv.environments.info import ModuleInfo
+from stackenv.environments.listing import ListedModule
 from stackenv.health import finding, rules
+from stackenv.jupyter.add import AddedKernel
+from stackenv.jupyter.state import ListedKernel
 
 FOLDER = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by `python docs/reference.py`; do not edit. -->\n\n"
@@ -65,30 +69,87 @@ of older ones, never the other way round. `stackenv export` shows it as YAML.
 JSON = """\
 # JSON
 
-With `--json` these commands print one object on stdout, and nothing else. Messages for people go to stderr.
+With `--json` these commands print one JSON object on stdout, and nothing else. Messages for people go to
+stderr.
 
 """
 ANSWER = """
-Each command prints the same keys:
+The object has the same keys for each command:
 
 """
-FAILURE = """
-`error` has the keys below. The exit status is the same as without `--json`. A command that is interrupted by
-Ctrl-C prints nothing on stdout.
+STABLE = """
+The exit status is the same as without `--json`. A command that is interrupted prints nothing on stdout.
+
+`format_version` is {}. It is raised when a key is removed or renamed, or when its meaning changes. New keys
+can be added without a new version, so ignore the keys that you do not know.
+
+In all results, `module` is the full name of a personal module, `modulefile` its file, `environment` the
+folder of its environment, and `modules` the modules that it is based on. Sizes are in bytes, times in ISO
+8601 and UTC.
+
+The object is plain ASCII. A byte of a path that is not UTF-8 becomes a lone surrogate, such as `\\udcff` for
+`0xff`; in Python, `os.fsencode` turns it back into bytes.
+
+## Example
+
+`stackenv list --json`:
 
 """
-VERSIONS = """
-## Versions of the format
-
-`format_version` is {}. It is raised when a key is removed or renamed, or when the meaning of its value
-changes. New keys can be added without a new version, so ignore the keys that you do not know.
+EXAMPLE = """\
+{{
+  "format_version": {},
+  "stackenv_version": "{}",
+  "command": "list",
+  "result": [
+    {{
+      "module": "biopy/1.0",
+      "modulefile": "/home/you/modules/biopy/1.0.lua",
+      "environment": "/home/you/venvs/biopy-1.0",
+      "loaded": false,
+      "default": false,
+      "kind": "venv",
+      "packed": false,
+      "python_version": "3.11.3",
+      "modules": [
+        "SciPy-bundle/2023.07-gfbf-2023a"
+      ],
+      "description": "Biology",
+      "problem": "",
+      "hint": ""
+    }}
+  ],
+  "error": null
+}}
 """
-FINDINGS = """
-## Findings
+SCRIPT = """
+In a script, the environments that are broken:
 
-`stackenv check --json` prints a list of findings. Those of the levels {} make the exit status 1.
+    stackenv list --json | jq -r '.result[] | select(.problem != "") | .module'
+"""
+PLANNED = """
+With `--dry-run`, `result` is an object with the steps:
 
 """
+GRAVE = """
+With a problem of the level {}, the exit status is 1.
+"""
+# What is in `result`; those of PLANNING print a Plan with --dry-run.
+RESULTS: dict[str, tuple[type, bool]] = {
+    "adopt": (results.AdoptedEnvironment, False),
+    "check": (results.ReportedProblem, True),
+    "clean": (results.RemovableItem, True),
+    "create": (results.CreatedEnvironment, False),
+    "info": (ModuleInfo, False),
+    "kernel add": (AddedKernel, False),
+    "kernel list": (ListedKernel, True),
+    "list": (ListedModule, True),
+    "rebuild": (results.RebuiltEnvironment, False),
+    "site report": (results.SiteReport, False),
+    "update": (results.UpdatedEnvironment, True),
+    "usage": (results.UsageResult, False),
+}
+PLANNING = ("adopt", "create", "kernel add", "rebuild")
+TYPES = {"str": "text", "int": "number", "bool": "true or false", "Any": "anything"}
 RULES = """
 ## Rules
 
@@ -243,28 +304,69 @@ def render_exit_statuses() -> str:
     return STATUSES + table(("status", "meaning", "raised in the sources as"), rows)
 
 
+def describe_type(kind: type, annotation: str) -> tuple[str, type | None]:
+    """Return the JSON type of a field of the dataclass `kind`, and the dataclass that is in it, if any."""
+    bare = annotation.removesuffix(" | None").removeprefix("tuple[").removesuffix(", ...]")
+    inner = getattr(inspect.getmodule(kind), bare, None)
+    word = TYPES.get(bare, "object" if dataclasses.is_dataclass(inner) else "text")
+    words = f"list of {word}s" if annotation.startswith("tuple[") else word
+    words += " or null" if annotation.endswith(" | None") else ""
+    return words, inner if word == "object" else None
+
+
+def list_fields(kind: type, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, type and description of all that is in the dataclass `kind`, nested ones too."""
+    said = {}
+    for parent in filter(dataclasses.is_dataclass, kind.__mro__):
+        said.update(read_parameters(parent.__doc__ or ""))
+    for field in dataclasses.fields(kind):
+        words, inner = describe_type(kind, str(field.type))
+        yield f"{path}{field.name}", words, re.sub(r"\bNone\b", "null", said[field.name])
+        if inner:
+            yield from list_fields(inner, f"{path}{field.name}{'[]' if 'list' in words else ''}.")
+
+
 def describe_fields(kind: type) -> str:
-    """Return the table of the fields of the dataclass `kind`."""
-    said = read_parameters(kind.__doc__ or "")
-    names = [field.name for field in dataclasses.fields(kind)]
-    return table(("key", "what it holds"), [(f"`{name}`", escape(said[name])) for name in names])
+    """Return the table of all that is in the dataclass `kind`; what is described together is one row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for path, words, said in list_fields(kind, ""):
+        rows.setdefault((words, f"{path.rpartition('.')[0]}\n{said}"), []).append(f"`{path}`")
+    return table(
+        ("key", "type", "what it holds"),
+        [(", ".join(keys), words, escape(said.partition("\n")[2])) for (words, said), keys in rows.items()],
+    )
+
+
+def describe_result(name: str) -> Iterator[str]:
+    """Yield the section of what a command prints."""
+    kind, is_list = RESULTS[name]
+    about = escape((kind.__doc__ or "").partition("\n")[0])
+    each = "a list, with an object for each:" if is_list else "an object:"
+    yield f"\n## stackenv {name}\n\n`result` is {each} {about[:1].lower()}{about[1:]}\n\n"
+    yield describe_fields(kind)
+    if name in PLANNING:
+        yield PLANNED + describe_fields(answer.Plan)
 
 
 def render_json() -> str:
-    links = [
-        f"- [`{name}`](commands.md#{name.replace(' ', '-')})\n"
+    commands = {
+        name.partition(" ")[2]: command
         for name, command in walk(stackenv, "stackenv")
         if any("--json" in parameter.opts for parameter in command.params)
-    ]
-    grave = ", ".join(f"`{level}`" for level in sorted(finding.GRAVE))
+    }
+    assert commands.keys() == RESULTS.keys(), "a command is missing in RESULTS"
+    links = [f"- [`stackenv {name}`](#stackenv-{name.replace(' ', '-')})\n" for name in commands]
+    grave = " or ".join(f"`{level}`" for level in sorted(finding.GRAVE))
     listed = {**rules.ENVIRONMENT_RULES, **rules.ACCOUNT_RULES}
     summary = [(f"`{name}`", summarise(rule)) for name, rule in listed.items()]
+    sections = {name: "".join(describe_result(name)) for name in commands}
+    sections["check"] += GRAVE.format(grave)
+    version = answer.FORMAT_VERSION
     return "".join(
         (
             *(JSON, *links, ANSWER, describe_fields(answer.Answer)),
-            *(FAILURE, describe_fields(answer.Failure), VERSIONS.format(answer.FORMAT_VERSION)),
-            *(FINDINGS.format(grave), describe_fields(finding.Finding)),
-            *(RULES, table(("rule", "what it reports"), summary)),
+            *(STABLE.format(version), block(EXAMPLE.format(version, __version__))),
+            *(SCRIPT, *sections.values(), RULES, table(("rule", "what it reports"), summary)),
         )
     )
 

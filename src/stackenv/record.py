@@ -72,8 +72,14 @@ class Package:
 class Platform:
     """The machine on which an environment was created.
 
-    `os` is the ID in /etc/os-release with the major version (rocky 9), empty if there is no such file; `cpu`
-    is archspec's name of the microarchitecture.
+    Parameters
+    ----------
+    machine
+        As `uname -m` says.
+    os
+        The ID of /etc/os-release with the major version, such as `rocky 9`; empty if there is no such file.
+    cpu
+        archspec's name of the microarchitecture.
     """
 
     machine: str

@@ -115,7 +115,7 @@ def main() -> None:
             words = [STACKENV, "usage", "--json"]
             printed = subprocess.run(words, env=environ, check=True, stdout=subprocess.PIPE).stdout
             total = json.loads(printed)["result"]["total"]
-            if (total["bytes"], total["files"]) != told:
+            if (total["size_bytes"], total["file_count"]) != told:
                 raise SystemExit(f"{total} is told, and du tells {told}")
 
         def bare() -> None:

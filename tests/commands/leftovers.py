@@ -13,4 +13,4 @@ def show(person: Person, **changes: str) -> list[dict[str, Any]]:
 
 
 def classes(person: Person) -> list[str]:
-    return [item["class"] for item in show(person)]
+    return [item["category"] for item in show(person)]

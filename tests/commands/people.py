@@ -104,13 +104,14 @@ def force_in(person: Person, name: str, *words: str) -> None:
     person.stackenv("run", name, "--", uv, *install, str(person.site.wheels), *words)
 
 
-def make_wheel(folder: Path, name: str, version: str) -> Path:
-    """Write a wheel of one module, which knows its version (the wheel's format, PEP 427)."""
+def make_wheel(folder: Path, name: str, version: str, *needs: str) -> Path:
+    """Write a wheel of one module, which knows its version and `needs` others (the format: PEP 427)."""
     folder.mkdir(parents=True, exist_ok=True)
     module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
     files = {
         f"{module}.py": f"VERSION = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {need}\n" for need in needs),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},sha256={digest(text)},{len(text.encode())}\n" for path, text in files.items())

@@ -14,8 +14,6 @@ from leftovers import classes, show
 from people import COMMAND, INIT, Person
 from without_cache import list_below
 
-ITEM = ["class", "what", "places", "bytes", "inodes", "kept", "does"]
-
 
 def hash_tree(folder: Path) -> dict[str, tuple[int, str]]:
     return {
@@ -51,7 +49,7 @@ def test_nothing_goes_without_an_answer(left: Person) -> None:
     assert "left/1.0" in shown.stdout and "there is no terminal to ask on" in shown.stderr
     left.stackenv("clean", "--dry-run")
     (item,) = show(left)
-    assert list(item) == ITEM
+    assert item["kept_reason"] == ""
     assert hash_tree(left.home) == before
     assert "--yes" in left.stackenv("clean", "--json", "--yes", status=2).stderr
 
@@ -60,9 +58,9 @@ def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -
     prefix = left.home / "venvs/left-1.0"
     others = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
     (item,) = show(left)
-    assert (item["class"], item["places"]) == ("environments", [str(prefix)])
+    assert (item["category"], item["paths"]) == ("environments", [str(prefix)])
     counted = subprocess.run(["du", "--inodes", "-s", prefix], capture_output=True, text=True, check=True)
-    assert item["inodes"] == int(counted.stdout.split()[0])
+    assert item["file_count"] == int(counted.stdout.split()[0])
     done = left.stackenv("clean", "--yes")
     assert "another node" in done.stderr
     assert not prefix.exists()
@@ -76,7 +74,7 @@ def test_a_module_without_an_environment_goes(person: Person) -> None:
     person.create("kept")
     shutil.rmtree(person.home / "venvs/gone-1.0")
     (item,) = show(person)
-    assert (item["class"], item["places"]) == ("modules", [str(person.modules / "gone/1.0.lua")])
+    assert (item["category"], item["paths"]) == ("modules", [str(person.modules / "gone/1.0.lua")])
     person.stackenv("clean", "--yes")
     assert not (person.modules / "gone").exists() and (person.modules / "kept/1.0.lua").exists()
 
@@ -123,8 +121,8 @@ def test_the_cache_of_pip_is_emptied_by_pip(person: Person) -> None:
     wheel.parent.mkdir(parents=True)
     wheel.write_bytes(b"x" * 100_000)
     (item,) = show(person)
-    assert (item["class"], item["kept"]) == ("pip-cache", "")
-    assert item["bytes"] >= 100_000 and "pip cache purge" in item["does"][0]
+    assert (item["category"], item["kept_reason"]) == ("pip-cache", "")
+    assert item["size_bytes"] >= 100_000 and "pip cache purge" in item["steps"][0]
     person.stackenv("clean", "--yes")
     assert not wheel.exists()
 
@@ -146,9 +144,9 @@ def test_conda_cleans_what_no_environment_links_to(conda_person: Person) -> None
     conda(conda_person, "conda create -q -y --name used activating && conda create -q -y --name old python")
     conda(conda_person, "conda env remove -q -y --name old")
     used = hash_tree(conda_person.home / "conda/envs/used")
-    found = {item["class"]: item for item in show(conda_person)}
+    found = {item["category"]: item for item in show(conda_person)}
     assert {"conda-archives", "conda-packages"} <= set(found)
-    names = [Path(place).name for place in found["conda-packages"]["places"]]
+    names = [Path(place).name for place in found["conda-packages"]["paths"]]
     assert any(name.startswith("python-") for name in names)
     assert not any(name.startswith("activating-") for name in names)
     conda_person.stackenv("clean", "--yes")
@@ -167,9 +165,9 @@ def test_conda_cleans_a_cache_that_it_had_before(conda_person: Person) -> None:
     packages.rename(old)
     used = hash_tree(conda_person.home / "conda/envs/used")
     archives = list(old.glob("*.conda")) + list(old.glob("*.tar.bz2"))
-    (item,) = [item for item in show(conda_person) if item["class"] == "conda-archives"]
-    assert set(map(str, archives)) <= set(item["places"])
-    assert f"CONDA_PKGS_DIRS={packages},{old}" in item["does"][0]
+    (item,) = [item for item in show(conda_person) if item["category"] == "conda-archives"]
+    assert set(map(str, archives)) <= set(item["paths"])
+    assert f"CONDA_PKGS_DIRS={packages},{old}" in item["steps"][0]
     conda_person.stackenv("clean", "--yes")
     assert not any(archive.exists() for archive in archives)
     assert any(path.name.startswith("activating-") for path in old.iterdir())
@@ -189,7 +187,7 @@ def test_what_conda_has_not_put_into_its_cache_keeps_what_it_would_take_for_its_
     (packages / "book/info").mkdir(parents=True)
     for file in ("thesis.tar.bz2", "book/info/author.txt", "cache/book"):
         (packages / file).write_text("of a night")
-    found = {item["class"]: item["kept"] for item in show(conda_person)}
+    found = {item["category"]: item["kept_reason"] for item in show(conda_person)}
     assert found == {
         kind: f"conda would also delete a file that it did not create: move {packages}/{name} elsewhere "
         "and run the command again"
@@ -208,7 +206,7 @@ def test_packages_stay_that_an_environment_links_to_by_name(conda_person: Person
     conda(conda_person, "CONDA_ALWAYS_SOFTLINK=1 conda create -q -y --name soft activating")
     links = [p for p in (conda_person.home / "conda/envs/soft").rglob("*") if p.is_symlink()]
     assert links
-    found = {item["class"]: item for item in show(conda_person)}
-    assert "soft" in found["conda-packages"]["kept"]
+    found = {item["category"]: item for item in show(conda_person)}
+    assert "soft" in found["conda-packages"]["kept_reason"]
     conda_person.stackenv("clean", "--yes")
     assert all(link.exists() for link in links)

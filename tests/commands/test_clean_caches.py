@@ -40,9 +40,9 @@ def test_each_cache_of_pip_is_emptied_also_one_that_it_had_before(person: Person
     folders = [person.home / name for name in ("now", ".cache/pip", "ws/pip")]
     wheels = [cache_wheel(folder) for folder in folders]
     found = show(person, **changes)
-    assert [(item["class"], item["kept"]) for item in found] == [("pip-cache", "")] * 3
-    assert [item["places"] for item in found] == [[f"{folder}/wheels"] for folder in folders]
-    assert all(item["bytes"] >= 100_000 for item in found)
+    assert [(item["category"], item["kept_reason"]) for item in found] == [("pip-cache", "")] * 3
+    assert [item["paths"] for item in found] == [[f"{folder}/wheels"] for folder in folders]
+    assert all(item["size_bytes"] >= 100_000 for item in found)
     person.stackenv("clean", "--yes", **changes)
     assert not any(wheel.exists() for wheel in wheels)
     # What is left are folders.
@@ -67,7 +67,7 @@ def test_what_pip_has_not_put_where_it_caches_keeps_all(person: Person, name: st
     mine.write_text("of a night")
     named = {"PIP_CACHE_DIR": f"{person.home}/data"}
     (item,) = show(person, **named)
-    assert item["kept"].startswith(
+    assert item["kept_reason"].startswith(
         f"pip would also delete a file that it did not create: move {mine} elsewhere"
     )
     person.stackenv("clean", "--yes", **named)
@@ -111,7 +111,7 @@ def test_a_cache_that_a_real_pip_has_filled_is_emptied(person: Person, tmp_path:
         server.shutdown()
     assert next(cache.glob("wheels/**/*.whl")) and next(cache.glob("http*/**/*"))
     (item,) = show(person)
-    assert item["kept"] == "" and len(item["places"]) == 2
+    assert item["kept_reason"] == "" and len(item["paths"]) == 2
     person.stackenv("clean", "--yes")
     assert show(person) == []
 
@@ -122,7 +122,7 @@ def test_a_cache_in_which_a_colleague_has_files_stays(person: Person) -> None:
     os.chown(wheel, 4711, -1)
     changes = {"PIP_CACHE_DIR": f"{person.home}/shared"}
     (item,) = show(person, **changes)
-    assert item["kept"].startswith("4711 also has files in it")
+    assert item["kept_reason"].startswith("4711 also has files in it")
     person.stackenv("clean", "--yes", **changes)
     assert wheel.exists()
     os.chown(person.home / "shared", 4711, -1)
@@ -134,16 +134,17 @@ def test_of_a_newer_pips_cache_an_older_pip_says_that_it_cannot_empty_it(person:
     file.parent.mkdir(parents=True)
     file.write_text("x")
     (item,) = show(person)
-    (command,) = item["does"]
+    (command,) = item["steps"]
     version = subprocess.run(
         [command.split()[0], "-m", "pip", "--version"], capture_output=True, text=True, check=True
     ).stdout.split()[1]
     person.stackenv("clean", "--yes")
     if Version(version) >= Version("23.3"):
-        assert item["kept"] == "" and not file.exists()
+        assert item["kept_reason"] == "" and not file.exists()
     else:
         assert (
-            item["kept"].startswith(f"pip {version} cannot empty it (this requires 23.3)") and file.exists()
+            item["kept_reason"].startswith(f"pip {version} cannot empty it (this requires 23.3)")
+            and file.exists()
         )
         # Whatever is said, that pip leaves it.
         subprocess.run(["sh", "-c", command], check=True, env=person.environ)
@@ -179,14 +180,14 @@ def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person,
     if tool == "huggingface":
         token.write_text("hf_secret")
     (item,) = show(person)
-    assert (item["class"], item["does"]) == (f"{tool}-cache", [])
-    assert item["bytes"] >= 1_000_000 * (4 if tool == "huggingface" else 2)
+    assert (item["category"], item["steps"]) == (f"{tool}-cache", [])
+    assert item["size_bytes"] >= 1_000_000 * (4 if tool == "huggingface" else 2)
     before = person.tree()
     done = person.stackenv("clean", "--yes")
     assert "MB): it may not be possible to download it again here" in done.stderr
     assert person.tree() == before
     # What is to be typed takes the downloads, and not the token.
-    subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True)
+    subprocess.run(["sh", "-c", item["kept_reason"].rpartition(": ")[2]], check=True)
     assert show(person) == []
     if tool == "huggingface":
         assert token.read_text() == "hf_secret"
@@ -218,9 +219,9 @@ def test_what_is_the_users_own_is_never_to_be_removed(
     own = set(person.tree())
     download(tool, folder)
     found = show(person, **named)
-    assert sum(len(item["places"]) for item in found) == count
+    assert sum(len(item["paths"]) for item in found) == count
     for item in found:
-        subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True)
+        subprocess.run(["sh", "-c", item["kept_reason"].rpartition(": ")[2]], check=True)
     assert own <= set(person.tree()) and show(person, **named) == []
 
 
@@ -233,7 +234,7 @@ def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -
         **write_policy(person, 'caches: {huggingface: [{parent: "${WORKSPACE}", folder: models}]}\n'),
         **{"WORKSPACE": f"{person.home}/ws", "HF_HUB_CACHE": f"{folder}/hub", "HF_HOME": str(folder)},
     }
-    places = [place for item in show(person, **changes) for place in item["places"]]
+    places = [place for item in show(person, **changes) for place in item["paths"]]
     names = ("datasets/downloads", "datasets/me___tiny", "hub/models--tiny", "xet/https___server-0")
     assert sorted(places) == [f"{folder}/{name}" for name in names]
 

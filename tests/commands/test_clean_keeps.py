@@ -49,8 +49,8 @@ def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, na
     was = (prefix / name).read_text() if (prefix / name).exists() else ""
     (prefix / name).write_text("mine\n")
     (item,) = show(left)
-    assert item["kept"].startswith(f"it contains files that were not installed: {told}; ")
-    assert f"rm -r {prefix}" in item["kept"]
+    assert item["kept_reason"].startswith(f"it contains files that were not installed: {told}; ")
+    assert f"rm -r {prefix}" in item["kept_reason"]
     before = left.tree()
     done = left.stackenv("clean", "--yes")
     assert told in done.stderr and left.tree() == before
@@ -77,12 +77,12 @@ def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
         (prefix / SITE / path).parent.mkdir(exist_ok=True)
         (prefix / SITE / path).write_text(text)
     (item,) = show(left)
-    assert item["kept"] == ""
+    assert item["kept_reason"] == ""
     (prefix / name).parent.mkdir(parents=True, exist_ok=True)
     (prefix / name).touch()
     (item,) = show(left)
     told = "share/db" if name.startswith("share") else name
-    assert item["kept"].startswith(f"it contains files that were not installed: {told}; ")
+    assert item["kept_reason"].startswith(f"it contains files that were not installed: {told}; ")
 
 
 def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
@@ -112,7 +112,7 @@ def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Pers
     person.stackenv("rebuild", "biopy")
     (item,) = show(person)
     hint = "jupyter kernelspec remove mine"
-    assert item["kept"] == f"the Jupyter kernel {kernel.parent} uses it; to remove the kernel: {hint}"
+    assert item["kept_reason"] == f"the Jupyter kernel {kernel.parent} uses it; to remove the kernel: {hint}"
     person.stackenv("clean", "--yes")
     assert prefix.is_dir()
     shutil.rmtree(kernel.parent)
@@ -125,7 +125,7 @@ def test_a_module_without_an_environment_that_was_changed_by_hand_stays(person: 
     modulefile = person.modules / "gone/1.0.lua"
     modulefile.write_text(modulefile.read_text() + 'setenv("MINE", "1")\n')
     (item,) = show(person)
-    assert item["kept"] == "it was edited by hand; to remove it: stackenv remove gone/1.0"
+    assert item["kept_reason"] == "it was edited by hand; to remove it: stackenv remove gone/1.0"
     person.stackenv("clean", "--yes")
     assert 'setenv("MINE", "1")' in modulefile.read_text()
 
@@ -135,13 +135,13 @@ def test_an_environment_stays_on_which_somebody_has_made_a_venv(left: Person) ->
     venv.mkdir()
     (venv / "pyvenv.cfg").write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
-    assert item["kept"] == f"the venv {venv} uses its Python"
+    assert item["kept_reason"] == f"the venv {venv} uses its Python"
     # Elsewhere, where only a module leads.
     shutil.rmtree(venv)
     elsewhere = left.adopt("on-it") / "pyvenv.cfg"
     elsewhere.write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
-    assert item["kept"] == f"the venv {elsewhere.parent} uses its Python"
+    assert item["kept_reason"] == f"the venv {elsewhere.parent} uses its Python"
 
 
 @pytest.mark.parametrize("name", ["biology/1.0.lua", "biopy/.1.0.lua", ".biopy/1.0.lua", "old/biopy/1.0.lua"])
@@ -160,12 +160,12 @@ def test_what_a_colleague_has_made_is_not_this_users_to_clean(person: Person) ->
     person.stackenv("create", "left", "-m", "Bundle/1", "--shared", str(project))
     (project / "modules/left/1.0.lua").unlink()
     words = ("clean", "--json", "--shared", str(project))
-    assert [item["class"] for item in read_result(person.stackenv(*words).stdout)] == ["environments"]
+    assert [item["category"] for item in read_result(person.stackenv(*words).stdout)] == ["environments"]
     os.chown(project / "venvs/left-1.0", 4711, -1)
     assert read_result(person.stackenv(*words).stdout) == []
     person.stackenv("create", "whole", "-m", "Bundle/1", "--shared", str(project))
     person.stackenv("rebuild", "whole", "--shared", str(project))
-    assert [item["class"] for item in read_result(person.stackenv(*words).stdout)] == ["old-rebuilds"]
+    assert [item["category"] for item in read_result(person.stackenv(*words).stdout)] == ["old-rebuilds"]
     os.chown(project / "venvs/whole-1.0", 4711, -1)
     assert read_result(person.stackenv(*words).stdout) == []
 
@@ -195,7 +195,7 @@ def test_what_a_process_here_uses_stays(left: Person) -> None:
     with subprocess.Popen([python, "-c", "import time; time.sleep(600)"], env=left.environ) as process:
         try:
             (item,) = show(left)
-            assert str(process.pid) in item["kept"]
+            assert str(process.pid) in item["kept_reason"]
             done = left.stackenv("clean", "--yes")
         finally:
             process.kill()

@@ -64,17 +64,17 @@ def test_a_path_without_a_module_is_refused_with_what_to_type(owner: Person) -> 
 def test_a_shadowed_package_with_both_versions(owner: Person) -> None:
     owner.create("shadowing", "tiny-stack==2.0", "--allow-shadow", "tiny_stack")
     found = read(owner, "shadowing")
-    row = {"name": "tiny-stack", "version": "2.0", "stack_version": "1.0", "module": "Bundle/1"}
+    row = {"name": "tiny-stack", "version": "2.0", "module_version": "1.0", "module": "Bundle/1"}
     assert found["shadows"] == [row]
     assert found["allow_shadow"] == ["tiny_stack"]
-    assert "in front of 1.0 Bundle/1" in owner.stackenv("info", "shadowing").stdout
+    assert "instead of 1.0 Bundle/1" in owner.stackenv("info", "shadowing").stdout
 
 
 def test_a_package_that_was_forced_past_the_constraints(owner: Person) -> None:
     owner.create("forced")
     force_in(owner, "forced", "tiny-stack==2.0")
     (shadow,) = read(owner, "forced")["shadows"]
-    assert (shadow["version"], shadow["stack_version"]) == ("2.0", "1.0")
+    assert (shadow["version"], shadow["module_version"]) == ("2.0", "1.0")
 
 
 def test_for_people(owner: Person) -> None:
@@ -121,7 +121,7 @@ def test_shadows_when_the_modules_are_gone(owner: Person) -> None:
         (shadow,) = read(owner, "lost")["shadows"]
     finally:
         module.with_suffix(".aside").rename(module)
-    assert (shadow["version"], shadow["stack_version"]) == ("2.0", "")
+    assert (shadow["version"], shadow["module_version"]) == ("2.0", "")
 
 
 def test_names_that_are_none(owner: Person) -> None:

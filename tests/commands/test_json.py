@@ -1,83 +1,243 @@
-"""What `--json` prints keeps its shape: scripts read it."""
+"""What `--json` prints is what json_format.txt and docs/reference/json.md say: scripts read it.
+
+    STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/commands/test_json.py -k golden
+
+
+A key that goes or changes takes a new FORMAT_VERSION; one that is added does not.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
+import os
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from answers import read_result
-from people import Person
+import click
+import pytest
+from people import CHECKOUT, VERSION, Person, make_wheel, write_module
+from stacked import WORK
 
 from stackenv import __version__
-from stackenv.cli.answer import Failure, describe_failure
+from stackenv.cli.answer import FORMAT_VERSION, Failure, describe_failure
+from stackenv.cli.main import stackenv
 
-ENVELOPE = ["format_version", "stackenv_version", "command", "result", "error"]
-INFO = """
-    module modulefile environment default kind description python modules packages pinned shadows
-    allow_shadow platform carried stubs muted made_by owned problem hint
-""".split()  # noqa: SIM905 (names read better as words)
-LIST = ["module", "environment", "modulefile", "kind", "marks", "modules", "python", "description", "problem"]
-CREATE = ["module", "modulefile", "environment", "modules", "packages", "use"]
+GOLDEN = Path(__file__).with_name("json_format.txt")
+TYPES = {str: "text", int: "number", bool: "true or false", type(None): "null", dict: "object"}
+PLACES = ("module", "modulefile", "environment", "path", "paths")
 
 
-def test_info(owner: Person) -> None:
-    found = read_result(owner.stackenv("info", "biopy", "--json").stdout)
-    assert list(found) == INFO
-    assert list(found["python"]) == ["version", "executable", "module"]
-    assert list(found["platform"]) == ["machine", "os", "cpu"]
-    assert list(found["carried"]) == [
-        "carries",
-        "reason",
-        "cpu",
-        "any_cpu",
-        "restarts",
-        "by_script",
-        "needs_modules",
-    ]
-    assert found["stubs"] == {"packages": ["tiny-stack"], "recorded": 1, "reason": ""}
-    assert {tuple(package) for package in found["packages"]} == {("name", "version", "installer")}
-    assert [list(package) for package in found["pinned"]] == [["name", "version", "module"]]
+def load_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reference", CHECKOUT / "docs/reference.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) -> None:
-    record = owner.home / "venvs/biopy-1.0/stackenv/record.json"
-    record.rename(record.with_suffix(".aside"))
-    try:
-        done = owner.stackenv("info", "biopy", "--json", status=1)
-    finally:
-        record.with_suffix(".aside").rename(record)
-    answer = json.loads(done.stdout)
-    assert list(answer["result"]) == INFO
-    assert answer["error"] == {
-        "message": answer["result"]["problem"],
-        "hint": answer["result"]["hint"],
-        "status": 1,
+GENERATOR = load_generator()
+
+
+def describe_format() -> dict[str, dict[str, str]]:
+    """Return the type of each key, by the command and the key's path, as the result's classes have them."""
+    found = {}
+    for name, (kind, is_list) in GENERATOR.RESULTS.items():
+        kinds = [kind, *([GENERATOR.answer.Plan] if name in GENERATOR.PLANNING else [])]
+        start = "result[]." if is_list else "result."
+        found[name] = {path: words for k in kinds for path, words, _ in GENERATOR.list_fields(k, start)}
+    return found
+
+
+def render_format() -> str:
+    lines = [f"format_version {FORMAT_VERSION}"]
+    for path, words, _ in GENERATOR.list_fields(GENERATOR.answer.Answer, ""):
+        lines.append(f"{path}: {words}")
+    for name, keys in describe_format().items():
+        lines += ["", f"stackenv {name} --json", *(f"{path}: {words}" for path, words in keys.items())]
+    return "\n".join(lines) + "\n"
+
+
+def walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for word, below in getattr(command, "commands", {}).items():
+        yield from walk(below, f"{name} {word}".strip())
+
+
+def test_the_format_of_each_command_is_in_the_golden_file() -> None:
+    if "STACKENV_UPDATE_GOLDEN" in os.environ:
+        GOLDEN.write_text(render_format(), encoding="utf-8")
+    assert render_format() == GOLDEN.read_text(encoding="utf-8")
+    having = {
+        name
+        for name, command in walk(stackenv, "")
+        if not command.hidden and any("--json" in parameter.opts for parameter in command.params)
     }
-    assert answer["error"]["message"] in done.stderr
+    assert having == set(describe_format())
 
 
-def test_info_of_an_environment_that_shadows(owner: Person) -> None:
-    owner.create("shadowing", "tiny-stack==2.0", "--allow-shadow", "tiny-stack")
-    found = read_result(owner.stackenv("info", "shadowing", "--json").stdout)
-    assert list(found) == INFO
-    assert [list(shadow) for shadow in found["shadows"]] == [["name", "version", "stack_version", "module"]]
+def observe(data: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the type of each value in `data`, with its path."""
+    if isinstance(data, list):
+        yield path, "list"
+        for item in data:
+            yield from observe(item, f"{path}[]")
+    else:
+        yield path, TYPES[type(data)]
+        for key, value in data.items() if isinstance(data, dict) else ():
+            yield from observe(value, f"{path}.{key}")
 
 
-def test_list(owner: Person) -> None:
-    (found, *_) = read_result(owner.stackenv("list", "--json").stdout)
-    assert list(found) == LIST
+def declare(words: str, path: str) -> Iterator[tuple[str, str]]:
+    """Yield what `observe` may find where the type is `words`."""
+    for word in words.replace("true or false", "bool").split(" or "):
+        one = word.replace("bool", "true or false")
+        yield path, one.partition(" ")[0] if one.startswith("list") else one
+        if one.startswith("list of "):
+            yield f"{path}[]", one.removeprefix("list of ").removesuffix("s")
 
 
-def test_create(owner: Person) -> None:
-    done = owner.stackenv("create", "another", "-m", "Bundle/1", "--json")
-    assert list(read_result(done.stdout)) == CREATE
+class Answers:
+    """What the commands of one person have printed, by command.
+
+    `person` runs them; each must print one object, and nothing else, on stdout.
+    """
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.seen: dict[str, set[tuple[str, str]]] = {}
+
+    def ask(self, *words: str, status: int = 0, **changes: str) -> Any:
+        """Return the result that a command prints."""
+        done = self.person.stackenv(*words, "--json", status=status, **changes)
+        answer = json.loads(done.stdout)
+        assert done.stdout == json.dumps(answer, indent=2) + "\n"
+        fields = [field.name for field in dataclasses.fields(GENERATOR.answer.Answer)]
+        assert list(answer) == fields
+        assert (answer["format_version"], answer["stackenv_version"]) == (FORMAT_VERSION, __version__)
+        assert " ".join(words).startswith(answer["command"])
+        self.seen.setdefault(answer["command"], set()).update(observe(answer["result"], "result"))
+        return answer["result"]
+
+
+def make_packages(folder: Path) -> None:
+    """Write wheels: `two` needs `needed` from its version 2.0 on; `gone` and `moving` will not be there."""
+    for name, version, needs in (
+        ("gone", "1.0", ()),
+        ("moving", "1.0", ()),
+        ("two", "1.0", ()),
+        ("needed", "1.0", ()),
+        ("two", "2.0", ("needed",)),
+    ):
+        make_wheel(folder, name, version, *needs)
+
+
+@pytest.fixture(scope="module")
+def answers(new_person: Callable[[], Person]) -> Answers:
+    """Return what a person has been answered by each command, with all that a result can hold."""
+    person = new_person()
+    wheels = person.home / "wheels"
+    make_packages(wheels)
+    modules = dataclasses.replace(person.site, modulepath=str(person.home / "site-modules"))
+    packages = Path(sysconfig.get_path("purelib", vars={"base": ""})).relative_to("/")
+    needs = f'depends_on("Python/{VERSION}")'
+    write_module(modules, "Jupyter/1", WORK / "jupyter", needs, "PYTHONPATH", str(packages))
+    person.environ["MODULEPATH"] += f":{modules.modulepath}"
+    person.environ["PIP_FIND_LINKS"] += f" {wheels}"
+    found = Answers(person)
+    for ask in (ask_makers, ask_updates, ask_kernels, ask_rebuilders, ask_viewers):
+        ask(found)
+    return found
+
+
+def ask_makers(answers: Answers) -> None:
+    words = ("create", "biopy", "tiny-own==1.0", "tiny-new", "gone", "moving", "-m", "Bundle/1")
+    answers.ask(*words, "--dry-run")
+    answers.ask(*words)
+    answers.ask("create", "shadowing", "tiny-stack==2.0", "--allow-shadow", "tiny-stack", "-m", "Bundle/1")
+    answers.person.stackenv("edit", "shadowing", "--mute", "stale", "--reason", "it is old")
+    answers.person.stackenv("run", "biopy", "--", "python", "-m", "venv", "--without-pip", "old")
+    install = (str(WORK / "venv/bin/uv"), "pip", "install", "--python", "old/bin/python", "tiny-own")
+    answers.person.stackenv("run", "biopy", "--", *install, UV_FIND_LINKS=str(answers.person.site.wheels))
+    answers.ask("adopt", "old", "-m", "Bundle/1", "--dry-run")
+    answers.ask("adopt", "old", "-m", "Bundle/1")
+
+
+def ask_updates(answers: Answers) -> None:
+    answers.person.create("updated", "two==1.0")
+    for words in (("--all", "--dry-run"), ("--env", "updated", "--yes")):
+        answers.ask("update", "two", *words)
+
+
+def ask_kernels(answers: Answers) -> None:
+    answers.person.create("lab", module="Jupyter/1")
+    answers.ask("kernel", "add", "lab", "--dry-run")
+    answers.ask("kernel", "add", "lab")
+    answers.ask("kernel", "list")
+
+
+def ask_rebuilders(answers: Answers) -> None:
+    """Have packages kept, changed, missing, and provided by modules, and a file that belongs to none."""
+    home = answers.person.home
+    exported = home / "biopy.yaml"
+    exported.write_text(answers.person.stackenv("export", "biopy").stdout)
+    (home / "venvs/biopy-1.0/pip.conf").write_text("[global]\ntimeout = 7\n")
+    for wheel in (home / "wheels").glob("[gm]*.whl"):
+        wheel.unlink()
+    make_wheel(home / "wheels", "moving", "2.0")
+    answers.ask("create", "again", "--from", str(exported), "-m", "Bundle/2")
+    answers.ask("rebuild", "biopy", "-m", "Bundle/2", "--dry-run")
+    answers.ask("rebuild", "biopy", "-m", "Bundle/2")
+
+
+def ask_viewers(answers: Answers) -> None:
+    """Ask the commands that only look, of what is in order and of what is not."""
+    person = answers.person
+    (person.modules / "again/1.0.lua").unlink()
+    (person.home / "venvs/lab-1.0/stackenv/record.json").write_text("{")
+    (person.home / ".bash_profile").write_text("conda activate base\n")
+    limited = person.home.parent / "site.yaml"
+    limited.write_text('version: 1\nlimits: [{path: "${HOME}", bytes: 1 TB}]\n')
+    answers.ask("list")
+    answers.ask("info", "biopy")
+    answers.ask("info", "shadowing")
+    answers.ask("info", "lab", status=1)
+    answers.ask("kernel", "list")
+    answers.ask("check", status=1)
+    answers.ask("clean")
+    answers.ask("usage", STACKENV_SITE_CONFIG=str(limited))
+    (person.home / "modules/unread").symlink_to("/proc")
+    answers.ask("site", "report", "Bundle", "Python", "--root", str(person.home))
+
+
+@pytest.mark.parametrize("name", GENERATOR.RESULTS)
+def test_each_command_prints_what_the_golden_file_says(answers: Answers, name: str) -> None:
+    keys = describe_format()[name]
+    allowed = {pair for path, words in keys.items() for pair in declare(words, path)}
+    allowed |= {("result", "list"), ("result[]", "object"), ("result", "object")}
+    assert answers.seen[name] - allowed == set()
+    # And nothing of it only on paper.
+    assert set(keys) - {path for path, _ in answers.seen[name]} == set()
+
+
+def test_the_example_on_the_page_is_real(owner: Person) -> None:
+    printed = owner.stackenv("list", "--json").stdout
+    for real, shown in (
+        (str(owner.home), "/home/you"),
+        (VERSION, "3.11.3"),
+        ("Bundle/1", "SciPy-bundle/2023.07-gfbf-2023a"),
+    ):
+        printed = printed.replace(real, shown)
+    assert printed == GENERATOR.EXAMPLE.format(FORMAT_VERSION, __version__)
 
 
 def fail(person: Person, *words: str, status: int = 2) -> dict[str, Any]:
     """Return what a command prints that fails."""
     answer = json.loads(person.stackenv(*words, status=status).stdout)
-    assert list(answer) == ENVELOPE
-    assert (answer["format_version"], answer["stackenv_version"]) == (1, __version__)
     assert list(answer["error"]) == ["message", "hint", "status"]
     assert (answer["result"], answer["error"]["status"]) == (None, status)
     return answer
@@ -88,6 +248,17 @@ def test_an_error_is_in_the_answer_and_on_stderr(person: Person) -> None:
     done = person.stackenv("info", "nothing", "--json", status=1)
     assert done.stderr == f"error: {answer['error']['message']}\n\nhint: {answer['error']['hint']}\n"
     assert answer["command"] == "info"
+
+
+def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) -> None:
+    record = owner.home / "venvs/biopy-1.0/stackenv/record.json"
+    record.rename(record.with_suffix(".aside"))
+    try:
+        answer = json.loads(owner.stackenv("info", "biopy", "--json", status=1).stdout)
+    finally:
+        record.with_suffix(".aside").rename(record)
+    assert (answer["result"]["module"], answer["error"]["status"]) == ("biopy/1.0", 1)
+    assert answer["error"]["message"] == answer["result"]["problem"] != ""
 
 
 def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) -> None:

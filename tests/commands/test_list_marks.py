@@ -27,5 +27,5 @@ def test_loaded_default_packed_and_broken_are_marked(person: Person) -> None:
         "two/2.0": "default",
     }
     shown = person.shell(f"module load two; {COMMAND} list --json").stdout
-    marks = {found["module"]: found["marks"] for found in read_result(shown)}
-    assert (marks["two/2.0"], marks["two/1.0"]) == (["loaded", "default"], [])
+    listed = {found["module"]: (found["loaded"], found["default"]) for found in read_result(shown)}
+    assert (listed["two/2.0"], listed["two/1.0"]) == ((True, True), (False, False))

@@ -12,11 +12,6 @@ from built import SITE_CONFIGURATION, BuiltModules
 from made_again import make_again
 from people import COMMAND, INIT, Person, Site, make_person, make_site, make_wheel
 
-RESULT = [
-    *("module", "environment", "former", "modules"),
-    *("kept", "left_to_stack", "changed", "missing", "left_behind"),
-]
-
 
 @pytest.fixture
 def biologist(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
@@ -44,9 +39,9 @@ def test_a_newer_generation(biologist: Person) -> None:
     before = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
     done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--json")
     result = read_result(done.stdout)
-    assert list(result) == RESULT
-    assert (result["environment"], result["former"]) == (str(new), str(old))
-    assert (result["modules"], result["missing"], result["changed"]) == (["Bundle/next"], [], [])
+    assert (result["environment"], result["old_environment"]) == (str(new), str(old))
+    report = result["package_report"]
+    assert (result["modules"], report["missing"], report["changed"]) == (["Bundle/next"], [], [])
     assert look(biologist, WHAT) == f"1.0 2.0 {new}"
     (listed,) = read_result(biologist.stackenv("list", "--json").stdout)
     assert (listed["description"], listed["modules"]) == ("Biology", ["Bundle/next"])
@@ -55,7 +50,7 @@ def test_a_newer_generation(biologist: Person) -> None:
     record = f"{old.relative_to(biologist.home)}/stackenv/record.json"
     assert after.pop(record) != before.pop(record) and after == before
     (item,) = read_result(biologist.stackenv("clean", "--json").stdout)
-    assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
+    assert (item["category"], item["paths"]) == ("old-rebuilds", [str(old)])
     biologist.stackenv("clean", "--yes")
     assert not old.exists() and look(biologist, WHAT) == f"1.0 2.0 {new}"
 
@@ -157,7 +152,7 @@ def test_killed_at_any_step_nothing_is_lost(biologist: Person, when: int) -> Non
     assert [path.name for path in (biologist.modules / ".stackenv").iterdir()] == []
     biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next")
     assert look(biologist, WHAT).startswith("1.0 2.0 ")
-    left = [i["places"][0] for i in read_result(biologist.stackenv("clean", "--json").stdout)]
+    left = [i["paths"][0] for i in read_result(biologist.stackenv("clean", "--json").stdout)]
     assert str(old) in left
 
 
@@ -193,5 +188,5 @@ def test_a_conda_environment(conda_person: Person) -> None:
         ["bash", "-c", script], env=person.environ, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == result["environment"], done.stderr
-    classes = [item["class"] for item in read_result(person.stackenv("clean", "--json").stdout)]
+    classes = [item["category"] for item in read_result(person.stackenv("clean", "--json").stdout)]
     assert "old-rebuilds" in classes

@@ -9,6 +9,7 @@ import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answers import read_result
@@ -33,6 +34,11 @@ def make_project(folder: Path, name: str) -> Path:
     return folder
 
 
+def read_report(person: Person, *words: str) -> dict[str, Any]:
+    """Return what a command says of the packages."""
+    return read_result(person.stackenv(*words, "--json").stdout)["package_report"]
+
+
 def list_requirements(person: Person, name: str = "biopy") -> list[str]:
     text = person.stackenv("export", name, "--format", "requirements").stdout
     return [line for line in text.splitlines() if not line.startswith("#")]
@@ -47,7 +53,7 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     installed = person.shell(f"module load biopy && {install}")
     assert installed.returncode == 0, installed.stderr
     before = list_requirements(person)
-    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    result = read_report(person, "rebuild", "biopy", "--no-build-isolation")
     assert (result["missing"], result["changed"]) == ([], [])
     assert list_requirements(person) == before
     code = "import mine, from_file; print(mine.HERE)"
@@ -56,9 +62,9 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     # Exported, the file and the folder are reported, and not looked for.
     file = person.home / "it.yaml"
     file.write_text(person.stackenv("export", "biopy").stdout)
-    again = read_result(person.stackenv("create", "again", "--from", str(file), "--json").stdout)
+    again = read_report(person, "create", "again", "--from", str(file))
     assert [missing["name"] for missing in again["missing"]] == ["from-file", "mine"]
-    assert all("pip install" in missing["why"] for missing in again["missing"])
+    assert all("pip install" in missing["problem"] for missing in again["missing"])
 
 
 def test_a_stack_whose_metadata_are_not_utf8_is_held_as_another(person: Person, tmp_path: Path) -> None:
@@ -84,7 +90,7 @@ def test_what_setup_py_develop_has_linked_is_made_again_or_missed(person: Person
     assert len(list(prefix.glob("lib/python3*/site-packages/*.egg-link"))) == 2
     assert f"kept @ {projects[0].as_uri()}" in list_requirements(person)
     shutil.rmtree(projects[1])
-    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    result = read_report(person, "rebuild", "biopy", "--no-build-isolation")
     assert "kept" in {p["name"] for p in result["kept"]}
     assert [p["name"] for p in result["missing"]] == ["deleted"]
     done = person.stackenv("run", "biopy", "--", "python", "-c", "import kept; print(kept.HERE)")
@@ -100,8 +106,8 @@ def test_sources_in_the_old_environment_stay_there_and_are_told(person: Person) 
     install = f"pip install --no-build-isolation --no-deps -e '{project}'"
     assert person.shell(f"module load biopy && {install}").returncode == 0
     (prefix / "pip.conf").write_text("[global]\ntimeout = 7\n")
-    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
-    assert result["left_behind"] == ["pip.conf", "src"]
+    result = read_report(person, "rebuild", "biopy", "--no-build-isolation")
+    assert result["not_copied"] == ["pip.conf", "src"]
     person.stackenv("clean", "--yes")
     done = person.stackenv("run", "biopy", "--", "python", "-c", "import mine; print(mine.HERE)")
     assert done.stdout == f"{project}/mine.py\n"
@@ -136,7 +142,7 @@ def test_a_package_of_which_a_purge_has_left_the_folder_is_wanted_too(person: Pe
     (folder,) = prefix.glob("lib/*/site-packages/tiny_own-1.0.dist-info")
     for file in folder.iterdir():
         file.unlink()
-    result = read_result(person.stackenv("rebuild", "biopy", "--json").stdout)
+    result = read_report(person, "rebuild", "biopy")
     assert {p["name"]: p["version"] for p in result["kept"]} == {"tiny-own": "1.0", "tiny-new": "1.0"}
 
 
@@ -169,7 +175,7 @@ def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
     assert stat.S_IMODE((place / "biopy-1.0-3").stat().st_mode) == 0o700
     found = read_result(person.stackenv("clean", "--json").stdout)
     old = [str(place / name) for name in ("biopy-1.0-2", "mine")]
-    assert [(item["class"], item["places"]) for item in found] == [("old-rebuilds", [p]) for p in old]
+    assert [(item["category"], item["paths"]) for item in found] == [("old-rebuilds", [p]) for p in old]
     person.stackenv("clean", "--yes")
     assert [path.name for path in place.iterdir()] == ["biopy-1.0-3"]
 
@@ -259,14 +265,15 @@ def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person
     (site / "verse-1.0.dist-info/INSTALLER").write_text("poetry 1.8.3\n")
     # What conda has kept of the index, for as long as its files tell no other time.
     shutil.rmtree(person.home / "pkgs")
-    result = read_result(person.stackenv("rebuild", "it", "--json").stdout)
-    assert result["changed"] == [{"name": "moving", "was": "1.0", "is": "2.0"}]
-    missing = {m["name"]: m["why"] for m in result["missing"]}
+    rebuilt = read_result(person.stackenv("rebuild", "it", "--json").stdout)
+    result = rebuilt["package_report"]
+    assert result["changed"] == [{"name": "moving", "old_version": "1.0", "new_version": "2.0"}]
+    missing = {m["name"]: m["problem"] for m in result["missing"]}
     assert missing.keys() == {"goner", "verse"} and missing["goner"] == "not available in any channel"
     assert {"name": "tiny-own", "version": "1.0"} in result["kept"]
     code = "import tiny_own, sys; print(tiny_own.VERSION, sys.prefix)"
     done = person.stackenv("run", "it", "--", "python", "-c", code)
-    assert done.stdout == f"1.0 {result['environment']}\n"
+    assert done.stdout == f"1.0 {rebuilt['environment']}\n"
 
 
 def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_there(
@@ -282,7 +289,7 @@ def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_ther
     told = person.stackenv("create", "again", "--from", str(file), "--dry-run")
     assert f"not plain names: {channel.as_uri()}; if you trust them, add: --channel URL" in told.stderr
     words = ("--from", str(file), "--channel", channel.as_uri())
-    result = read_result(person.stackenv("create", "again", *words, "--json").stdout)
+    result = read_report(person, "create", "again", *words)
     assert {"tiny-own", "moving", "python"} <= {kept["name"] for kept in result["kept"]}
     assert (result["missing"], result["changed"]) == ([], [])
 

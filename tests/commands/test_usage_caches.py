@@ -44,7 +44,7 @@ VARIABLES = {
 
 def list_kinds(person: Person, **changes: str) -> list[tuple[str, str]]:
     """Return kind and name of what `usage` lists."""
-    return sorted((place["kind"], place["name"]) for place in measure(person, **changes)["places"])
+    return sorted((place["category"], place["name"]) for place in measure(person, **changes)["places"])
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_with_the_real_module_loaded_each_is_listed_once(person: Person, workspa
     done = person.shell(f"{load} && {COMMAND} usage --json", **workspace)
     assert done.returncode == 0, done.stderr
     places = read_result(done.stdout)["places"]
-    assert sorted((place["kind"], place["name"]) for place in places) == sorted(expected)
+    assert sorted((place["category"], place["name"]) for place in places) == sorted(expected)
 
 
 @pytest.mark.parametrize("tool", OWN)

@@ -30,8 +30,8 @@ def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
     text = f'limits: [{{path: "${{HOME}}", bytes: 1 kB, files: 60, command: ["{command}", -q]}}]\n'
     (limit,) = measure(person, **write_policy(person, text))["limits"]
     total = measure(person)["total"]
-    assert limit["bytes"] == {"listed": total["bytes"], "used": 500, "limit": 2000}
-    assert limit["files"] == {"listed": total["files"], "used": 30, "limit": 60}
+    assert limit["size_bytes"] == {"listed": total["size_bytes"], "used": 500, "limit": 2000}
+    assert limit["file_count"] == {"listed": total["file_count"], "used": 30, "limit": 60}
     assert limit["problem"] == ""
 
 
@@ -51,7 +51,7 @@ def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: s
     done = person.stackenv("usage", "--json", **write_policy(person, text))
     (limit,) = read_result(done.stdout)["limits"]
     assert problem in limit["problem"] and problem in done.stderr
-    assert limit["files"]["used"] is None and limit["files"]["limit"] == 60
+    assert limit["file_count"]["used"] is None and limit["file_count"]["limit"] == 60
 
 
 def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
@@ -91,8 +91,8 @@ def test_a_place_counts_to_the_nearest_limit(person: Person) -> None:
     shutil.rmtree(person.home / "old")
     text = 'limits: [{path: "${HOME}", files: 1 M}, {path: "${HOME}/conda", files: 1 M}]\n'
     found = measure(person, **write_policy(person, text))
-    home, conda = (limit["files"]["listed"] for limit in found["limits"])
-    assert home + conda == found["total"]["files"]
+    home, conda = (limit["file_count"]["listed"] for limit in found["limits"])
+    assert home + conda == found["total"]["file_count"]
     done = subprocess.run(
         ["du", "-sc", "--inodes", person.home / "conda/envs/genes", person.home / "conda/pkgs"],
         capture_output=True,

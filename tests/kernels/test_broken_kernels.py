@@ -26,7 +26,7 @@ def test_a_kernel_that_starts_is_no_fault(owner: Person) -> None:
 def test_a_kernel_whose_environment_is_gone(owner: Person) -> None:
     shutil.rmtree(owner.home / "own/lab")
     (found,) = find(owner)
-    assert (found["level"], found["subject"]) == ("broken", "your account")
+    assert (found["level"], found["module"]) == ("broken", "")
     assert found["where"] == str(kernels_of(owner) / NAME / "kernel.json")
     assert found["hint"] == f"stackenv kernel remove {NAME}"
     before = owner.tree()
@@ -49,7 +49,7 @@ def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
     shutil.rmtree(venv)
     (found,) = find(person)
     folder = kernels_of(person) / "own"
-    assert (found["where"], found["fix"]) == (str(folder / "kernel.json"), [])
+    assert (found["where"], found["fix_steps"]) == (str(folder / "kernel.json"), [])
     assert str(venv / "bin/python") in found["what"]
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)

@@ -17,7 +17,7 @@ def test_a_kernel_whose_environment_is_gone_goes_and_another_stays(owner: Person
     (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     shutil.rmtree(entry["environment"])
     found = read_result(owner.stackenv("clean", "--json").stdout)
-    assert sorted(item["class"] for item in found) == ["kernels", "modules"]
+    assert sorted(item["category"] for item in found) == ["kernels", "modules"]
     owner.stackenv("clean", "--yes")
     assert [path.name for path in kernels.iterdir()] == ["theirs"]
     assert not ours.exists() and read_result(owner.stackenv("clean", "--json").stdout) == []

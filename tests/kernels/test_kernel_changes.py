@@ -46,7 +46,7 @@ def test_a_renamed_environment_keeps_its_kernel_for_the_notebooks(owner: Person,
     owner.stackenv("rename", "lab", "bench/2.0")
     assert read(owner)["display_name"] == "bench/2.0 (Jupyter/1)"
     (found,) = listed(owner)
-    assert (found["kernel"], found["module"], found["state"]) == (NAME, "bench/2.0", "ok")
+    assert (found["name"], found["module"], found["state"]) == (NAME, "bench/2.0", "ok")
     with Jupyter(tmp_path, owner.environ) as jupyter:
         jupyter.start(NAME)
         assert jupyter.run(MODULES)[-1] == "bench/2.0"
@@ -77,7 +77,7 @@ def test_modules_without_an_ipykernel_are_warned_of_and_told_with_the_cure(owner
     assert (found["state"], found["hint"]) == ("no ipykernel", install)
     before = owner.tree()
     checked = read_findings(owner.stackenv("check", "--json", status=1).stdout)
-    assert [(f["rule"], f["hint"], f["fix"]) for f in checked] == [("kernels", install, [])]
+    assert [(f["rule"], f["hint"], f["fix_steps"]) for f in checked] == [("kernels", install, [])]
     owner.stackenv("check", "--fix", "--yes", status=1)
     owner.stackenv("clean", "--yes")
     assert owner.tree() == before
@@ -90,7 +90,7 @@ def test_a_kernel_of_before_the_name_was_taken_again_stays(owner: Person) -> Non
     owner.stackenv("rename", "lab", "bench")
     adopt(owner, folder="again")
     owner.stackenv("kernel", "add", "lab")
-    assert {found["kernel"]: found["module"] for found in listed(owner)} == {
+    assert {found["name"]: found["module"] for found in listed(owner)} == {
         NAME: "bench/1.0",
         f"{NAME}-2": "lab/1.0",
     }

@@ -62,7 +62,9 @@ def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Pa
     used = user.run(f"{adopted.stdout.strip()} && R && echo $CONDA_PREFIX")
     assert used.stdout.split("\n")[:2] == ["R of stats", str(prefix)], used.stderr
     listed = read_result(user.stackenv("list", "--json").stdout)
-    assert [(entry["kind"], entry["python"], entry["problem"]) for entry in listed] == [("conda", "", "")]
+    assert [(entry["kind"], entry["python_version"], entry["problem"]) for entry in listed] == [
+        ("conda", "", "")
+    ]
 
 
 def test_a_loaded_python_is_said_to_be_no_part_of_it(user: User) -> None:
@@ -116,8 +118,9 @@ def test_the_json_of_an_adoption_has_the_shape_of_that_of_create(user: User) -> 
         "modulefile": str(user.modules / "stats/1.0.lua"),
         "environment": str(prefix),
         "modules": [],
-        "packages": {"r-base": "4.3.1"},
-        "use": "ml use ~/modules; ml stats",
+        "packages": [{"name": "r-base", "version": "4.3.1"}],
+        "load_command": "ml use ~/modules; ml stats",
+        "package_report": None,
     }
 
 

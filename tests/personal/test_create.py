@@ -75,14 +75,15 @@ def test_the_recorded_modules_are_those_that_are_loaded(owner: User) -> None:
 
 
 def test_the_answer_in_json_keeps_its_shape(owner: User) -> None:
-    packages = {p["name"]: p["version"] for p in read_record(owner)["packages"]}
+    packages = [{"name": p["name"], "version": p["version"]} for p in read_record(owner)["packages"]]
     assert read_result((owner.home / "answer.json").read_text()) == {
         "module": "it/1.0",
         "modulefile": f"{owner.modules}/it/1.0.lua",
         "environment": f"{owner.home}/venvs/it-1.0",
         "modules": [owner.stack.bundle_module],
         "packages": packages,
-        "use": "ml use ~/modules; ml it",
+        "load_command": "ml use ~/modules; ml it",
+        "package_report": None,
     }
 
 

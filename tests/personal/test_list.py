@@ -115,13 +115,16 @@ def test_the_shape_of_the_json_stays(lister: User) -> None:
         "environment": str(lister.home / "venvs/good-1.0"),
         "modulefile": str(lister.modules / "good/1.0.lua"),
         "kind": "venv",
-        "marks": [],
+        "loaded": False,
+        "default": False,
+        "packed": False,
         "modules": [lister.stack.bundle_module],
-        "python": "3.11.2",
+        "python_version": "3.11.2",
         "description": "good one",
         "problem": "",
+        "hint": "",
     }
-    assert spoilt.keys() == good.keys() and spoilt["problem"] and spoilt["marks"] == ["broken"]
+    assert spoilt.keys() == good.keys() and spoilt["problem"] and spoilt["hint"]
 
 
 def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:

@@ -41,7 +41,7 @@ def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
         (prefix / name).write_text("made again")
     first = user.stackenv("rebuild", "it", "--json")
     assert first.returncode == 0, first.stderr
-    assert read_result(first.stdout)["left_behind"] == []
+    assert read_result(first.stdout)["package_report"]["not_copied"] == []
     (entry,) = read_result(user.stackenv("list", "--json").stdout)
     second = Path(entry["environment"])
     assert second != prefix
@@ -52,7 +52,9 @@ def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
     assert done.returncode == 0, done.stderr
     for told in BY_HAND.values():
         assert f"{told}: not copied, because it belongs to no installed package" in done.stdout + done.stderr
-    kept = {item["places"][0]: item["kept"] for item in read_result(user.stackenv("clean", "--json").stdout)}
+    kept = {
+        item["paths"][0]: item["kept_reason"] for item in read_result(user.stackenv("clean", "--json").stdout)
+    }
     assert kept[str(prefix)] == ""
     assert "lib/R, " in kept[str(second)] and f"rm -r {second}" in kept[str(second)]
     assert user.stackenv("clean", "--yes").returncode == 0

@@ -158,7 +158,7 @@ def test_at_the_switch_it_is_finished_or_undone_and_then_made(owner: User) -> No
     assert not list((owner.home / "venvs/it-1.0-2/stackenv").glob("unfinished-*"))
     assert read_result(owner.stackenv("check", "it", "--json").stdout) == []
     (item,) = read_result(owner.stackenv("clean", "--json").stdout)
-    assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
+    assert (item["category"], item["paths"]) == ("old-rebuilds", [str(old)])
 
 
 def test_conda_steps_are_all_of_them(conda_owner: User) -> None:

@@ -67,8 +67,12 @@ def test_the_next_generation(owner: User) -> None:
     done = owner.stackenv("rebuild", "it", "-m", owner.stack.next_bundle_module, "--json")
     assert done.returncode == 0, done.stderr
     result = read_result(done.stdout)
-    assert {p["name"]: p["version"] for p in result["kept"]} == {"biopython": "1.85", "packaging": "24.2"}
-    assert (result["changed"], result["missing"], result["left_to_stack"]) == ([], [], [])
+    assert {p["name"]: p["version"] for p in result["package_report"]["kept"]} == {
+        "biopython": "1.85",
+        "packaging": "24.2",
+    }
+    report = result["package_report"]
+    assert (report["changed"], report["missing"], report["provided_by_modules"]) == ([], [], [])
     prefix, numpy, file, packaging, biopython = look(owner)
     assert (prefix, packaging, biopython) == (str(new), "24.2", first[4])
     assert first[1].startswith("1.25.") and numpy == "1.26.4"
@@ -134,6 +138,6 @@ def test_a_packed_one_is_made_anew_as_files(user: User) -> None:
     assert look(user)[:2] == [str(user.home / "venvs/it-1.0-2"), "1.26.4"]
     assert describe_old(user.home / "venvs/it-1.0") == before
     (item,) = read_result(user.stackenv("clean", "--json").stdout)
-    assert (item["class"], item["places"]) == ("old-rebuilds", [str(user.home / "venvs/it-1.0")])
+    assert (item["category"], item["paths"]) == ("old-rebuilds", [str(user.home / "venvs/it-1.0")])
     assert user.stackenv("clean", "--yes").returncode == 0
     assert not (user.home / "venvs/it-1.0").exists()

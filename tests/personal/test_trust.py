@@ -104,7 +104,7 @@ def test_info_loads_no_module_by_a_record_that_others_may_write(
     shown = user.stackenv("info", "tool", "--json")
     assert shown.returncode == 0 and not mark.exists(), shown.stderr
     (shadow,) = read_result(shown.stdout)["shadows"]
-    assert (shadow["name"], shadow["stack_version"]) == ("packaging", "")
+    assert (shadow["name"], shadow["module_version"]) == ("packaging", "")
     if os.geteuid() == 0:
         os.chown(record, 0, -1)
     record.chmod(0o644)

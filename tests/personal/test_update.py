@@ -210,14 +210,14 @@ def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
     assert ask_version(user, "one", "tiny-lib") == "2.0"
     assert read_result(done.stdout) == [
         {
-            "environment": "one/1.0",
-            "path": str(user.home / "venvs/one-1.0"),
+            "module": "one/1.0",
+            "environment": str(user.home / "venvs/one-1.0"),
             "kind": "venv",
-            "now": "1.0",
-            "then": "2.0",
+            "old_version": "1.0",
+            "new_version": "2.0",
             "pinned_by": "",
             "state": "updated",
-            "with_it": [],
+            "other_changes": [],
             "problem": "",
             "hint": "",
         }

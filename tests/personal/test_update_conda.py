@@ -122,8 +122,8 @@ def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user:
     other = describe_tree(path_of(user, "other"))
     done = user.stackenv("update", "tool", "--all", "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    assert [(row["state"], row["kind"], row["with_it"]) for row in read_result(done.stdout)] == [
-        ("updated", "conda", [{"name": "library", "before": "", "after": "1.0"}])
+    assert [(row["state"], row["kind"], row["other_changes"]) for row in read_result(done.stdout)] == [
+        ("updated", "conda", [{"name": "library", "old_version": "", "new_version": "1.0"}])
     ] * 2
     used = user.run("module use ~/modules; module load genes && tool && echo $TOOL")
     assert used.stdout == "tool 2.0\n2.0\n", used.stderr

@@ -168,7 +168,7 @@ def test_the_software_of_a_module_that_is_gone(carrier: Person) -> None:
     shutil.rmtree(root)
     found = find_one(carrier)
     assert (found["level"], found["what"]) == ("broken", f"software of its modules is gone: {root}")
-    assert found["hint"].endswith("stackenv rebuild biopy/1.0 -m MODULE") and found["fix"] == []
+    assert found["hint"].endswith("stackenv rebuild biopy/1.0 -m MODULE") and found["fix_steps"] == []
 
 
 def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
@@ -180,7 +180,7 @@ def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
     assert "recorded on the CPU zen9; this node's CPU lacks no_cpu_has_this" in found["what"]
     assert "module load biopy/1.0" in found["hint"] and REFRESH in found["hint"]
     # Whether the older nodes are to be served is the user's to decide.
-    assert found["fix"] == []
+    assert found["fix_steps"] == []
     carrier.stackenv("edit", "biopy", "--refresh")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
     carried = read_result(carrier.stackenv("info", "biopy", "--json").stdout)["carried"]
@@ -254,7 +254,7 @@ def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:
     change_record(carrier, starts_bare=False)
     found = find_one(carrier)
     assert found["what"].startswith("its Python starts only while its modules are loaded")
-    assert "stackenv run biopy/1.0 -- python" in found["hint"] and found["fix"] == []
+    assert "stackenv run biopy/1.0 -- python" in found["hint"] and found["fix_steps"] == []
     carrier.stackenv("edit", "biopy", "--no-carry")
     assert find(carrier) == []
 

@@ -132,7 +132,7 @@ def test_what_stands_inside_of_something_is_not_cut_out(
     block = file.read_text().strip("\n") + "\n"
     file.write_text(before + block + after)
     found = find_one(person, RULE)
-    assert found["fix"] == [] and "is inside your own code" in found["hint"]
+    assert found["fix_steps"] == [] and "is inside your own code" in found["hint"]
     # Behind it, it is cut out as always.
     file.write_text(before + "echo\n" + after + block)
     fix(person)
@@ -261,7 +261,7 @@ def test_lines_of_older_times_are_told(person: Person, name: str, line: str) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"# {line}\n{line}\n")
     found = find_one(person, RULE)
-    assert (found["where"], found["fix"]) == (f"{file}:2", [])
+    assert (found["where"], found["fix_steps"]) == (f"{file}:2", [])
     assert "module load Anaconda3" in found["hint"]
 
 
@@ -270,7 +270,7 @@ def test_a_file_that_is_read_only_stays(person: Person) -> None:
     file.write_text(MAMBA_1)
     file.chmod(0o400)
     found = find_one(person, RULE)
-    assert (found["fix"], "read-only" in found["hint"]) == ([], True)
+    assert (found["fix_steps"], "read-only" in found["hint"]) == ([], True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of another user take root")
@@ -279,7 +279,7 @@ def test_a_file_of_somebody_else_stays(person: Person) -> None:
     file.write_text(MAMBA_1)
     os.chown(file, 74012, 74012)
     found = find_one(person, RULE)
-    assert (found["fix"], "not yours" in found["hint"]) == ([], True)
+    assert (found["fix_steps"], "not yours" in found["hint"]) == ([], True)
 
 
 def test_nothing_is_found_where_the_site_allows_it(person: Person, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_what_is_not_simple_is_told(person: Person, text: str, line: int, said: 
     condarc.parent.mkdir(parents=True)
     condarc.write_text(text)
     found = find_one(person, RULE)
-    assert (found["where"], found["fix"]) == (f"{condarc}:{line}", []), found
+    assert (found["where"], found["fix_steps"]) == (f"{condarc}:{line}", []), found
     assert said in found["what"]
     before = person.tree()
     fix(person)
@@ -92,4 +92,4 @@ def test_the_home_is_right_where_the_site_has_nothing_else(person: Person) -> No
 
 def test_what_only_conda_can_read_is_left(person: Person) -> None:
     (person.home / ".condarc").write_text("channels:\n  - r\nother: !tag x\n")
-    assert find_one(person, RULE)["fix"] == []
+    assert find_one(person, RULE)["fix_steps"] == []

@@ -192,7 +192,7 @@ def test_a_folder_above_that_others_can_write(biologist: Person) -> None:
     above = biologist.home / "venvs"
     above.chmod(0o777)
     (found,) = check(biologist)
-    assert (found["level"], found["where"], found["fix"]) == ("insecure", str(above), [])
+    assert (found["level"], found["where"], found["fix_steps"]) == ("insecure", str(above), [])
     subprocess.run(["/bin/sh", "-c", found["hint"].split(";")[0]], check=True)
     assert check(biologist) == [] and stat.S_IMODE(above.stat().st_mode) == 0o755
     above.chmod(0o1777)
@@ -266,6 +266,6 @@ def test_metadata_that_nobody_should_write_are_read_all_the_same(biologist: Pers
     exported = biologist.stackenv("export", "biopy", "--format", "requirements").stdout
     assert {"latin==1.0", "outside==1.0", "tiny-own==1.0"} <= set(exported.splitlines())
     rebuilt = read_result(biologist.stackenv("rebuild", "biopy", "--json").stdout)
-    missing = rebuilt["missing"]
-    assert any(name.endswith(r"/site-packages/\xff.py") for name in rebuilt["left_behind"])
+    missing = rebuilt["package_report"]["missing"]
+    assert any(name.endswith(r"/site-packages/\xff.py") for name in rebuilt["package_report"]["not_copied"])
     assert {p["name"] for p in missing} == {"latin", "lost", "noname", "noversion", "outside"}

@@ -183,8 +183,8 @@ def test_a_broken_condarc_goes_aside_before_conda_is_needed(conda_user: User) ->
     taken = conda_user.home / ".condarc.moved-aside"
     taken.write_text("mine\n")
     found = read_findings(conda_user.stackenv("check", "--json").stdout)
-    assert [(f["subject"], f["rule"]) for f in found][:2] == [
-        ("your account", "condarc"),
+    assert [(f["module"], f["rule"]) for f in found][:2] == [
+        ("", "condarc"),
         ("it/1.0", "missing-files"),
     ]
     listed = conda_user.stackenv("check", "--fix", "--dry-run")

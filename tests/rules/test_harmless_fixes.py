@@ -25,10 +25,10 @@ def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
     site = person.create("biopy") / SITE
     install(site, "tiny-stack", "2.0")
     install(site, "content", "1.0", "Requires-Dist: tiny-stack>=1; extra == 'x'", "Requires-Dist: tiny-stack")
-    assert find_one(person, "shadows")["fix"] != []
+    assert find_one(person, "shadows")["fix_steps"] != []
     install(site, "needing", "1.0", "Requires-Dist: tiny-stack>=2")
     found = find_one(person, "shadows")
-    assert found["fix"] == []
+    assert found["fix_steps"] == []
     assert found["hint"].startswith("needing requires tiny-stack>=2, which 1.0 does not satisfy; ")
     assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["hint"]
 
@@ -55,7 +55,7 @@ def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, t
     driver.unlink()
     install(site, "gpu", "1.0", files=f"{extension.name},,\n")
     found = find_one(person, "extensions")
-    assert (found["level"], found["fix"]) == ("unchecked", [])
+    assert (found["level"], found["fix_steps"]) == ("unchecked", [])
     assert "libcuda.so.1: cannot open shared object file" in found["what"]
     assert person.stackenv("check", "biopy").returncode == 0
 

@@ -88,4 +88,4 @@ def test_nothing_is_found_with_a_stack_and_an_environment(person: Person, own_co
     furnish(person, own_conda)
     person.stackenv("create", "biopy", "-m", stack.bundle_module, "biopython")
     done = person.stackenv("check", "--json", load=stack.bundle_module)
-    assert [finding for finding in read_findings(done.stdout) if finding["subject"] == "your account"] == []
+    assert [finding for finding in read_findings(done.stdout) if finding["module"] == ""] == []

@@ -199,4 +199,5 @@ def test_another_name_for_an_environment_without_a_record_is_refused_with_what_h
     assert "restore" in step
     assert person.tree() == before
     answer = read_result(person.stackenv("adopt", "venvs/made-1.0", "--json").stdout)
-    assert (answer["module"], answer["packages"]["tiny-own"]) == ("made/1.0", "1.0")
+    assert answer["module"] == "made/1.0"
+    assert {"name": "tiny-own", "version": "1.0"} in answer["packages"]

@@ -22,7 +22,7 @@ def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
     (found,) = (
         f for f in read_result(person.stackenv("check", "made", "--json").stdout) if f["rule"] == "shadows"
     )
-    assert found["muted"] == REASON
+    assert found["muted_reason"] == REASON
     assert f"shadows ({REASON})" in person.stackenv("info", "made").stdout
     # For this one alone, and through what writes the record anew.
     person.stackenv("edit", "made", "--refresh")

@@ -58,7 +58,7 @@ def test_a_full_home(
     assert person.stackenv("check").stdout == "no problems found: 0 environments and your account\n"
     fill(home, size_bytes)
     found = find_one(person, RULE)
-    assert (found["level"], found["where"], found["fix"]) == ("broken", str(home), [])
+    assert (found["level"], found["where"], found["fix_steps"]) == ("broken", str(home), [])
     assert "is full: 0 " in found["what"]
     assert unit in found["what"]
     assert ": stackenv usage; " in found["hint"]

@@ -100,7 +100,7 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
     write_module(site, "Workspace/1", tmp_path, "", "CONDA_ENVS_PATH", "envs")
     loaded = {"LOADEDMODULES": "Workspace/1", "_LMFILES_": str(modules / "Workspace/1.lua")}
     (found,) = find(person, CONDA, **both, **loaded)
-    assert (found["level"], found["subject"]) == ("broken", "your account")
+    assert (found["level"], found["module"]) == ("broken", "")
     assert found["where"] == f"CONDA_ENVS_PATH: module Workspace/1; CONDA_ENVS_DIRS: {file}:1"
     environ = {**person.environ, **both}
     failed = subprocess.run(conda, env=environ, capture_output=True, text=True, check=False)

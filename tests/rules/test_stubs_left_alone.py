@@ -78,7 +78,7 @@ def test_a_link_in_the_place_of_a_stub_is_found_and_what_is_said_mends_it(person
     link, other = site_of(person) / NUMPY, site_of(person, "other")
     shutil.rmtree(link)
     link.symlink_to(other / NUMPY)
-    assert info(person) == {"packages": ["tiny-stack"], "recorded": 2, "reason": ""}
+    assert info(person) == {"packages": ["tiny-stack"], "expected_count": 2, "reason": ""}
     (found,) = check(person)
     assert (found["rule"], found["level"], found["where"]) == ("stubs", "warning", str(link))
     assert found["what"].endswith(f"(stubs) is a link: numpy 1.0 ({other / NUMPY})")

@@ -92,7 +92,7 @@ def list_tree(folder: Path) -> list[str]:
 def show(user: User, **changes: str) -> list[dict[str, Any]]:
     done = user.stackenv("clean", "--json", **changes)
     assert done.returncode == 0, done.stderr
-    return [item for item in read_result(done.stdout) if item["class"] == "uv-cache"]
+    return [item for item in read_result(done.stdout) if item["category"] == "uv-cache"]
 
 
 def clean(user: User, **changes: str) -> str:
@@ -108,13 +108,13 @@ def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
     before = list_tree(cache)
     (item,) = show(cached)
     assert list_tree(cache) == before
-    assert item["kept"] == "" and "uv cache prune" in item["does"][0]
-    kinds = {Path(place).relative_to(cache).parts[0].rpartition("-")[0] for place in item["places"]}
+    assert item["kept_reason"] == "" and "uv cache prune" in item["steps"][0]
+    kinds = {Path(place).relative_to(cache).parts[0].rpartition("-")[0] for place in item["paths"]}
     assert {"archive", "environments", "wheels", "sdists"} <= kinds
     removed = list(cache.rglob("*"))
     environment = list_tree(cached.home / "venvs/it")
     clean(cached)
-    shown = [Path(place) for place in item["places"]]
+    shown = [Path(place) for place in item["paths"]]
     removed = [path for path in removed if not os.path.lexists(path) and path.name != ".lock"]
     assert set(shown) <= set(removed)
     assert all(any(path == top or top in path.parents for top in shown) for path in removed)
@@ -142,16 +142,16 @@ def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cac
     # In use as long as nothing says otherwise.
     del cached.environ["UV_CACHE_DIR"]
     (item,) = show(cached)
-    assert item["places"] != [str(left)] and "uv cache prune" in item["does"][0]
+    assert item["paths"] != [str(left)] and "uv cache prune" in item["steps"][0]
     # As of one job, or of the site's module.
     now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere", "UV_NO_CACHE": "1"}
     clean(cached, **now)
     # The links of the older one are absolute: it loses its archives where the cache is moved.
     assert next(left.glob("wheels-*/*"))
     (item,) = show(cached, **now)
-    assert item["places"] == [str(left)] and item["does"] == []
-    assert f"uv now uses the cache in {cached.home}/elsewhere" in item["kept"]
-    subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True, env=cached.environ)
+    assert item["paths"] == [str(left)] and item["steps"] == []
+    assert f"uv now uses the cache in {cached.home}/elsewhere" in item["kept_reason"]
+    subprocess.run(["sh", "-c", item["kept_reason"].rpartition(": ")[2]], check=True, env=cached.environ)
     # The newest uv leaves its lock.
     assert not [path for path in left.rglob("*") if path.name != ".lock"]
     assert show(cached, **now) == []
@@ -167,7 +167,7 @@ def test_a_cache_that_a_uv_toml_names_is_pruned_beside_that_of_a_variable(cached
     clean(cached)
     assert next(configured.glob("wheels-*/*"))
     (item,) = show(cached)
-    assert item["places"] == [str(configured)] and item["does"] == []
+    assert item["paths"] == [str(configured)] and item["steps"] == []
 
 
 @pytest.mark.any_value("cached")
@@ -178,7 +178,7 @@ def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) ->
     (cached.home.parent / NOW).rename(left)
     (left / "results.csv").write_text("of a night")
     (item,) = show(cached, **now)
-    assert "results.csv" in item["kept"] and "cache clean" not in item["kept"]
+    assert "results.csv" in item["kept_reason"] and "cache clean" not in item["kept_reason"]
     (left / "results.csv").unlink()
     # What the site's module sends uv to, also while it is not loaded.
     policy = cached.home / "site.yaml"
@@ -187,7 +187,7 @@ def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) ->
         'caches: {uv: [{parent: "${HOME}", folder: .cache/uv}]}\n'
     )
     (item,) = show(cached, **now, STACKENV_SITE_CONFIG=str(policy))
-    assert "uv cache prune" in item["does"][0]
+    assert "uv cache prune" in item["steps"][0]
 
 
 @pytest.mark.parametrize("name", ["archive-v90", "results-v2", "archive-v91"])
@@ -198,7 +198,7 @@ def test_a_folder_that_this_uv_does_not_know_keeps_all(cached: User, name: str) 
     file.parent.mkdir()
     file.write_text("of a newer uv, or of a night")
     (item,) = show(cached)
-    assert f"does not know {cache}/{name}, and would delete it" in item["kept"]
+    assert f"does not know {cache}/{name}, and would delete it" in item["kept_reason"]
     clean(cached)
     assert file.exists() and next(cache.glob("environments-*/*"))
     shutil.rmtree(file.parent)
@@ -211,8 +211,8 @@ def test_what_older_uvs_have_left_goes_also_where_nothing_newer_is_there(cached:
     for name in ("built-wheels-v3", "flat-index-v0"):
         (cache / name / "pypi").mkdir(parents=True)
     (item,) = show(cached)
-    assert item["kept"] == ""
-    assert {f"{cache}/built-wheels-v3", f"{cache}/flat-index-v0"} <= set(item["places"])
+    assert item["kept_reason"] == ""
+    assert {f"{cache}/built-wheels-v3", f"{cache}/flat-index-v0"} <= set(item["paths"])
 
 
 def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> None:
@@ -223,7 +223,7 @@ def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> Non
     (cached.home / ".cache/uv").symlink_to(elsewhere)
     # Whoever unloads the module comes back to it.
     (item,) = show(cached)
-    assert "uv cache prune" in item["does"][0]
+    assert "uv cache prune" in item["steps"][0]
     clean(cached)
     assert show(cached) == []
     del cached.environ["UV_CACHE_DIR"]
@@ -237,7 +237,7 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     mine = cache / "results.csv"
     mine.write_text("of a night")
     (item,) = show(cached)
-    assert item["kept"].startswith(
+    assert item["kept_reason"].startswith(
         f"uv would also delete a file that it did not create: move {mine} elsewhere"
     )
     clean(cached)
@@ -249,7 +249,7 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     link = next(cache.glob("environments-*")) / "link"
     link.symlink_to(data)
     (item,) = show(cached)
-    assert str(link) in item["kept"]
+    assert str(link) in item["kept_reason"]
     clean(cached)
     assert (data / "results.csv").read_text() == "of a night"
     link.unlink()
@@ -294,21 +294,21 @@ def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why
 def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
     install(cached, "third", UV_LINK_MODE="symlink")
     (item,) = show(cached)
-    assert item["kept"] == f"{cached.home}/venvs/it consists of symbolic links into it and would break"
+    assert item["kept_reason"] == f"{cached.home}/venvs/it consists of symbolic links into it and would break"
     clean(cached)
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import third")
     shutil.rmtree(cached.home / "venvs/it")
     (item,) = show(cached, UV_LINK_MODE="symlink")
-    assert item["kept"].startswith("UV_LINK_MODE is symlink")
+    assert item["kept_reason"].startswith("UV_LINK_MODE is symlink")
     (item,) = show(cached)
-    assert item["kept"] == ""
+    assert item["kept_reason"] == ""
     for place, text in (("uv.toml", "link-mode = 'symlink'"), ("other.toml", '[pip]\nlink-mode = "symlink"')):
         file = cached.home / ".config/uv" / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{text}\n")
         named = {} if place == "uv.toml" else {"UV_CONFIG_FILE": str(file)}
         (item,) = show(cached, **named)
-        assert item["kept"].startswith(f"link-mode is symlink in {file}")
+        assert item["kept_reason"].startswith(f"link-mode is symlink in {file}")
 
 
 @pytest.mark.any_value("cached")
@@ -316,7 +316,7 @@ def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cache
     run(cached, "uv", "tool", "install", "--python", "/usr/bin/python3", "first", UV_LINK_MODE="symlink")
     tool = cached.home / ".local/share/uv/tools/first"
     (item,) = show(cached)
-    assert item["kept"] == f"{tool} consists of symbolic links into it and would break"
+    assert item["kept_reason"] == f"{tool} consists of symbolic links into it and would break"
     project = cached.home / "project/.venv"
     project.parent.mkdir()
     tool.rename(project)
@@ -335,14 +335,14 @@ def test_what_a_process_here_runs_out_of_it_stays(cached: User) -> None:
             (item,) = show(cached)
         finally:
             os.killpg(process.pid, 9)
-    assert item["kept"].startswith("in use on this node by process")
+    assert item["kept_reason"].startswith("in use on this node by process")
 
 
 @pytest.mark.any_value("cached")
 def test_the_uv_of_a_module_does_it_where_none_is_on_path(cached: User, tmp_path: Path) -> None:
     folder, _, _ = cached.environ["PATH"].partition(":")
     (item,) = show(cached, PATH=WITHOUT_UV)
-    assert item["kept"].startswith("no uv was found that can remove it: load its module")
+    assert item["kept_reason"].startswith("no uv was found that can remove it: load its module")
     modulefile = tmp_path / "modulefiles/uv/1.0.lua"
     modulefile.parent.mkdir(parents=True)
     modulefile.write_text(f'prepend_path("PATH", "{folder}")\n')

@@ -82,7 +82,7 @@ def test_what_was_installed_meanwhile_is_in_its_place(owner: Person) -> None:
     owner.stackenv("edit", "late", "--forbid-shadow", "numpy")
     assert stubs(prefix) == [STACK] and info(owner, "late")["stubs"] == {
         "packages": ["tiny-stack"],
-        "recorded": 1,
+        "expected_count": 1,
         "reason": "",
     }
     owner.stackenv("check", "late", "--fix", "--yes")
@@ -236,7 +236,7 @@ def test_what_knows_packages_counts_none(owner: Person) -> None:
     owner.stackenv("rename", "known", "renamed")
     assert stubs(prefix) == BOTH
     require_healthy(owner, "renamed")
-    classes = [item["class"] for item in read_result(owner.stackenv("clean", "--json").stdout)]
+    classes = [item["category"] for item in read_result(owner.stackenv("clean", "--json").stdout)]
     assert not [name for name in classes if "stub" in name]
     owner.stackenv("remove", "renamed", "--yes")
     assert not prefix.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_folders
-from stackenv.cli.create import print_made
+from stackenv.cli.create import describe_adopted, print_made
 from stackenv.cli.json_option import json_option
 from stackenv.cli.options import (
     allow_shadow_option,
@@ -56,4 +56,4 @@ def adopt(
     """
     from stackenv.lifecycle.adopt import adopt_environment
 
-    print_made(adopt_environment(environment, name, options, shared, dry_run), as_json)
+    print_made(adopt_environment(environment, name, options, shared, dry_run), as_json, describe_adopted)

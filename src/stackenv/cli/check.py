@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +16,7 @@ from stackenv.errors import UsageError
 from stackenv.output import confirm, format_count, print_entry, print_line, print_message
 
 if TYPE_CHECKING:
+    from stackenv.cli.results import ReportedProblem
     from stackenv.health.check import Found
     from stackenv.health.finding import Finding
 
@@ -65,7 +65,7 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
             return
         found = look(name, context)
     if as_json:
-        set_result([{"subject": subject, **describe_finding(f)} for subject, fs in found for f in fs])
+        set_result([describe_finding(subject, f) for subject, findings in found for f in findings])
     else:
         print_found(found, can_fix=not fix)
     if fixed:
@@ -95,11 +95,22 @@ def agree(yes: bool, subject: str, finding: Finding) -> bool:
     return confirm("Apply this fix?", typed, yes, facts)
 
 
-def describe_finding(finding: Finding) -> dict[str, Any]:
-    """Return `finding` as plain data; its fix becomes the sentences that say what would be done."""
-    left_out = ("fix", "parts", "hides", "breaks")
-    data = {name: value for name, value in asdict(finding).items() if name not in left_out}
-    return {**data, "fix": [action.sentence for action in finding.fix]}
+def describe_finding(subject: str, finding: Finding) -> ReportedProblem:
+    """Return `finding` as `--json` prints it; its fix is what would be done, in sentences."""
+    from stackenv.cli.results import ReportedProblem
+    from stackenv.health.check import ACCOUNT
+
+    return ReportedProblem(
+        module="" if subject == ACCOUNT else subject,
+        rule=finding.rule,
+        level=finding.level,
+        what=finding.what,
+        where=finding.where,
+        why=finding.why,
+        hint=finding.hint,
+        fix_steps=tuple(action.sentence for action in finding.fix),
+        muted_reason=finding.muted,
+    )
 
 
 def print_finding(finding: Finding) -> None:

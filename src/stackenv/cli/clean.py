@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +25,7 @@ from stackenv.output import (
 
 if TYPE_CHECKING:
     from stackenv.cleaning.reclaimable import Reclaimable
+    from stackenv.cli.results import RemovableItem
 
 OTHER_NODES = (
     "a job or session on another node may be using it, which cannot be seen from here: wait until those "
@@ -101,17 +102,19 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
     return confirm(question, "stackenv clean --yes", yes, facts)
 
 
-def describe(item: Reclaimable) -> dict[str, Any]:
-    """Return `item` as plain data; `does` is how it would go."""
-    return {
-        "class": item.kind,
-        "what": item.what,
-        "places": list(item.places),
-        "bytes": item.size_bytes,
-        "inodes": item.inodes,
-        "kept": item.kept,
-        "does": [action.sentence for action in item.actions],
-    }
+def describe(item: Reclaimable) -> RemovableItem:
+    """Return `item` as `--json` prints it."""
+    from stackenv.cli.results import RemovableItem
+
+    return RemovableItem(
+        category=item.kind,
+        what=item.what,
+        paths=item.places,
+        size_bytes=item.size_bytes,
+        file_count=item.inodes,
+        kept_reason=item.kept,
+        steps=tuple(action.sentence for action in item.actions),
+    )
 
 
 def print_reclaimable(found: Sequence[Reclaimable]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import click
 
@@ -25,7 +25,9 @@ from stackenv.cli.options import (
 from stackenv.output import print_line, print_message
 
 if TYPE_CHECKING:
+    from stackenv.cli.results import AdoptedEnvironment, CreatedEnvironment, PackageReport
     from stackenv.lifecycle.making import Made
+    from stackenv.lifecycle.requirements import InstallReport
 
 
 @click.command()
@@ -112,20 +114,56 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
         # A sixth of this command's imports, for a check that only --from needs.
         from stackenv.lifecycle.create_from import create_from
 
-        print_made(create_from(request, dry_run), as_json)
+        print_made(create_from(request, dry_run), as_json, describe_created)
     else:
-        print_made(create_new(request, dry_run), as_json)
+        print_made(create_new(request, dry_run), as_json, describe_created)
 
 
-def print_made(made: Made, as_json: bool) -> None:
+def print_made(made: Made, as_json: bool, describe: Callable[[Made], AdoptedEnvironment]) -> None:
     """Print what was created and the command to use it, or the steps of a dry run."""
     if made.module is None:
         show_steps(made.steps, as_json)
         return
-    for sentence in made.differences:
+    for sentence in made.report.sentences() if made.report else ():
         print_message(sentence)
     if as_json:
-        set_result(made.describe())
+        set_result(describe(made))
     else:
         print_message(f"{made.summary}; to load it {made.shells}:")
         print_line(made.use)
+
+
+def describe_adopted(made: Made) -> AdoptedEnvironment:
+    """Return what was made as `--json` prints it."""
+    from stackenv.cli.results import AdoptedEnvironment, PackageVersion
+
+    assert made.module is not None and made.record is not None
+    return AdoptedEnvironment(
+        module=made.module.full_name,
+        modulefile=str(made.module.path),
+        environment=made.module.prefix,
+        modules=made.record.modules,
+        packages=tuple(PackageVersion(package.name, package.version) for package in made.record.packages),
+        load_command=made.use,
+    )
+
+
+def describe_created(made: Made) -> CreatedEnvironment:
+    """Return the same, and the report of `create --from`."""
+    from stackenv.cli.results import CreatedEnvironment
+
+    report = describe_packages(made.report) if made.report else None
+    return CreatedEnvironment(**vars(describe_adopted(made)), package_report=report)
+
+
+def describe_packages(report: InstallReport) -> PackageReport:
+    """Return what became of the packages as `--json` prints it."""
+    from stackenv.cli import results
+
+    return results.PackageReport(
+        kept=tuple(results.PackageVersion(*package) for package in report.kept),
+        changed=tuple(results.ChangedPackage(*package) for package in report.changed),
+        provided_by_modules=tuple(results.ProvidedPackage(*package) for package in report.left_to_stack),
+        missing=tuple(results.MissingPackage(*package) for package in report.missing),
+        not_copied=tuple(report.left_behind),
+    )

@@ -113,8 +113,10 @@ def describe_shown(found: ModuleInfo) -> str:
     if shown is None or shown.reason:
         why = NOT_SHOWN[shown.reason].format(name=found.module) if shown else ""
         return why and f"no package of its modules: {why}"
-    number, count = len(shown.packages), format_count(shown.recorded, "package")
-    return f"{count} of its modules" if number == shown.recorded else f"{number} of {count} of its modules"
+    number, count = len(shown.packages), format_count(shown.expected_count, "package")
+    return (
+        f"{count} of its modules" if number == shown.expected_count else f"{number} of {count} of its modules"
+    )
 
 
 def describe_rows(found: ModuleInfo) -> dict[str, str]:
@@ -148,6 +150,6 @@ def list_packages(found: ModuleInfo, installer: str) -> list[tuple[str, str, str
     for package in found.packages:
         if package.installer == installer:
             shadow = shadows.get(package.name)
-            note = f"instead of {shadow.stack_version or '?'} {shadow.module}".rstrip() if shadow else ""
+            note = f"instead of {shadow.module_version or '?'} {shadow.module}".rstrip() if shadow else ""
             rows.append((package.name, package.version, note))
     return rows

@@ -72,10 +72,10 @@ def add(
         set_result(added)
         return
     print_message(
-        f"Added the kernel {added.display_name!r} (ipykernel {added.ipykernel}); to use it, reload the "
-        "Jupyter page"
+        f"Added the kernel {added.display_name!r} (ipykernel {added.ipykernel_version}); to use it, reload "
+        "the Jupyter page"
     )
-    print_line(added.folder)
+    print_line(added.path)
 
 
 @kernel.command("list")
@@ -97,11 +97,11 @@ def listing(as_json: bool) -> None:
     if as_json:
         set_result(found)
         return
-    rows = [(row.module, row.state, row.display_name, row.folder) for row in found]
+    rows = [(row.module, row.state, row.display_name, row.path) for row in found]
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
         if row.problem:
-            print_warning(f"{row.kernel}: {row.problem}", row.hint)
+            print_warning(f"{row.name}: {row.problem}", row.hint)
     if not found:
         folder = find_kernels_folder(context.environ)
         print_message(f"no stackenv kernels in {folder}; to add one: stackenv kernel add NAME")

@@ -41,7 +41,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
             row.module,
             row.kind or "-",
             ", ".join(row.marks) or "-",
-            row.python or "-",
+            row.python_version or "-",
             ", ".join(row.modules) or "-",
             shorten(Path(row.environment), context.environ) if sys.stdout.isatty() else row.environment,
             row.description,

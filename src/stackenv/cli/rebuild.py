@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from stackenv.cli.create import describe_packages
 from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import (
     dry_run_option,
@@ -17,6 +19,10 @@ from stackenv.cli.options import (
     verbose_option,
 )
 from stackenv.output import print_line, print_message
+
+if TYPE_CHECKING:
+    from stackenv.cli.results import RebuiltEnvironment
+    from stackenv.lifecycle.rebuild import Rebuilt
 
 
 @click.command()
@@ -59,8 +65,24 @@ def rebuild(
     if rebuilt.report is None:
         show_steps(rebuilt.steps, as_json)
     elif as_json:
-        set_result(rebuilt.describe())
+        set_result(describe_rebuilt(rebuilt))
     else:
         for sentence in rebuilt.report.sentences():
             print_line(sentence)
         print_message(rebuilt.summary)
+
+
+def describe_rebuilt(rebuilt: Rebuilt) -> RebuiltEnvironment:
+    """Return what was rebuilt as `--json` prints it."""
+    from stackenv.cli.results import RebuiltEnvironment
+
+    old, record, report = rebuilt.old, rebuilt.record, rebuilt.report
+    assert old and record and report
+    return RebuiltEnvironment(
+        module=record.full_name,
+        modulefile=f"{record.module_folder}/{record.full_name}.lua",
+        environment=record.path,
+        old_environment=old.path,
+        modules=record.modules,
+        package_report=describe_packages(report),
+    )

@@ -7,7 +7,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from stackenv.output import (
 from stackenv.plain_files import read_file_text
 
 if TYPE_CHECKING:
+    from stackenv.cli.results import SiteReport
     from stackenv.site.dependents import DependentModule
     from stackenv.site.report import Report
 
@@ -290,25 +290,35 @@ def describe_change(module: DependentModule) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(module.written_s))
 
 
-def describe_report(report: Report) -> dict[str, object]:
-    """Return the report as plain data."""
-    found = []
-    for module in report.found:
-        row = {**asdict(module), "changed": describe_change(module)}
-        del row["written_s"]
-        found.append(row)
-    return {
-        "modules": report.patterns,
-        "found": found,
-        "counts": {
-            "folders": report.folders,
-            "looked_at": report.looked_at,
-            "found": len(found),
-            "owners": len(report.owners),
-            "unread": len(report.unread),
-        },
-        "unread": [{"path": path, "why": why} for path, why in report.unread.items()],
-    }
+def describe_report(report: Report) -> SiteReport:
+    """Return what was found as `--json` prints it."""
+    from stackenv.cli import results
+
+    found = [
+        results.FoundDependent(
+            owner=module.owner,
+            module=module.module,
+            modulefile=module.modulefile,
+            environment=module.environment,
+            depends_on=module.depends_on,
+            indirect=module.indirect,
+            record_written=results.format_time(module.written_s),
+        )
+        for module in report.found
+    ]
+    return results.SiteReport(
+        patterns=report.patterns,
+        found=tuple(found),
+        counts=results.ReportCounts(
+            folders=report.folders,
+            modules=report.looked_at,
+            found=len(found),
+            owners=len(report.owners),
+            unread=len(report.unread),
+        ),
+        unread=tuple(results.UnreadPath(path, why) for path, why in report.unread.items()),
+        unknown_variables=report.unknown,
+    )
 
 
 def map_rows(found: Iterable[DependentModule]) -> list[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from stackenv.errors import StackenvError
 from stackenv.output import confirm, format_count, print_message, print_table, print_warning, shorten_list
 
 if TYPE_CHECKING:
+    from stackenv.cli.results import UpdatedEnvironment
     from stackenv.lifecycle.prospect import Prospect
 
 # What the table shows instead of a version.
@@ -125,23 +126,25 @@ def describe_held(held: Sequence[Prospect], package: str) -> str:
     )
 
 
-def describe_prospect(prospect: Prospect) -> dict[str, object]:
+def describe_prospect(prospect: Prospect) -> UpdatedEnvironment:
     """Return what `--json` prints for one environment."""
-    return {
-        "environment": prospect.name,
-        "path": prospect.prefix,
-        "kind": prospect.kind,
-        "now": prospect.now,
-        "then": prospect.then,
-        "pinned_by": prospect.module,
-        "state": prospect.state,
-        "with_it": [
-            {"name": change.name, "before": change.before, "after": change.after}
-            for change in prospect.further
-        ],
-        "problem": prospect.problem,
-        "hint": prospect.hint,
-    }
+    from stackenv.cli.results import ChangedPackage, UpdatedEnvironment
+
+    return UpdatedEnvironment(
+        # Without a module it is named by its path.
+        module="" if prospect.name == prospect.prefix else prospect.name,
+        environment=prospect.prefix,
+        kind=prospect.kind,
+        old_version=prospect.now,
+        new_version=prospect.then,
+        pinned_by=prospect.module,
+        state=prospect.state,
+        other_changes=tuple(
+            ChangedPackage(change.name, change.before, change.after) for change in prospect.further
+        ),
+        problem=prospect.problem,
+        hint=prospect.hint,
+    )
 
 
 upgrade = copy.copy(update)

@@ -12,7 +12,8 @@ from stackenv.cli.options import shared_option
 from stackenv.output import format_count, print_message
 
 if TYPE_CHECKING:
-    from stackenv.disk.usage_report import UsageReport
+    from stackenv.cli.results import MeasuredPlace, UsageResult
+    from stackenv.disk.usage_report import Measured, UsageReport
 
 
 @click.command()
@@ -70,38 +71,41 @@ def warn_of_unknown(report: UsageReport) -> None:
             print_message(f"cannot determine how much of {limit.path} is used: {limit.problem}")
 
 
-def describe(report: UsageReport) -> dict[str, object]:
-    """Return the report as plain data."""
-    from stackenv.disk.usage_tables import format_day
+def describe(report: UsageReport) -> UsageResult:
+    """Return all that was found as `--json` prints it."""
+    from stackenv.cli.results import LimitShare, LimitUsage, TotalUsage, UsageResult
 
-    return {
-        "places": [
-            {
-                "kind": found.place.kind,
-                "name": found.place.name,
-                "path": str(found.place.path),
-                "bytes": found.usage.all_bytes,
-                "files": found.usage.all_inodes,
-                "shared_bytes": found.usage.shared_bytes,
-                "shared_files": found.usage.shared_inodes,
-                "freed_bytes": found.usage.freed_bytes,
-                "freed_files": found.usage.freed_inodes,
-                "last_use": format_day(found.usage.last_use) or None,
-                "unreadable": found.usage.unreadable,
-            }
-            for found in report.measured
-        ],
-        "total": {
-            "bytes": sum(found.usage.counted_bytes for found in report.measured),
-            "files": sum(found.usage.counted_inodes for found in report.measured),
-        },
-        "limits": [
-            {
-                "path": str(limit.path),
-                "bytes": of_bytes,
-                "files": of_files,
-                "problem": limit.problem,
-            }
-            for limit, (of_bytes, of_files) in zip(report.limits, report.shares)
-        ],
-    }
+    total = TotalUsage(
+        sum(found.usage.counted_bytes for found in report.measured),
+        sum(found.usage.counted_inodes for found in report.measured),
+    )
+    limits = [
+        LimitUsage(
+            path=str(limit.path),
+            size_bytes=LimitShare(**vars(of_bytes)),
+            file_count=LimitShare(**vars(of_files)),
+            problem=limit.problem,
+        )
+        for limit, (of_bytes, of_files) in zip(report.limits, report.shares)
+    ]
+    return UsageResult(tuple(map(describe_place, report.measured)), total, tuple(limits))
+
+
+def describe_place(found: Measured) -> MeasuredPlace:
+    """Return what one place takes as `--json` prints it."""
+    from stackenv.cli.results import MeasuredPlace, format_time
+
+    usage = found.usage
+    return MeasuredPlace(
+        category=found.place.kind,
+        name=found.place.name,
+        path=str(found.place.path),
+        size_bytes=usage.all_bytes,
+        file_count=usage.all_inodes,
+        shared_bytes=usage.shared_bytes,
+        shared_file_count=usage.shared_inodes,
+        freed_bytes=usage.freed_bytes,
+        freed_file_count=usage.freed_inodes,
+        last_used=None if usage.last_use is None else format_time(usage.last_use),
+        unreadable_count=usage.unreadable,
+    )

@@ -41,7 +41,15 @@ DESCRIPTION = re.compile(r'^ *whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE
 
 @dataclass(frozen=True)
 class OwnPackage:
-    """A package in the environment; `installer` is conda or pip."""
+    """A package in the environment.
+
+    Parameters
+    ----------
+    name, version
+        Its name and version.
+    installer
+        `conda` or `pip`.
+    """
 
     name: str
     version: str
@@ -50,7 +58,15 @@ class OwnPackage:
 
 @dataclass(frozen=True)
 class PinnedPackage:
-    """A package that stays as `module` has it."""
+    """A package of the modules that pip and uv leave alone.
+
+    Parameters
+    ----------
+    name, version
+        Its name and version.
+    module
+        The module that has it.
+    """
 
     name: str
     version: str
@@ -59,11 +75,21 @@ class PinnedPackage:
 
 @dataclass(frozen=True)
 class Shadow:
-    """A package in the environment that `module` has too; `stack_version` is empty where it is unknown."""
+    """A package in the environment that a module has too.
+
+    Parameters
+    ----------
+    name, version
+        Its name, and its version in the environment, which is the one that Python imports.
+    module_version
+        Its version in the module; empty when it is unknown.
+    module
+        The module that has it.
+    """
 
     name: str
     version: str
-    stack_version: str
+    module_version: str
     module: str
 
 
@@ -76,18 +102,18 @@ class CarriedStack:
     carries
         Whether it does.
     reason
-        Why it does not, one of the words in stackenv.environments.carried; empty where it does.
+        Why it does not: `conda`, `user`, `site`, `no-pth`, `no-modules`, `no-record` or
+        `python-needs-modules`; empty if it does.
     cpu
-        archspec's name of the CPU that they were loaded on; it carries on that and newer ones of its kind.
+        archspec's name of the CPU on which the modules were loaded; it carries on this and newer ones.
     any_cpu
         Whether it carries on every CPU.
     restarts
-        Whether the Python starts itself once more for that, since a library is found in no other way.
+        Whether the Python starts itself a second time for that, because a library is not found otherwise.
     by_script
-        Whether a script in the place of the link to the Python starts it with their libraries, since it does
-        not start without.
+        Whether a script in the place of the link to the Python starts it with the libraries that it needs.
     needs_modules
-        Whether the Python does not even start where the modules are not loaded.
+        Whether the Python does not start at all unless the modules are loaded.
     """
 
     carries: bool
@@ -107,21 +133,29 @@ class ShownPackages:
     ----------
     packages
         The names of the packages that it sees there.
-    recorded
+    expected_count
         How many it should see, but for those that the environment has itself.
     reason
-        Why it sees none: conda, no-pth, no-modules, nothing-held, user, site, left-out or no-record;
-        else empty.
+        Why it sees none: `conda`, `no-pth`, `no-modules`, `nothing-held`, `user`, `site`, `left-out` or
+        `no-record`; empty if it sees them.
     """
 
     packages: tuple[str, ...]
-    recorded: int
+    expected_count: int
     reason: str
 
 
 @dataclass(frozen=True)
 class MutedRule:
-    """A rule of `stackenv check` whose warnings are not wanted, and why."""
+    """A rule of `stackenv check` that is muted in this environment.
+
+    Parameters
+    ----------
+    rule
+        Its name.
+    reason
+        Why its findings are not wanted.
+    """
 
     rule: str
     reason: str
@@ -129,10 +163,45 @@ class MutedRule:
 
 @dataclass(frozen=True)
 class ModuleInfo:
-    """What is known of a module: `stackenv info --json` prints these fields.
+    """A personal module.
 
-    `owned` say whether stackenv made the environment. Without a record it is None, as are `carried` and
-    `stubs`, `kind` is empty, and `problem` and `hint` say why.
+    Parameters
+    ----------
+    module, modulefile, environment
+        Its full name, its file, and the folder of its environment.
+    default
+        Whether the name alone means this one, of several versions.
+    kind
+        `venv` or `conda`; empty when the record of the environment cannot be read. Then everything that is
+        only in the record is empty or None.
+    description
+        What `--description` says of it.
+    python
+        Its Python.
+    modules
+        The modules that it is based on.
+    packages
+        The packages in the environment.
+    pinned
+        The packages of its modules that pip and uv leave alone.
+    shadows
+        The packages in the environment that its modules have too.
+    allow_shadow
+        The packages that may replace those of the modules (`--allow-shadow`).
+    platform
+        The machine on which it was made.
+    carried
+        Whether its Python brings the modules when they are not loaded.
+    stubs
+        The packages of its modules that uv sees.
+    muted
+        The rules of `stackenv check` that are muted.
+    made_by
+        The command that made it, a text for each word.
+    owned
+        Whether stackenv made the environment; of an adopted one it did not.
+    problem, hint
+        Why the record cannot be read, and what to type; empty when it can.
     """
 
     module: str

@@ -13,21 +13,53 @@ from stackenv.errors import StackenvError
 
 @dataclass(frozen=True)
 class ListedModule:
-    """A module as `stackenv list --json` prints it.
+    """A personal module.
 
-    `marks` are some of loaded (in this shell), default (of several versions), packed and broken; `problem` is
-    empty but for what is broken.
+    Parameters
+    ----------
+    module, modulefile, environment
+        Its full name, its file, and the folder of its environment.
+    loaded
+        Whether it is loaded in this shell.
+    default
+        Whether the name alone means this one, of several versions.
+    kind
+        `venv` or `conda`; empty when the module is broken.
+    packed
+        Whether the environment is a single image file.
+    python_version
+        The version of its Python; empty when it has none.
+    modules
+        The modules that it is based on.
+    description
+        What `--description` says of it.
+    problem, hint
+        What is broken and what to type; empty when nothing is.
     """
 
     module: str
-    environment: str
     modulefile: str
+    environment: str
+    loaded: bool
+    default: bool
     kind: str = ""
-    marks: tuple[str, ...] = ()
+    packed: bool = False
+    python_version: str = ""
     modules: tuple[str, ...] = ()
-    python: str = ""
     description: str = ""
     problem: str = ""
+    hint: str = ""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what people read of its state."""
+        marks = {
+            "loaded": self.loaded,
+            "default": self.default,
+            "packed": self.packed,
+            "broken": bool(self.problem),
+        }
+        return tuple(mark for mark, applies in marks.items() if applies)
 
 
 def list_modules(context: Context) -> list[StoredModule]:
@@ -54,17 +86,16 @@ def describe_listed(module: StoredModule, context: Context) -> ListedModule:
     ]
     in_shell = os.path.realpath(module.path) in map(os.path.realpath, loaded)
     is_default = context.store.read_default(module.name) == module.version
-    marks = (*(["loaded"] if in_shell else []), *(["default"] if is_default else []))
-    named = (module.full_name, module.prefix, str(module.path))
+    known = (module.full_name, str(module.path), module.prefix, in_shell, is_default)
     try:
         record = module.read_record(contents=False)
     except StackenvError as error:
-        return ListedModule(*named, marks=(*marks, "broken"), problem=error.message)
+        return ListedModule(*known, problem=error.message, hint=error.hint)
     return ListedModule(
-        *named,
-        record.kind,
-        (*marks, *(["packed"] if record.packed else [])),
-        record.modules,
-        record.python.version if record.python else "",
-        record.description,
+        *known,
+        kind=record.kind,
+        packed=bool(record.packed),
+        python_version=record.python.version if record.python else "",
+        modules=record.modules,
+        description=record.description,
     )

@@ -75,14 +75,28 @@ class PlannedKernel:
 
 @dataclass(frozen=True)
 class AddedKernel:
-    """A kernel that is ready: its name, folder, module and environment, and the version of its ipykernel."""
+    """A kernel that is ready to use.
 
-    kernel: str
+    Parameters
+    ----------
+    name
+        The kernel's name, as `jupyter kernelspec list` shows it.
+    display_name
+        Its name in Jupyter.
+    module, environment
+        The full name of its module, and the folder of its environment.
+    path
+        The folder of its kernelspec.
+    ipykernel_version
+        The version of ipykernel that it starts.
+    """
+
+    name: str
     display_name: str
     module: str
     environment: str
-    folder: str
-    ipykernel: str
+    path: str
+    ipykernel_version: str
 
 
 def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
@@ -153,12 +167,12 @@ def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
         write_launch_file(planned.record)
     write_kernel(planned.folder, mark_kernelspec(contents, planned.folder.name, planned.named_by_user))
     return AddedKernel(
-        kernel=planned.folder.name,
+        name=planned.folder.name,
         display_name=contents["display_name"],
         module=planned.record.full_name,
         environment=planned.record.path,
-        folder=str(planned.folder),
-        ipykernel=found.version,
+        path=str(planned.folder),
+        ipykernel_version=found.version,
     )
 
 

@@ -79,14 +79,30 @@ def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelSta
 
 @dataclass(frozen=True)
 class ListedKernel:
-    """A kernel of stackenv and its state; `problem` and `hint` are empty if `state` is ok."""
+    """A kernel that stackenv made.
 
-    kernel: str
-    module: str
+    Parameters
+    ----------
+    name
+        The kernel's name, as `jupyter kernelspec list` shows it.
+    display_name
+        Its name in Jupyter.
+    module, modulefile, environment
+        The full name of its module, the modulefile, and the folder of the environment.
+    path
+        The folder of its kernelspec.
+    state
+        `ok`, or what is wrong with it, in two words.
+    problem, hint
+        What is wrong and what to type; empty when nothing is.
+    """
+
+    name: str
     display_name: str
-    folder: str
-    environment: str
+    module: str
     modulefile: str
+    environment: str
+    path: str
     state: str
     problem: str
     hint: str
@@ -96,10 +112,10 @@ def describe_kernel(stored: StoredKernel) -> ListedKernel:
     """Return the data about `stored`, with its state."""
     state = judge_kernel(stored)
     return ListedKernel(
-        kernel=stored.name,
+        name=stored.name,
         module=stored.module,
         display_name=stored.display_name,
-        folder=str(stored.folder),
+        path=str(stored.folder),
         environment=stored.environment,
         modulefile=str(stored.modulefile),
         state=state.name,

@@ -164,7 +164,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
             Step("check that everything works", look, doing="Checking the environment"),
         )
         made = new.carry_out(steps, dry_run, complete=False)
-        return replace(made, differences=tuple(report.sentences()), details=report.describe())
+        return replace(made, report=report)
 
 
 def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.carried import complete_carried, list_replaced
@@ -60,6 +60,10 @@ from stackenv.transactions.files import write_file
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, read_text
 from stackenv.user_paths import describe_shells, type_load
 
+if TYPE_CHECKING:
+    # What it imports is not needed for a new environment.
+    from stackenv.lifecycle.requirements import InstallReport
+
 
 @dataclass(frozen=True)
 class Made:
@@ -73,8 +77,8 @@ class Made:
         Of the environment; None for a dry run.
     use, shells
         What to type to use it, and in which shells that is enough.
-    differences, details
-        What is not as in the environment that was made again: sentences, and the same as plain data.
+    report
+        What is not as in the environment that was made again; None for a new one.
     """
 
     steps: tuple[str, ...]
@@ -82,8 +86,7 @@ class Made:
     record: Record | None = None
     use: str = ""
     shells: str = ""
-    differences: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    report: InstallReport | None = None
 
     @property
     def summary(self) -> str:
@@ -91,19 +94,6 @@ class Made:
         assert self.module is not None and self.record is not None
         done = "Created" if self.record.owned else "Adopted"
         return f"{done} {describe_with_packages(self.record)}, in {self.module.prefix}"
-
-    def describe(self) -> dict[str, Any]:
-        """Return the same as plain data."""
-        assert self.module is not None and self.record is not None
-        return {
-            "module": self.module.full_name,
-            "modulefile": str(self.module.path),
-            "environment": self.module.prefix,
-            "modules": list(self.record.modules),
-            "packages": {p.name: p.version for p in self.record.packages},
-            "use": self.use,
-            **self.details,
-        }
 
 
 @dataclass

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.foreign_files import list_foreign, list_settings
@@ -74,17 +73,6 @@ class Rebuilt:
         """What was done, in a line."""
         assert self.record
         return f"Rebuilt {describe_with_packages(self.record)}, in {self.record.path}"
-
-    def describe(self) -> dict[str, Any]:
-        """Return the same as plain data."""
-        assert self.old and self.record and self.report
-        return {
-            "module": self.record.full_name,
-            "environment": self.record.path,
-            "former": self.old.path,
-            "modules": list(self.record.modules),
-            **self.report.describe(),
-        }
 
 
 def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PathDistribution
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -334,19 +333,6 @@ class InstallReport:
             *(f"{n} {was}: not installed: {why}" for n, was, why in self.missing),
             *(f"{name}: not copied, because it belongs to no installed package" for name in self.left_behind),
         ]
-
-    def describe(self) -> dict[str, Any]:
-        """Return the same as plain data."""
-        return {
-            "kept": [{"name": name, "version": version} for name, version in self.kept],
-            "left_to_stack": [
-                {"name": name, "was": was, "is": new, "module": module}
-                for name, was, new, module in self.left_to_stack
-            ],
-            "changed": [{"name": name, "was": was, "is": new} for name, was, new in self.changed],
-            "missing": [{"name": name, "was": was, "why": why} for name, was, why in self.missing],
-            "left_behind": self.left_behind,
-        }
 
 
 def split_off_stack(
