@@ -87,6 +87,11 @@ def test_help_of_site_lists_its_subcommands(name: str) -> None:
     assert f"\n  {name} " in run("site", "--help").stdout
 
 
+def test_help_lists_each_command_in_one_section() -> None:
+    listed = [name for names in cli.SECTIONS.values() for name in names]
+    assert sorted(listed) == [name for name in cli.COMMANDS if not cli.stackenv.commands[name].hidden]
+
+
 def test_help_is_data_with_status_0() -> None:
     done = run("site", "render", "-h")
     assert (done.returncode, done.stderr) == (0, "")

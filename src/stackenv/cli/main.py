@@ -43,6 +43,24 @@ COMMANDS = {
     "usage": "stackenv.cli.usage:usage",
 }
 
+# The order in which help lists the commands; those that only repeat another are in none.
+SECTIONS = {
+    "Create and change environments": (
+        "create",
+        "adopt",
+        "edit",
+        "update",
+        "rebuild",
+        "export",
+        "rename",
+        "remove",
+    ),
+    "Use environments": ("run", "job", "kernel"),
+    "Look and repair": ("list", "info", "check"),
+    "Save disk space": ("usage", "clean", "pack", "unpack"),
+    "For administrators": ("site",),
+}
+
 # Commands of other programs: a word that stands for missing arguments, and what to type in stackenv.
 NO_COMMANDS = {
     "activate": ("NAME", "{load}"),
@@ -99,11 +117,12 @@ class TopGroup(CommandGroup):
         raise UsageError(f"`stackenv {args[0]}` is not a command", typed.format(given, load=load))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with the first sentence of their help, wrapped if it is too long."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(n, c.get_short_help_str(LONGEST_SENTENCE)) for n, c in commands if c and not c.hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Write the commands of SECTIONS with the first sentence of their help, wrapped if it is too long."""
+        width = max(len(name) for names in SECTIONS.values() for name in names)
+        for title, names in SECTIONS.items():
+            rows = [(f"{name:{width}}", self.commands[name]) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([(n, c.get_short_help_str(LONGEST_SENTENCE)) for n, c in rows])
 
 
 def show_load(name: str) -> str:
