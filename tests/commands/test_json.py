@@ -2,7 +2,6 @@
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/commands/test_json.py -k golden
 
-
 A key that goes or changes takes a new FORMAT_VERSION; one that is added does not.
 """
 
@@ -12,6 +11,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +20,8 @@ from typing import Any
 
 import click
 import pytest
-from people import CHECKOUT, VERSION, Person, make_wheel, write_module
+from answers import read_result
+from people import CHECKOUT, COMMAND, VERSION, Person, make_wheel, write_module
 from stacked import WORK
 
 from stackenv import __version__
@@ -29,7 +30,6 @@ from stackenv.cli.main import stackenv
 
 GOLDEN = Path(__file__).with_name("json_format.txt")
 TYPES = {str: "text", int: "number", bool: "true or false", type(None): "null", dict: "object"}
-PLACES = ("module", "modulefile", "environment", "path", "paths")
 
 
 def load_generator() -> ModuleType:
@@ -266,11 +266,14 @@ def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) 
         ("kernel", "list", "--json", "--bogus"),
         ("kernel", "list", "--bogus", "--json"),
         ("kernel", "list", "too-much", "--json"),
+        # No name, and no environment is loaded.
+        ("info", "--json"),
+        ("check", "--json", "--fix"),
     ):
-        assert fail(person, *words)["command"] == "kernel list"
-    # No name, and no environment is loaded.
-    assert fail(person, "info", "--json")["command"] == "info"
-    assert fail(person, "check", "--json", "--fix")["command"] == "check"
+        answer = fail(person, *words)
+        error, said = answer["error"], person.stackenv(*words, status=2).stderr
+        assert " ".join(words).startswith(answer["command"])
+        assert f"error: {error['message']}\n" in said and said.endswith(f"\nhint: {error['hint']}\n")
 
 
 def test_without_json_stdout_has_nothing_of_an_error(person: Person) -> None:
@@ -279,6 +282,16 @@ def test_without_json_stdout_has_nothing_of_an_error(person: Person) -> None:
     for words in (("list", "--bogus"), ("bogus", "--json")):
         assert person.stackenv(*words, status=2).stdout == ""
     assert person.stackenv("list", "--json", "--help").stdout.startswith("Usage: stackenv list")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_path_of_any_bytes_is_json_in_each_locale(person: Person, locale: str) -> None:
+    folder = os.fsencode(person.home) + b'/caf\xc3\xa9 "\xff"'
+    os.mkdir(folder)  # noqa: PTH102 (a path of bytes)
+    environ = {**person.environ, "PIP_CACHE_DIR": os.fsdecode(folder), "LC_ALL": locale}
+    done = subprocess.run([COMMAND, "usage", "--json"], env=environ, capture_output=True, check=True)
+    places = read_result(done.stdout.decode("ascii"))["places"]
+    assert folder in [os.fsencode(place["path"]) for place in places]
 
 
 def test_what_the_system_refuses_is_said_as_on_stderr() -> None:

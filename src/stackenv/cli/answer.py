@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from stackenv import __version__
+from stackenv.cli.options import explain_click_error
 from stackenv.errors import StackenvError, explain
 
 # Raised when a key is removed or renamed, or when its value means something else; not for a new key.
@@ -77,7 +78,7 @@ def describe_failure(error: StackenvError | OSError | click.ClickException) -> F
     if isinstance(error, StackenvError):
         return Failure(error.message, error.hint, error.status)
     if isinstance(error, click.ClickException):
-        return Failure(error.format_message(), "", error.exit_code)
+        return Failure(*explain_click_error(error), error.exit_code)
     return Failure(explain(error), "", StackenvError.status)
 
 

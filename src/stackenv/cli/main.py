@@ -12,7 +12,7 @@ import click
 
 from stackenv import __version__
 from stackenv.cli.json_option import answering
-from stackenv.cli.options import EXIT_STATUS, CommandGroup
+from stackenv.cli.options import EXIT_STATUS, CommandGroup, explain_click_error
 from stackenv.errors import UsageError
 
 # The name of each command, and where it is defined: importing all of them would be slow.
@@ -172,11 +172,11 @@ def show_click_error(error: click.ClickException) -> None:
     """Print what click found wrong in what was typed, as all errors are printed."""
     from stackenv.output import print_aside, print_error
 
-    text = error.format_message()
-    print_error(text[:1].lower() + text[1:].rstrip("."))
+    message, hint = explain_click_error(error)
+    print_error(message)
     if isinstance(error, click.UsageError) and error.ctx:
         print_aside(f"\n{error.ctx.get_usage()}\n")
-        print_aside(f"{error.ctx.command_path} --help", "hint")
+        print_aside(hint, "hint")
 
 
 def run(words: list[str]) -> int:

@@ -49,6 +49,13 @@ class CommandGroup(click.Group):
         raise UsageError(f"`{ctx.command_path} {shorten(word)}` is not a command", hint)
 
 
+def explain_click_error(error: click.ClickException) -> tuple[str, str]:
+    """Return what click found wrong in what was typed, and the command that shows what can be typed."""
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    return text[:1].lower() + text[1:].rstrip("."), f"{context.command_path} --help" if context else ""
+
+
 def shorten(word: str) -> str:
     """Return `word`, truncated if it is longer than any name."""
     return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
