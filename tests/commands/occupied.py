@@ -47,7 +47,7 @@ def fill_home(person: Person) -> None:
     fill(home / "data", 5)
 
 
-def write_policy(person: Person, text: str) -> dict[str, str]:
+def write_configuration(person: Person, text: str) -> dict[str, str]:
     """Return the change of variables by which a site configuration with `text` holds."""
     path = person.home.parent / "site.yaml"
     path.write_text(f"version: 1\n{text}")

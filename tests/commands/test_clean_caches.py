@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from answers import read_result
 from leftovers import show
-from occupied import fill, write_policy
+from occupied import fill, write_configuration
 from packaging.version import Version
 from people import Person
 
@@ -34,7 +34,7 @@ def cache_wheel(folder: Path) -> Path:
 
 def test_each_cache_of_pip_is_emptied_also_one_that_it_had_before(person: Person) -> None:
     changes = {
-        **write_policy(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n'),
+        **write_configuration(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n'),
         **{"WORKSPACE": f"{person.home}/ws", "PIP_CACHE_DIR": f"{person.home}/now", "PIP_NO_CACHE_DIR": "1"},
     }
     folders = [person.home / name for name in ("now", ".cache/pip", "ws/pip")]
@@ -231,7 +231,7 @@ def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -
     (person.home / ".cache/huggingface").mkdir(parents=True)
     (person.home / ".cache/huggingface/token").write_text("hf_secret")
     changes = {
-        **write_policy(person, 'caches: {huggingface: [{parent: "${WORKSPACE}", folder: models}]}\n'),
+        **write_configuration(person, 'caches: {huggingface: [{parent: "${WORKSPACE}", folder: models}]}\n'),
         **{"WORKSPACE": f"{person.home}/ws", "HF_HUB_CACHE": f"{folder}/hub", "HF_HOME": str(folder)},
     }
     places = [place for item in show(person, **changes) for place in item["paths"]]

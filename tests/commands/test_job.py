@@ -183,7 +183,7 @@ def test_the_sites_defaults(owner: Person, tmp_path: Path) -> None:
     assert "gratis" not in script and "#SBATCH --qos=normal" in script
 
 
-def test_the_policy_of_ubelix_gives_the_partitions_of_its_guide(owner: Person) -> None:
+def test_the_configuration_of_ubelix_gives_the_partitions_of_its_guide(owner: Person) -> None:
     changes = {"STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/ubelix.yaml")}
     script = owner.stackenv("job", "biopy", "--", "python", "x", **changes).stdout
     assert "\n#SBATCH --partition=epyc2,bdw\n" in script

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
-from occupied import fill, fill_home, make_conda, measure, run_on_terminal, write_policy
+from occupied import fill, fill_home, make_conda, measure, run_on_terminal, write_configuration
 from people import COMMAND, Person
 from terminals import read_table
 
@@ -126,7 +126,7 @@ def test_an_account_without_any_is_told_how_to_begin(person: Person) -> None:
 
 def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
     fill_home(person)
-    changes = write_policy(person, 'limits: [{path: "${HOME}", files: 1000}]\n')
+    changes = write_configuration(person, 'limits: [{path: "${HOME}", files: 1000}]\n')
     places, limits = person.stackenv("usage", **changes).stdout.split("\n\n")
     assert places.split()[:4] == ["KIND", "NAME", "SIZE", "SHARED"]
     rows, found = read_table(places), measure(person, **changes)
@@ -140,7 +140,7 @@ def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
 
 def test_a_terminal_shows_bars_units_and_percent(person: Person) -> None:
     fill_home(person)
-    changes = write_policy(person, 'limits: [{path: "${HOME}", bytes: 1 MB, files: 1 k}]\n')
+    changes = write_configuration(person, 'limits: [{path: "${HOME}", bytes: 1 MB, files: 1 k}]\n')
     shown = run_on_terminal(person, "usage", **changes)
     assert "█" * 20 in shown
     assert "kB" in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
-from occupied import fill, measure, run_on_terminal, write_policy
+from occupied import fill, measure, run_on_terminal, write_configuration
 from people import COMMAND, Person
 
 from stackenv.configuration.loader import load_configuration
@@ -60,7 +60,11 @@ def workspace(person: Person) -> dict[str, str]:
         'personal: {environments: ["${WORKSPACE}/venvs"]}\n'
         'conda: {storage: [{parent: "${WORKSPACE}", environments: conda/envs, packages: conda/pkgs}]}\n'
     )
-    return {**write_policy(person, f"caches:\n{places}{rest}"), "WORKSPACE": str(folder), "WHO": "anna"}
+    return {
+        **write_configuration(person, f"caches:\n{places}{rest}"),
+        "WORKSPACE": str(folder),
+        "WHO": "anna",
+    }
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -170,7 +174,7 @@ def test_a_uv_toml_says_where_the_cache_is(person: Person, text: str, folder: st
 def test_the_cache_of_another_member_of_the_group_is_on_another_quota(
     person: Person, workspace: dict[str, str]
 ) -> None:
-    shared = write_policy(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n')
+    shared = write_configuration(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n')
     fill(person.home / "workspace/pip/http", 2)
     assert list_kinds(person, **{**workspace, **shared}) == [("pip-cache", "~/workspace/pip")]
     os.chown(person.home / "workspace/pip", 4711, -1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
-from occupied import fill_home, measure, write_policy
+from occupied import fill_home, measure, write_configuration
 from people import Person
 
 from stackenv.disk import limits
@@ -28,7 +28,7 @@ def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
     fill_home(person)
     command = write_command(person, f'[ "$1" = -q ] && [ "$2" = "{person.home}" ] && echo 500 2000 30 -')
     text = f'limits: [{{path: "${{HOME}}", bytes: 1 kB, files: 60, command: ["{command}", -q]}}]\n'
-    (limit,) = measure(person, **write_policy(person, text))["limits"]
+    (limit,) = measure(person, **write_configuration(person, text))["limits"]
     total = measure(person)["total"]
     assert limit["size_bytes"] == {"listed": total["size_bytes"], "used": 500, "limit": 2000}
     assert limit["file_count"] == {"listed": total["file_count"], "used": 30, "limit": 60}
@@ -48,7 +48,7 @@ def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: s
     fill_home(person)
     command = write_command(person, body)
     text = f'limits: [{{path: "${{HOME}}", files: 60, command: ["{command}"]}}]\n'
-    done = person.stackenv("usage", "--json", **write_policy(person, text))
+    done = person.stackenv("usage", "--json", **write_configuration(person, text))
     (limit,) = read_result(done.stdout)["limits"]
     assert problem in limit["problem"] and problem in done.stderr
     assert limit["file_count"]["used"] is None and limit["file_count"]["limit"] == 60
@@ -77,20 +77,20 @@ def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
 
 def test_a_command_that_is_not_there_is_a_warning(person: Person) -> None:
     text = 'limits: [{path: "${HOME}", command: [/nonexistent/quota]}]\n'
-    done = person.stackenv("usage", **write_policy(person, text))
+    done = person.stackenv("usage", **write_configuration(person, text))
     assert "/nonexistent/quota" in done.stderr and "No such file or directory" in done.stderr
 
 
 def test_a_limit_of_a_folder_that_is_not_there_is_left_out(person: Person) -> None:
     text = 'limits: [{path: "${WORKSPACE}", bytes: 1}, {path: /nonexistent/x, bytes: 1}]\n'
-    assert measure(person, **write_policy(person, text))["limits"] == []
+    assert measure(person, **write_configuration(person, text))["limits"] == []
 
 
 def test_a_place_counts_to_the_nearest_limit(person: Person) -> None:
     fill_home(person)
     shutil.rmtree(person.home / "old")
     text = 'limits: [{path: "${HOME}", files: 1 M}, {path: "${HOME}/conda", files: 1 M}]\n'
-    found = measure(person, **write_policy(person, text))
+    found = measure(person, **write_configuration(person, text))
     home, conda = (limit["file_count"]["listed"] for limit in found["limits"])
     assert home + conda == found["total"]["file_count"]
     done = subprocess.run(

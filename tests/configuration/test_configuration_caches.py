@@ -14,10 +14,10 @@ from stackenv.configuration.site_file import SHIPPED_FILE
 
 
 @pytest.fixture
-def load_caches(policy_file: Path) -> Callable[[str], CacheSettings]:
+def load_caches(configuration_path: Path) -> Callable[[str], CacheSettings]:
     def load(text: str) -> CacheSettings:
-        policy_file.write_text(f"version: 1\n{text}\n")
-        return load_configuration(policy_file).caches
+        configuration_path.write_text(f"version: 1\n{text}\n")
+        return load_configuration(configuration_path).caches
 
     return load
 

@@ -10,10 +10,10 @@ KEYS = "modules, use, environments, carry, carry_variables, carry_on_any_cpu, st
 
 
 @pytest.fixture
-def load_personal(policy_file):
+def load_personal(configuration_path):
     def load(text):
-        policy_file.write_text(f"version: 1\npersonal:\n  {text}\n")
-        return load_configuration(policy_file).personal
+        configuration_path.write_text(f"version: 1\npersonal:\n  {text}\n")
+        return load_configuration(configuration_path).personal
 
     return load
 

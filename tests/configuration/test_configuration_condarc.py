@@ -16,7 +16,7 @@ def body(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
 
 
-def test_the_default_policy_writes_its_channels_and_nothing_else(load):
+def test_the_default_configuration_writes_its_channels_and_nothing_else(load):
     assert body(describe_condarc(load(""))) == "channels:\n- conda-forge\n"
 
 
@@ -74,13 +74,14 @@ def test_a_list_used_twice_is_written_twice(load):
     assert "&" not in text
 
 
-def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(policy_file):
-    policy_file.write_text(
+def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(configuration_path):
+    configuration_path.write_text(
         "version: 1\nconda:\n  condarc:\n    auto_activate: false\n    conda-build: {}\n"
         "    channel_prioritty: strict\n"
     )
-    assert load_configuration(policy_file).warnings == (
-        f"{policy_file}:6: conda.condarc.channel_prioritty: conda does not know this key and ignores it; "
+    assert load_configuration(configuration_path).warnings == (
+        f"{configuration_path}:6: "
+        "conda.condarc.channel_prioritty: conda does not know this key and ignores it; "
         'did you mean "channel_priority"?',
     )
 
@@ -95,9 +96,9 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(po
         ("chanels", "conda.channels.default"),
     ],
 )
-def test_no_key_is_suggested_that_the_policy_refuses(policy_file, key, meant):
-    policy_file.write_text(f"version: 1\nconda: {{condarc: {{{key}: [a]}}}}\n")
-    (warning,) = load_configuration(policy_file).warnings
+def test_no_key_is_suggested_that_the_site_configuration_refuses(configuration_path, key, meant):
+    configuration_path.write_text(f"version: 1\nconda: {{condarc: {{{key}: [a]}}}}\n")
+    (warning,) = load_configuration(configuration_path).warnings
     assert warning.endswith(f'did you mean "{meant}"?')
 
 

@@ -88,15 +88,15 @@ def test_a_named_pipe_is_an_error_and_does_not_block(tmp_path):
     assert "not a regular file" in message_of(pipe)
 
 
-def test_a_file_that_may_not_be_read_is_an_error(policy_file, monkeypatch):
-    policy_file.touch()
+def test_a_file_that_may_not_be_read_is_an_error(configuration_path, monkeypatch):
+    configuration_path.touch()
 
     def refuse(*_arguments, **_options):
         raise PermissionError(13, "Permission denied")
 
     # The tests may run as root, who may read everything.
     monkeypatch.setattr(os, "open", refuse)
-    assert message_of(policy_file) == f"{policy_file}: cannot be read: Permission denied"
+    assert message_of(configuration_path) == f"{configuration_path}: cannot be read: Permission denied"
 
 
 def test_a_nul_in_the_path_is_an_error():
@@ -108,9 +108,9 @@ def test_one_byte_more_than_1_mib_is_an_error(faults):
     assert faults(text.ljust(1024 * 1024 + 1, b"x")) == [" the file is too large; allowed: at most 1 MiB"]
 
 
-def test_1_mib_is_read(policy_file):
-    policy_file.write_bytes(b"version: 1\n#".ljust(1024 * 1024, b"x"))
-    assert load_configuration(policy_file).version == 1
+def test_1_mib_is_read(configuration_path):
+    configuration_path.write_bytes(b"version: 1\n#".ljust(1024 * 1024, b"x"))
+    assert load_configuration(configuration_path).version == 1
 
 
 @pytest.mark.parametrize("text", [b"", b"\n\n", b"# nothing\n"])
@@ -145,14 +145,14 @@ def test_an_empty_file_is_an_error(faults, text):
         (b"a: " + b"{a: " * 30, "1:77: nested too deep; allowed: 20 levels"),
     ],
 )
-def test_what_is_no_policy_at_all_is_one_error_with_its_line(faults, text, fault):
+def test_what_is_not_a_configuration_is_one_error_with_its_line(faults, text, fault):
     lines = faults(text)
     assert [line[: len(fault)] for line in lines] == [fault]
 
 
-def test_a_byte_order_mark_is_no_fault(policy_file):
-    policy_file.write_bytes(b"\xef\xbb\xbfversion: 1\n")
-    assert load_configuration(policy_file).version == 1
+def test_a_byte_order_mark_is_no_fault(configuration_path):
+    configuration_path.write_bytes(b"\xef\xbb\xbfversion: 1\n")
+    assert load_configuration(configuration_path).version == 1
 
 
 def test_windows_line_ends_keep_the_lines_right(faults):

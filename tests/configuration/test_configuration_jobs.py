@@ -14,12 +14,12 @@ TIME = 'null, or a time in quotes: "2:00:00"'
 
 
 @pytest.fixture
-def load_jobs(policy_file):
+def load_jobs(configuration_path):
     """Return a function that loads the section ``jobs`` out of its lines."""
 
     def load_lines(text: str) -> JobSettings:
-        policy_file.write_text(f"version: 1\njobs:\n{text}", encoding="utf-8")
-        return load_configuration(policy_file).jobs
+        configuration_path.write_text(f"version: 1\njobs:\n{text}", encoding="utf-8")
+        return load_configuration(configuration_path).jobs
 
     return load_lines
 

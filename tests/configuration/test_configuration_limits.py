@@ -15,13 +15,13 @@ KEYS = "path, bytes, files, command"
 
 
 @pytest.fixture
-def load_limits(policy_file):
+def load_limits(configuration_path):
     """Return a function that loads the items of ``limits``, each a line of YAML."""
 
     def load_items(*items: str) -> tuple[LimitSettings, ...]:
         lines = "".join(f"  - {item}\n" for item in items)
-        policy_file.write_text(f"version: 1\nlimits:\n{lines}", encoding="utf-8")
-        return load_configuration(policy_file).limits
+        configuration_path.write_text(f"version: 1\nlimits:\n{lines}", encoding="utf-8")
+        return load_configuration(configuration_path).limits
 
     return load_items
 

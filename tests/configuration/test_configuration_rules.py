@@ -125,7 +125,7 @@ def test_a_channel_is_a_text(faults, channel):
         ("pkgs_path", "packages in conda.storage"),
     ],
 )
-def test_a_condarc_key_that_the_policy_has_a_key_for_names_it(faults, key, instead):
+def test_a_condarc_key_with_a_key_of_its_own_in_the_site_configuration_names_it(faults, key, instead):
     assert faults(f"conda:\n  condarc:\n    ssl_verify: true\n    {key}: [a]\n") == [
         f"5: conda.condarc.{key}: not allowed in conda.condarc; allowed: {instead}"
     ]

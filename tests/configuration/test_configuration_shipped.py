@@ -1,4 +1,4 @@
-"""The policies that come with stackenv."""
+"""The site configurations that come with stackenv."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER = SHIPPED_FILE.parent
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
-def test_a_shipped_policy_loads(path):
+def test_a_shipped_configuration_loads(path):
     assert load_configuration(path).version == 1
 
 

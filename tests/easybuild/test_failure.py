@@ -106,7 +106,7 @@ def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_wrong_policy_stops_before_anything_is_built(easybuild, tmp_path) -> None:
+def test_an_invalid_configuration_stops_before_anything_is_built(easybuild, tmp_path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  base_on_pth: true\n")
     done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(configuration))

@@ -78,7 +78,7 @@ def test_hooks_that_are_set_once_need_no_option(built, tmp_path, where) -> None:
     assert module.read_bytes() == before
 
 
-def test_the_examples_in_the_policy_s_comments_are_right_policies(tmp_path) -> None:
+def test_the_examples_in_the_comments_are_valid_configurations(tmp_path) -> None:
     from stackenv.configuration.loader import load_configuration
 
     text = (SITE_CONFIG / "default.yaml").read_text()

@@ -69,7 +69,7 @@ def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person
         assert "Jupyter/2" in jupyter.run(MODULES)
 
 
-def test_modules_without_an_ipykernel_are_warned_of_and_told_with_the_cure(owner: Person) -> None:
+def test_modules_without_an_ipykernel_are_warned_of_with_the_hint(owner: Person) -> None:
     done = owner.stackenv("edit", "lab", "-m", "Bundle/1")
     install = "stackenv kernel add lab/1.0 --install"
     assert f"WARNING: its Jupyter kernel will have no ipykernel and will not start: {install}" in done.stderr
@@ -137,7 +137,7 @@ def test_of_a_kernel_that_is_a_link_the_link_goes(owner: Person) -> None:
         (lose_module, "module gone"),
     ],
 )
-def test_a_broken_kernel_is_listed_with_the_cure(
+def test_a_broken_kernel_is_listed_with_the_hint(
     owner: Person, spoil: Callable[[Person], None], state: str
 ) -> None:
     spoil(owner)
@@ -160,7 +160,7 @@ def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner
     assert listed(owner) == []
 
 
-def test_a_kernel_that_somebody_else_has_renamed_is_told_with_its_cure(owner: Person, tmp_path: Path) -> None:
+def test_a_kernel_that_somebody_else_has_renamed_is_listed_with_a_hint(owner: Person, tmp_path: Path) -> None:
     owner.stackenv("rename", "lab", "bench", JUPYTER_DATA_DIR=str(tmp_path / "theirs"))
     (found,) = listed(owner)
     assert (found["state"], found["hint"]) == ("renamed", "stackenv kernel add bench/1.0")

@@ -45,10 +45,10 @@ def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
     stack = owner.stack
     assert f"{stack.bundle_module} (not loaded), {stack.python_module} (not loaded)" in line
     assert line.endswith(f"; type: module use {owner.modules}; module load it/1.0")
-    cured = owner.run(
+    fixed = owner.run(
         f". venvs/it-1.0/bin/activate; {line.rpartition('; type: ')[2]}; python -c 'import numpy'"
     )
-    assert (cured.returncode, cured.stderr) == (0, "")
+    assert (fixed.returncode, fixed.stderr) == (0, "")
 
 
 def test_each_command_of_a_shell_says_it(owner: User) -> None:
@@ -58,7 +58,7 @@ def test_each_command_of_a_shell_says_it(owner: User) -> None:
 
 @pytest.mark.parametrize("autoswap", ["no", "yes"])
 @pytest.mark.parametrize("which", ["bundle", "python"])
-def test_a_swap_of_what_is_beneath_is_named_with_the_cure(owner: User, which: str, autoswap: str) -> None:
+def test_a_swap_of_base_modules_is_named_with_the_hint(owner: User, which: str, autoswap: str) -> None:
     """LMOD_DISABLE_SAME_NAME_AUTOSWAP both ways: a swap that is asked for is no automatic one."""
     stack = owner.stack
     old, new = {
@@ -71,13 +71,13 @@ def test_a_swap_of_what_is_beneath_is_named_with_the_cure(owner: User, which: st
     )
     (line,) = notices(used.stderr)
     assert f"{old} (loaded: {new})" in line
-    cured = owner.run(
+    fixed = owner.run(
         f"module use ~/modules; module load it; module swap {old} {new}\n"
         f"{line.rpartition('; type: ')[2]}\npython -c 'import numpy; print(numpy.__file__)'",
         LMOD_DISABLE_SAME_NAME_AUTOSWAP="no",
     )
-    assert notices(cured.stderr) == []
-    assert cured.stdout.startswith(f"{stack.software}/{stack.bundle_module}/")
+    assert notices(fixed.stderr) == []
+    assert fixed.stdout.startswith(f"{stack.software}/{stack.bundle_module}/")
 
 
 def test_the_exit_status_and_the_output_are_the_programs(owner: User) -> None:

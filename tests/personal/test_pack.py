@@ -113,7 +113,7 @@ def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
         "-m pip install pandas",
     ],
 )
-def test_pip_is_refused_with_the_cure(owner: User, command: str) -> None:
+def test_pip_is_refused_with_the_hint(owner: User, command: str) -> None:
     done = load(owner, command)
     assert done.returncode == 1
     assert done.stderr.startswith("stackenv: bio/1.0 is packed and cannot be changed: nothing was done (pip")
@@ -144,7 +144,7 @@ def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
         ("adopt", "venvs/bio-1.0", "again"),
     ],
 )
-def test_what_would_change_it_is_refused_with_the_cure(owner: User, arguments: tuple[str, ...]) -> None:
+def test_what_would_change_it_is_refused_with_the_hint(owner: User, arguments: tuple[str, ...]) -> None:
     before = describe_tree(owner.home)
     refused = owner.stackenv(*arguments)
     assert refused.returncode in (1, 9)

@@ -126,7 +126,7 @@ def test_conda_lists_and_exports_its_packages(owner: User) -> None:
 
 
 @pytest.mark.parametrize("command", ["install numpy", "remove --yes python", "update --all --yes"])
-def test_conda_is_refused_with_the_cure(owner: User, command: str) -> None:
+def test_conda_is_refused_with_the_hint(owner: User, command: str) -> None:
     before = describe_tree(prefix_of(owner))
     done = load(owner, f"conda {command}")
     assert done.returncode == 1

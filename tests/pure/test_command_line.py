@@ -142,7 +142,7 @@ def test_to_activate_names_the_sites_folder_of_modules(tmp_path: Path) -> None:
         assert f"hint: ml use {typed}; ml biopy\n" in done.stderr
 
 
-def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
+def test_check_prints_ok_for_a_valid_configuration(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  init: warn\n")
     done = run("site", "check", str(configuration))
@@ -183,7 +183,7 @@ def test_check_without_a_file_checks_the_one_in_force(tmp_path: Path) -> None:
     )
 
 
-def test_a_policy_that_is_named_and_missing_is_status_4(tmp_path: Path) -> None:
+def test_a_configuration_that_is_named_and_missing_is_status_4(tmp_path: Path) -> None:
     done = run("site", "check", STACKENV_SITE_CONFIG=str(tmp_path / "none.yaml"))
     assert (done.returncode, done.stdout) == (4, "")
 
@@ -239,8 +239,8 @@ from stackenv.cli import start as cli
 import stackenv.cli.main
 import stackenv.cli.site
 from stackenv.site import render as site
-policy = site.load_configuration(site.find_configuration_file({}))
-site.load_configuration = lambda path: policy
+configuration = site.load_configuration(site.find_configuration_file({}))
+site.load_configuration = lambda path: configuration
 if os.geteuid() == 0:
     os.setgroups([]); os.setegid(65534); os.seteuid(65534)
 sys.argv[0] = "stackenv"

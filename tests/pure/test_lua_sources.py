@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_render import INSTALLATION, WITH_MAMBA, compile_lua, default_policy, describe_own_module
+from test_render import INSTALLATION, WITH_MAMBA, compile_lua, default_configuration, describe_own_module
 from test_render_personal import PACKED_CONDA, VENV
 from test_shell_files import require
 
@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FUNCTIONS = sorted((CHECKOUT / "modulefiles/lua").glob("*.lua"))
 GOLDEN = sorted((CHECKOUT / "tests/pure/golden").glob("*.lua"))
 SPECS = {
-    "conda.lua.j2": describe_conda_module(INSTALLATION, default_policy()),
+    "conda.lua.j2": describe_conda_module(INSTALLATION, default_configuration()),
     "personal.lua.j2": describe_venv_module(VENV),
     "stackenv.lua.j2": describe_own_module(),
 }
@@ -29,7 +29,7 @@ BLOCKS = [(name, block) for name, spec in SPECS.items() for block in (*spec.bloc
 
 
 def render_with_mamba() -> str:
-    return render_module(describe_conda_module(WITH_MAMBA, default_policy()))
+    return render_module(describe_conda_module(WITH_MAMBA, default_configuration()))
 
 
 def luacheck(*paths: Path) -> str:

@@ -341,7 +341,7 @@ def test_an_installed_stackenv_has_its_own_hooks(installed: Environment) -> None
     assert hooks == (installed.packages / "stackenv/hooks/stackenv_hooks.py").resolve()
 
 
-def test_an_installed_stackenv_checks_the_policy_it_ships(installed: Environment) -> None:
+def test_an_installed_stackenv_checks_the_configuration_it_ships(installed: Environment) -> None:
     assert installed.stackenv("site", "check").endswith("site-config/default.yaml: OK\n")
 
 

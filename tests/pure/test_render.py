@@ -112,13 +112,13 @@ def render_operation(operation: Operation, facts: Mapping[str, str] | None = Non
     return "\n".join(f"  {render_call(call, facts or {}, open_templates(None))}" for call in calls)
 
 
-def default_policy() -> CondaSettings:
+def default_configuration() -> CondaSettings:
     return load_configuration(CHECKOUT / "site-config/default.yaml").conda
 
 
 @settings(max_examples=150, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_whatever_a_policy_holds_the_text_compiles(installation, configuration) -> None:
+def test_whatever_a_configuration_contains_the_text_compiles(installation, configuration) -> None:
     assert compile_lua(render_module(describe_conda_module(installation, configuration))) == ""
 
 
@@ -155,7 +155,7 @@ def test_any_other_notice_compiles(text: str) -> None:
 @pytest.mark.parametrize("word", ["NOTICE", "CONDA", "BODY", "__ROOT__"])
 def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
     installation = CondaInstallation("Anaconda3", "Anaconda3/1", f"/{word}")
-    text = render_module(describe_conda_module(installation, default_policy()))
+    text = render_module(describe_conda_module(installation, default_configuration()))
     assert compile_lua(text) == ""
     assert f'\nlocal root = "/{word}"\n' in text
     assert ', root .. "/bin/conda")\n' in text
@@ -167,8 +167,8 @@ def test_without_notices_there_is_no_code_for_them() -> None:
 
 @pytest.mark.parametrize("name", GOLDENS)
 def test_the_text_is_the_golden_one(name: str) -> None:
-    policy, installation = GOLDENS[name]
-    configuration = load_configuration(CHECKOUT / f"site-config/{policy}.yaml").conda
+    site, installation = GOLDENS[name]
+    configuration = load_configuration(CHECKOUT / f"site-config/{site}.yaml").conda
     text = render_module(describe_conda_module(installation, configuration))
     golden = GOLDEN / f"{name}.lua"
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
@@ -179,7 +179,7 @@ def test_the_text_is_the_golden_one(name: str) -> None:
 def test_what_mamba_adds_is_the_golden_difference() -> None:
     golden = GOLDEN / "mamba.diff"
     without, with_mamba = (
-        render_module(describe_conda_module(installation, default_policy())).splitlines()
+        render_module(describe_conda_module(installation, default_configuration())).splitlines()
         for installation in (INSTALLATION, WITH_MAMBA)
     )
     lines = list(difflib.unified_diff(without, with_mamba, "conda", "mamba", lineterm="", n=1))
@@ -199,8 +199,8 @@ def test_the_module_of_stackenv_is_the_golden_one() -> None:
 @pytest.mark.parametrize("name", RENDERED)
 def test_conda_is_asked_by_another_start_alone(name: str) -> None:
     """As with `native_activation: false`: tests/copied_installations.py counts on it."""
-    policy, installation = RENDERED[name]
-    native = load_configuration(CHECKOUT / f"site-config/{policy}.yaml").conda
+    site, installation = RENDERED[name]
+    native = load_configuration(CHECKOUT / f"site-config/{site}.yaml").conda
     asking = native._replace(native_activation=False)
     texts = []
     for settings_of_site in (native, asking):
@@ -213,7 +213,7 @@ def test_conda_is_asked_by_another_start_alone(name: str) -> None:
 
 
 def test_each_placeholder_of_a_rendered_file_is_replaced() -> None:
-    files = describe_installed_files(WITH_MAMBA, default_policy())
+    files = describe_installed_files(WITH_MAMBA, default_configuration())
     text = "".join(render_installed_file(file) for file in files if not file.path.endswith(".py"))
     assert [word for word in text.split() if word.startswith("__") and word.endswith("__")] == []
 
@@ -222,7 +222,7 @@ def test_a_site_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None
     (tmp_path / "conda.lua.j2").write_text(
         '{% extends "stackenv/conda.lua.j2" %}\n{% block notices %}\nLmodMessage("hi")\n{% endblock %}\n'
     )
-    spec = describe_conda_module(INSTALLATION, default_policy())
+    spec = describe_conda_module(INSTALLATION, default_configuration())
     own, shipped = render_module(spec, tmp_path), render_module(spec)
     notices = render_operation(spec.blocks["notices"][0], spec.facts)
     assert notices in shipped
@@ -234,7 +234,7 @@ def test_a_site_adds_to_a_block(tmp_path: Path) -> None:
         '{% extends "stackenv/conda.lua.j2" %}\n'
         "{% block help %}\n{{ super() }}whatis({{ help_text }})\n{% endblock %}\n"
     )
-    text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    text = render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert text.count("help([[") == text.count("whatis([[") == 1
     assert compile_lua(text) == ""
 
@@ -242,7 +242,7 @@ def test_a_site_adds_to_a_block(tmp_path: Path) -> None:
 def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text("conda() {\n    echo __ROOT__\n}\n")
-    text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    text = render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert "eval 'conda() {\n    echo /software/Anaconda3/2024.02-1\n}'" in text
 
 
@@ -250,7 +250,7 @@ def test_a_sites_own_function_of_lua_takes_the_place_of_the_shipped_one(tmp_path
     (tmp_path / "lua").mkdir()
     own = "function base_path(on_path)\n  if not on_path then remove_entry(mode(), 'PATH', root) end\nend\n"
     (tmp_path / "lua/base_path.lua").write_text(f"-- The site's.\n{own}")
-    text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    text = render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert own in text and "visible_prefixes" not in text
     assert "function remove_entry(" in text and compile_lua(text) == ""
 
@@ -269,7 +269,7 @@ def test_a_sites_broken_template_is_named(what: str, tmp_path: Path) -> None:
     text = BROKEN[what]
     (tmp_path / "conda.lua.j2").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(StackenvError) as caught:
-        render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+        render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert "conda.lua.j2" in caught.value.message
     assert str(tmp_path) in caught.value.hint
 
@@ -279,7 +279,7 @@ def test_a_sites_broken_shell_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text(text)
     with pytest.raises(StackenvError) as caught:
-        render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+        render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert caught.value.message == "the template shell/conda.sh must define conda() and nothing else"
     assert str(tmp_path) in caught.value.hint
 

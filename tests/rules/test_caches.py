@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from checking import find, find_one
-from occupied import write_policy
+from occupied import write_configuration
 from people import Person
 
 SPLIT, PURGED, OPEN = "storage-split", "storage-purged", "open-caches"
@@ -40,8 +40,8 @@ def test_a_cache_of_uvs_on_another_file_system(person: Person, elsewhere: Path) 
     assert find(person, SPLIT, UV_CACHE_DIR=typed[1].partition("=")[2]) == []
     assert find(person, SPLIT, **named, UV_LINK_MODE="copy") == []
     # Where the site has a place, that is the right one.
-    policy = write_policy(person, OF_SITE)
-    hint = find_one(person, SPLIT, **named, **policy)["hint"]
+    of_site = write_configuration(person, OF_SITE)
+    hint = find_one(person, SPLIT, **named, **of_site)["hint"]
     assert hint.startswith("unset UV_CACHE_DIR") and hint.endswith(
         "the module stackenv then sets it correctly"
     )
@@ -51,13 +51,13 @@ def test_a_cache_that_uv_has_by_itself_on_another_file_system(person: Person, el
     (elsewhere / "uv").mkdir()
     (person.home / ".cache").symlink_to(elsewhere)
     assert find_one(person, SPLIT)["where"].endswith("uv's default")
-    policy = write_policy(person, OF_SITE)
-    assert find_one(person, SPLIT, **policy)["hint"].startswith(
+    of_site = write_configuration(person, OF_SITE)
+    assert find_one(person, SPLIT, **of_site)["hint"].startswith(
         "let the module set UV_CACHE_DIR: module load stackenv"
     )
-    assert find(person, SPLIT, **policy, UV_CACHE_DIR=f"{person.home}/site-uv") == []
+    assert find(person, SPLIT, **of_site, UV_CACHE_DIR=f"{person.home}/site-uv") == []
     # To which the module would yield.
-    hint = find_one(person, SPLIT, **policy, XDG_CACHE_HOME=str(elsewhere))["hint"]
+    hint = find_one(person, SPLIT, **of_site, XDG_CACHE_HOME=str(elsewhere))["hint"]
     assert hint.startswith("put both on one file system, for example: export UV_CACHE_DIR=")
 
 

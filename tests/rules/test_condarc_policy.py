@@ -31,7 +31,7 @@ def person(person: Person, tmp_path: Path) -> Person:
     return person
 
 
-def test_what_the_policy_wants_is_no_fault(person: Person) -> None:
+def test_what_the_site_configuration_wants_is_not_a_fault(person: Person) -> None:
     (person.home / ".condarc").write_text(
         "channels: [bioconda, conda-forge]\nenvs_dirs:\n  - ${WORKSPACE}/conda/envs\npkgs_dirs:\n  - /pkgs\n"
         "solver: libmamba\nauto_activate_base: true\nproxy_servers: {http: 'http://a:1'}\n"

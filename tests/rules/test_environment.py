@@ -124,7 +124,7 @@ def test_a_cpu_that_lacks_what_was_compiled_for(biologist: Person) -> None:
     assert "avx512_no_cpu_has_this" in find_one(biologist, "platform")["what"]
 
 
-def test_what_a_purge_of_old_files_leaves_is_found_and_mended(biologist: Person) -> None:
+def test_what_a_purge_of_old_files_leaves_is_found_and_fixed(biologist: Person) -> None:
     before = biologist.tree()
     old = time.time() - 31 * 86400
     module = purelib(biologist) / "tiny_own.py"

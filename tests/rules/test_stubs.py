@@ -1,4 +1,4 @@
-"""What shows uv the packages of the modules: stubs that are gone, changed or not wanted, and their cure."""
+"""What shows uv the packages of the modules: stubs that are missing, changed or not wanted, and the fix."""
 
 from __future__ import annotations
 

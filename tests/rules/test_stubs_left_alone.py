@@ -74,7 +74,7 @@ def test_nothing_is_changed_behind_a_link(person: Person, words: tuple[str, ...]
     assert link.is_symlink()
 
 
-def test_a_link_in_the_place_of_a_stub_is_found_and_what_is_said_mends_it(person: Person) -> None:
+def test_a_link_in_the_place_of_a_stub_is_found_and_the_hint_fixes_it(person: Person) -> None:
     link, other = site_of(person) / NUMPY, site_of(person, "other")
     shutil.rmtree(link)
     link.symlink_to(other / NUMPY)
@@ -109,7 +109,7 @@ def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
 
 
 @pytest.mark.parametrize("words", [("--refresh",), ("--no-stubs",)])
-def test_a_stub_with_more_in_it_goes_or_is_mended_as_a_whole(person: Person, words: tuple[str, ...]) -> None:
+def test_a_stub_with_more_in_it_goes_or_is_fixed_as_a_whole(person: Person, words: tuple[str, ...]) -> None:
     folder, away = site_of(person) / NUMPY, person.home / "away"
     away.mkdir()
     (away / "mine").touch()

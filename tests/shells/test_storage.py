@@ -152,7 +152,7 @@ def test_what_is_created_beside_the_workspace_module_is_the_workspaces(
 
 
 @pytest.mark.parametrize("missing", ["HOME", "SCRATCH", "WORKSPACE"])
-def test_without_the_places_of_the_policy_the_load_still_works(session, missing: str, stack) -> None:
+def test_without_the_places_of_the_configuration_the_load_still_works(session, missing: str, stack) -> None:
     session.environ = {k: v for k, v in session.environ.items() if k != missing}
     if missing == "HOME" and session.dialect.name == "fish":
         pytest.skip("fish 3.6 itself does not start properly without HOME")

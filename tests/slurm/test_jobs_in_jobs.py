@@ -113,7 +113,7 @@ def tell_error(number: int) -> str:
         (INVALID_QOS, "sacctmgr show associations user=$USER format=account,qos shows yours"),
     ],
 )
-def test_a_refusal_has_its_own_cure(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
+def test_a_refusal_has_its_own_hint(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
     """A stand-in for sbatch says what Slurm says: the Slurm of the tests keeps no accounts."""
     (tmp_path / "site.yaml").write_text("version: 1\njobs:\n  account_hint: gratis, paygo or teaching\n")
     words = f"sbatch: error: Batch job submission failed: {tell_error(number)}"

@@ -181,12 +181,12 @@ def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) ->
     assert "results.csv" in item["kept_reason"] and "cache clean" not in item["kept_reason"]
     (left / "results.csv").unlink()
     # What the site's module sends uv to, also while it is not loaded.
-    policy = cached.home / "site.yaml"
-    policy.write_text(
+    site_file = cached.home / "site.yaml"
+    site_file.write_text(
         'version: 1\npersonal: {environments: ["${HOME}/venvs"]}\n'
         'caches: {uv: [{parent: "${HOME}", folder: .cache/uv}]}\n'
     )
-    (item,) = show(cached, **now, STACKENV_SITE_CONFIG=str(policy))
+    (item,) = show(cached, **now, STACKENV_SITE_CONFIG=str(site_file))
     assert "uv cache prune" in item["steps"][0]
 
 
