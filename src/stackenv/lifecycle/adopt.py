@@ -1,4 +1,4 @@
-"""What `stackenv adopt` does: a module for an environment that exists already."""
+"""`stackenv adopt`: create a module for an environment that already exists."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ from stackenv.transactions.transaction import carry_out, read_text
 def adopt_environment(
     environment: str, name: str | None, options: Mapping[str, Any], shared: Path | None, dry_run: bool
 ) -> Made:
-    """Give the environment that is meant by `environment`, a path or a name of conda's, a module.
+    """Create a module for `environment`, the path of an environment or the name of a conda environment.
 
     Parameters
     ----------
     name
-        Of the module; None: as its folder is called, or its project.
+        The name of the module; None for the name of its folder or project.
     options
-        Fields of an AdoptRequest, as they were typed; a `version` of None was not.
+        Fields of an AdoptRequest, as typed; `version` is None if it was not typed.
 
     Raises
     ------
     UsageError
-        When there is no such environment, or the module cannot be called so.
+        If there is no such environment, or the module cannot have this name.
     TakenError
-        When it has a module already, or the name is taken.
+        If it already has a module, or the name is taken.
     StackenvError
-        When the environment cannot be adopted where it is, and at whatever else fails.
+        If the environment cannot be adopted where it is, or anything else fails.
     """
     context = open_context(shared)
     if not dry_run:
@@ -82,7 +82,7 @@ def adopt_environment(
 
 
 def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dry_run: bool) -> Made:
-    """Give the environment of `request` a module; `former` is the record of one that it had."""
+    """Create a module for the environment of `request`; `former` is the record of a module that it had."""
     require_adoptable(request.prefix)
     replaced = read_replaced(request, context)
     lmod = Lmod.find(context.environ)
@@ -101,7 +101,7 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
 
 
 def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry_run: bool) -> Made:
-    """Write the record of `lost`, a module that leads to the environment already, again."""
+    """Restore the record of `lost`, a module that already points to the environment."""
     open_store(context, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
     with contextlib.ExitStack() as links:
@@ -116,12 +116,12 @@ def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry
 def build_request(
     prefix: Path, name: str | None, options: Mapping[str, Any], former: Record | None, home: Path
 ) -> AdoptRequest:
-    """Return what was typed, and what `former`, an older record of the environment, knows besides.
+    """Return what was typed, completed from `former`, an older record of the environment.
 
     Raises
     ------
     UsageError
-        When name or version cannot be a module's.
+        If name or version is not valid for a module.
     """
     chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix, home))
     version = options["version"]
@@ -134,12 +134,12 @@ def build_request(
 
 
 def find_environment(text: str, context: Context) -> Path:
-    """Return the prefix of the environment that is meant by a path or by the name of a conda environment.
+    """Return the prefix of the environment at the path `text`, or of the conda environment of that name.
 
     Raises
     ------
     UsageError
-        When there is none.
+        If there is none.
     """
     path = resolve_dots(expand_home(text))
     if path.is_dir():
@@ -160,7 +160,7 @@ def find_environment(text: str, context: Context) -> Path:
 
 
 def require_adoptable(prefix: Path) -> None:
-    """Raise UsageError or StackenvError when the environment at `prefix` cannot be adopted where it is."""
+    """Raise UsageError or StackenvError if the environment at `prefix` cannot be adopted where it is."""
     require_on_path(prefix, "move it")
     tell_unfit(prefix)
     if not os.access(prefix, os.W_OK):
@@ -171,7 +171,7 @@ def require_adoptable(prefix: Path) -> None:
 
 
 def require_in_place(former: Record, prefix: Path) -> None:
-    """Raise StackenvError when the packed environment `former` is not where it was packed."""
+    """Raise StackenvError if the packed environment `former` is not where it was packed."""
     if not former.packed or os.path.realpath(former.path) == os.path.realpath(prefix):
         return
     old, new = shlex.quote(former.path), shlex.quote(str(prefix))
@@ -190,7 +190,7 @@ def require_in_place(former: Record, prefix: Path) -> None:
 
 
 def find_lost_module(context: Context, prefix: Path, name: object, version: object) -> StoredModule | None:
-    """Return the module that leads to `prefix` and whose record is lost, if it is NAME/VERSION as typed."""
+    """Return the module NAME/VERSION, as typed, that points to `prefix` without a record, or None."""
     for module in context.store.list_modules():
         if Path(module.prefix).resolve() != prefix.resolve():
             continue
@@ -205,7 +205,7 @@ def find_lost_module(context: Context, prefix: Path, name: object, version: obje
 
 
 def require_not_adopted(context: Context, prefix: Path, former: Record | None) -> None:
-    """Raise TakenError when a module leads to `prefix` already, here or in another folder of modules."""
+    """Raise TakenError if a module already points to `prefix`, here or in another folder of modules."""
     for module in context.store.list_modules():
         if Path(module.prefix).resolve() == prefix.resolve():
             raise TakenError(
@@ -226,12 +226,12 @@ def require_not_adopted(context: Context, prefix: Path, former: Record | None) -
 
 
 def read_replaced(request: AdoptRequest, context: Context) -> str | None:
-    """Return what the modulefile of this name holds whose environment is gone; None where there is none.
+    """Return the text of the modulefile of this name, whose environment is gone; None if there is none.
 
     Raises
     ------
     TakenError
-        When there is another file.
+        If there is another file.
     """
     path = context.store.path_of(request.name, request.version)
     module = context.store.read(path)
@@ -246,7 +246,7 @@ def read_replaced(request: AdoptRequest, context: Context) -> str | None:
 
 
 def tell_unheld(request: AdoptRequest, record: Record) -> None:
-    """Tell when a pip.conf of the user's own keeps stackenv's away, and nothing else holds the stack."""
+    """Warn if the user's own pip.conf is in the place of stackenv's, and nothing else pins the stack."""
     if not request.no_pth:
         return
     if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):

@@ -1,4 +1,4 @@
-"""How the module of an environment that exists already is called, where nobody says it."""
+"""The default name for the module of an existing environment."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 from stackenv.environments.store import check_name
 from stackenv.errors import UsageError
 
-# How venv, virtualenv, Poetry, uv and conda call the folder in each project; people add a version.
+# Usual names of the folder in each project (venv, virtualenv, Poetry, uv, conda); people add a version.
 USUAL_FOLDER = re.compile(
     r"(v?envs?|environments?|virtualenvs?|conda([-_]envs?)?|pixi|tox|nox)([-._\d]|py(thon)?)*", re.IGNORECASE
 )
-# What has environments by the names that their users chose: `conda create --name`, virtualenvwrapper.
+# Folders of environments with names that users chose: `conda create --name`, virtualenvwrapper.
 COLLECTION = re.compile(r"\.?(v|virtual)?envs")
-# Where tools have several environments of one project: .tox/py311, .nox/tests, .pixi/envs/test.
+# Folders in which tools keep several environments of one project: .tox/py311, .nox/tests, .pixi/envs/test.
 SEVERAL = re.compile(r".*/(\.tox|\.nox|\.pixi/envs)/[^/]+", re.DOTALL)
-# An installation is known by its files, and where it has none of conda's, by its name.
+# An installation is recognised by its files or, if it has none of conda's, by its name.
 INSTALLATION = re.compile(r"(mini|ana)(conda|forge)\d*|mambaforge\d*|micromamba", re.IGNORECASE)
 LONGEST_NAME = 100
 
 
 def suggest_name(prefix: Path, home: Path) -> str:
-    """Return the name of the environment's folder, or of the project's around it, as a module can have it.
+    """Return the name of the environment's folder, or of the project around it, as a valid module name.
 
-    In each project the folder is called `.venv` or the like: a name that says nothing, and no second module
-    could have it. Where a tool has several environments in one project, the name has both.
+    The folder in a project is usually called `.venv` or the like, which says nothing and can be used only
+    once. If a tool keeps several environments in one project, both names are combined.
 
     Raises
     ------
     UsageError
-        When neither the folder nor a project around it has a name that can be used.
+        If neither the folder nor a project around it has a usable name.
     """
     own = "" if prefix == home else choose_name(prefix)
     if own and not SEVERAL.fullmatch(str(prefix)):
@@ -51,14 +51,14 @@ def suggest_name(prefix: Path, home: Path) -> str:
 
 
 def choose_name(folder: Path) -> str:
-    """Return how a module can be called after `folder`; empty when that would say nothing."""
+    """Return a module name from the name of `folder`; empty if that would say nothing."""
     name = make_valid(folder.name)
     named = COLLECTION.fullmatch(folder.parent.name) or not USUAL_FOLDER.fullmatch(name)
     return name if named else ""
 
 
 def is_no_project(folder: Path, home: Path) -> bool:
-    """Return whether `folder` has many projects in it: a home, an installation, the top of a file system."""
+    """Return whether `folder` contains many projects: a home, an installation, the top of a file system."""
     if folder == home or folder.name in ("", home.name) or folder.parent == Path("/"):
         return True
     installed = any((folder / name).is_dir() for name in ("conda-meta", "condabin"))
@@ -66,7 +66,7 @@ def is_no_project(folder: Path, home: Path) -> bool:
 
 
 def make_valid(text: str) -> str:
-    """Return `text` as far as a module can be called so; empty when nothing is left."""
+    """Return `text` without the characters that a module name cannot have; empty if nothing is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain.removesuffix(".lua")).strip("-_.+")[:LONGEST_NAME]
     try:

@@ -1,4 +1,4 @@
-"""What is found out about an environment that exists already, as the record that it is going to have."""
+"""The record of an existing environment: what can be found out about it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from stackenv.record import Python, Record
 
 @dataclass(frozen=True)
 class AdoptRequest:
-    """What was typed behind `stackenv adopt`; `prefix` is the environment that it means."""
+    """The arguments of `stackenv adopt`; `prefix` is the environment."""
 
     prefix: Path
     name: str
@@ -45,7 +45,7 @@ class AdoptRequest:
     description: str = ""
 
     def with_former(self, record: Record | None) -> AdoptRequest:
-        """Return the request with what `record` knows and was not typed."""
+        """Return the request, with the values of `record` for everything that was not typed."""
         if record is None:
             return self
         return replace(
@@ -60,7 +60,7 @@ class AdoptRequest:
 
 
 def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
-    """Return the stack of `names` if they can be loaded and bring the base Python of `venv`, else None."""
+    """Return the stack of `names` if they can be loaded and provide the base Python of `venv`, else None."""
     try:
         stack = require_no_personal(load_stack(lmod, names)) if names else None
     except (ModuleError, UsageError):
@@ -69,15 +69,15 @@ def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
 
 
 def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
-    """Return the stack that `venv` is based on, and the module of its Python (empty: no module's).
+    """Return the stack on which `venv` is based, and the module of its Python (empty if there is none).
 
-    The stack is that of the modules of -m, or of those that are loaded or were recorded, where these go
-    with its Python.
+    The stack is that of the modules given with -m, else of the loaded or recorded modules that match its
+    Python.
 
     Raises
     ------
     StackenvError
-        When the modules of -m do not.
+        If the modules given with -m do not match.
     """
     if request.modules:
         return require_stack(request, venv, lmod)
@@ -95,12 +95,12 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
 
 
 def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack, str]:
-    """Return as `choose_stack` the stack of the modules of -m, and of the module of the base Python.
+    """Return what `choose_stack` returns, for the modules given with -m and that of the base Python.
 
     Raises
     ------
     StackenvError
-        When they bring another Python.
+        If they provide another Python.
     """
     stack = load_named(lmod, request.modules)
     if stack.python and stack.python.real == venv.executable:
@@ -124,7 +124,7 @@ def name_python_module(stack: Stack) -> str:
 
 
 def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:
-    """Tell what was found."""
+    """Print what was found."""
     print_message(f"{venv.prefix} is a venv with Python {probed.version} ({venv.executable})")
     if module:
         print_message(
@@ -148,9 +148,9 @@ def draft_adopted_venv(
     former: Record | None,
     check: Callable[[Path, Stack], None] | None = None,
 ) -> tuple[Record, Stack]:
-    """Return the record of the venv as far as its files and its modules tell it, and the modules.
+    """Return the record of the venv, as far as its files and modules show it, and the modules.
 
-    Before its Python is run `check` may refuse that.
+    `check` may raise before its Python is run.
     """
     venv = read_venv(request.prefix)
     stack, module = choose_stack(request, venv, lmod, former)
@@ -209,7 +209,7 @@ def draft_adopted_conda(
 
 
 def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
-    """Return the names of the scripts in bin whose interpreter is in a folder that is not there."""
+    """Return the names of the scripts in bin whose interpreter does not exist."""
     found = []
     for script in sorted((prefix / "bin").iterdir()) if (prefix / "bin").is_dir() else ():
         try:
@@ -217,7 +217,7 @@ def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
                 first = stream.readline(4096)
         except OSError:
             continue
-        # `#!/bin/sh` and exec in the next line is pip's way around long and odd paths: not looked at.
+        # For long and odd paths pip writes `#!/bin/sh` and an exec in the next line: these are not checked.
         words = os.fsdecode(first[2:]).split()
         if first.startswith(b"#!/") and words and not Path(words[0]).exists():
             found.append(script.name)
@@ -225,7 +225,7 @@ def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
 
 
 def tell_foreign_scripts(prefix: Path) -> None:
-    """Tell when the environment was moved, and its programs lead to where it was."""
+    """Warn if the environment was moved and its programs still refer to the old place."""
     scripts = find_foreign_scripts(prefix)
     if scripts:
         print_warning(

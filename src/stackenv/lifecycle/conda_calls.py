@@ -1,4 +1,4 @@
-"""Calls of conda for an update: what it would change, and the change itself."""
+"""Calls of conda for an update: first what it would change, then the change."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")
 
 
 def ask_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `conda ARGUMENTS` would do, as its JSON has it.
+    """Return what `conda ARGUMENTS` would do, as the JSON that conda prints.
 
     Raises
     ------
     InstallError
-        When it finds no way; its own words, in short, are the message.
+        If conda finds no solution; the message is a short form of what conda says.
     """
     done = run_conda(conda, [*arguments, "--dry-run", "--json"], environ)
     answer = read_answer(done.stdout)
@@ -42,14 +42,14 @@ def ask_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) 
 
 
 def update_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Carry out `conda ARGUMENTS`.
+    """Run `conda ARGUMENTS`, which changes the environment.
 
     Raises
     ------
     InstallError
-        When it fails; its own words, in short, are the message.
+        If it fails; the message is a short form of what conda says.
     """
-    # Not as JSON: conda 24.7 cannot tell of a failed transaction so (AttributeError: dump_map).
+    # Without --json: conda 24.7 cannot report a failed transaction with it (AttributeError: dump_map).
     done = run_conda(conda, [*arguments, *choose_quiet()], environ)
     if done.returncode:
         refuse(done.stderr or done.stdout, done.returncode)
@@ -64,7 +64,7 @@ def run_conda(
     Raises
     ------
     InstallError
-        When it cannot even be started.
+        If it cannot be started.
     """
     try:
         return subprocess.run(
@@ -74,7 +74,7 @@ def run_conda(
             capture_output=True,
             text=True,
             errors="replace",
-            # What the next command puts back must have nobody at work in it.
+            # The next command may restore the environment, so nothing may still be writing to it.
             preexec_fn=partial(end_with_parent, signal.SIGKILL),
             check=False,
         )
@@ -85,14 +85,14 @@ def run_conda(
 
 
 def refuse(words: str, status: int) -> NoReturn:
-    """Raise InstallError with the first of conda's `words`, in one line."""
+    """Raise InstallError with the beginning of conda's `words`, in one line."""
     lines = [" ".join(filter(str.isprintable, line)) for line in map(str.split, words.splitlines())]
     text = "; ".join(filter(None, lines)) or f"status {status}"
     raise InstallError(f"conda: {cut_short(text)}")
 
 
 def read_answer(text: str) -> dict[str, Any]:
-    """Return the last JSON object in `text`: conda's, behind what activation scripts may have printed."""
+    """Return the first complete JSON object in `text`: activation scripts may have printed before it."""
     decoder = json.JSONDecoder()
     for start in [0, *(number + 1 for number, letter in enumerate(text) if letter == "\n")]:
         try:
@@ -105,10 +105,10 @@ def read_answer(text: str) -> dict[str, Any]:
 
 
 def describe_request(requirement: Requirement, prefix: str) -> list[str]:
-    """Return what follows `conda`: `update` takes the newest, `install` the versions that are asked for.
+    """Return the arguments of conda: `update` installs the newest version, `install` the requested ones.
 
-    From where the environment's packages came from: it may have been made with `--channel`. Not from
-    Anaconda's own, whose use is the site's decision.
+    They name the channels from which the environment's packages came, for it may have been created with
+    `--channel`; but not Anaconda's own channels, whose use the site decides.
     """
     spec = f"{requirement.name}{requirement.specifier}"
     channels = choose_channels(list_channels(Path(prefix)))
@@ -117,12 +117,12 @@ def describe_request(requirement: Requirement, prefix: str) -> list[str]:
 
 
 def choose_channels(channels: Iterable[str]) -> list[str]:
-    """Return those of `channels` to name to conda: the use of Anaconda's own is the site's decision."""
+    """Return `channels` without Anaconda's own, whose use the site decides."""
     return [c for c in channels if c != "defaults" and not c.startswith(ANACONDA)]
 
 
 def read_changes(answer: Mapping[str, Any]) -> tuple[PackageChange, ...]:
-    """Return the changes that the answer of conda tells of (conda, `UnlinkLinkTransaction`, as JSON)."""
+    """Return the changes in conda's JSON `answer` (conda, `UnlinkLinkTransaction`)."""
     actions = answer.get("actions") or {}
     if isinstance(actions, list):
         actions = actions[0] if actions else {}
@@ -134,22 +134,22 @@ def read_changes(answer: Mapping[str, Any]) -> tuple[PackageChange, ...]:
 
 
 def list_touched(prefix: Path) -> tuple[str, ...]:
-    """Return glob patterns, below `prefix`, of where conda puts, or may put, files."""
+    """Return glob patterns, relative to `prefix`, for all places in which conda may write files."""
     files = (name for _, names in read_files(prefix) for name in names)
-    # What comes new may use folders that nothing installed uses yet.
+    # New packages may use folders that no installed package uses yet.
     top = {*PACKAGE_FOLDERS, *(name.split("/")[0] for name in files)} - {"", ".", ".."}
-    # In the last are the commands by which conda runs what packages bring for their installation.
+    # The last one matches the scripts with which conda runs the installation commands of packages.
     return (*map(glob.escape, sorted(top)), ".tmp*")
 
 
 def list_replaced(prefix: Path, changes: Iterable[PackageChange]) -> frozenset[str]:
-    """Return the files of the packages that `changes` replace or remove, and of conda's own notes."""
+    """Return the files of the packages that `changes` replace or remove, and all files of conda-meta."""
     names = {change.name for change in changes if change.before}
     replaced = {name for package, files in read_files(prefix) if package in names for name in files}
-    # Of all packages: conda may record again who has asked for one.
+    # Those of all packages: conda may record again which ones the user requested.
     return frozenset({*replaced, *(f"conda-meta/{path.name}" for path in (prefix / "conda-meta").iterdir())})
 
 
 def read_files(prefix: Path) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Return each package of the environment at `prefix`, and its files."""
+    """Return each package of the environment at `prefix`, with its files."""
     return ((note["name"], tuple(list_files(note))) for note in read_notes(prefix))

@@ -1,4 +1,4 @@
-"""What `stackenv create` does: a new environment on the modules, and its module."""
+"""`stackenv create`: create an environment on the modules, and its personal module."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from stackenv.transactions.transaction import Step
 
 @dataclass(frozen=True)
 class CreateRequest:
-    """What was typed behind `stackenv create`."""
+    """The arguments of `stackenv create`."""
 
     name: str
     packages: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class CreateRequest:
     from_file: Path | None = None
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for arguments that are invalid or contradict each other."""
         for file in self.requirements:
             if not file.is_file():
                 raise UsageError(f"the requirements file {file} does not exist", f"ls -l {quote_word(file)}")
@@ -87,7 +87,7 @@ class CreateRequest:
             check_package(package)
 
     def _check_from(self) -> None:
-        """Raise UsageError for what the file of --from says already."""
+        """Raise UsageError for options that --from already defines."""
         given = {
             "PACKAGES": self.packages,
             "--requirements": self.requirements,
@@ -107,7 +107,7 @@ class CreateRequest:
                 )
 
     def _check_conda(self) -> None:
-        """Raise UsageError for an option that is of no use to a conda environment."""
+        """Raise UsageError for options that do not apply to conda environments."""
         given = {
             "--allow-shadow": self.allow_shadow,
             "--no-build-isolation": self.no_build_isolation,
@@ -127,10 +127,10 @@ class CreateRequest:
                 )
 
     def describe_calls(self, stack: Stack) -> tuple[tuple[str, ...], ...]:
-        """Return what pip or uv is to install, as both want it, one call after the other.
+        """Return the arguments of pip or uv, for one call after the other.
 
-        A build that is not isolated sees `stack`, and what was installed before it: what nearly all builds
-        need, then the packages as they were named. What it makes fits this stack, and must not be cached.
+        A build that is not isolated sees `stack` and what was installed before: first what nearly all builds
+        need, then the packages in the order given. Its result fits only this stack and must not be cached.
         """
         files = [("-r", str(file.absolute())) for file in self.requirements]
         if not files and not self.packages:
@@ -143,33 +143,33 @@ class CreateRequest:
         return (*([tools] if tools else []), *calls)
 
     def describe_installing(self) -> str:
-        """Return what is being done while pip, uv or conda installs, for people."""
+        """Return the status line that is shown while pip, uv or conda installs."""
         files = ", ".join(file.name for file in self.requirements)
         packages = format_count(len(self.packages), "package") if self.packages else ""
         what = " and ".join(filter(None, (packages, files and f"the requirements in {files}")))
         return f"Installing {what or 'the bare environment'}"
 
     def conda_packages(self) -> tuple[str, ...]:
-        """Return what conda is to install, as it wants it."""
+        """Return the arguments that tell conda what to install."""
         files = [word for file in self.requirements for word in ("--file", str(file.absolute()))]
         python = [f"python={self.python_version}"] if self.python_version else []
         return (*files, *python, *self.packages)
 
 
 def check_package(text: str) -> None:
-    """Raise UsageError when `text` is no requirement, URL or path that pip could install."""
+    """Raise UsageError if `text` is not a requirement, URL or path that pip can install."""
     if text.startswith("-"):
         raise UsageError(
             f"{text!r} is an option, not a package", "put options for pip into a file: --requirements FILE"
         )
-    # As pip has it, extras of a folder stand behind it in brackets.
+    # As in pip, the extras of a folder follow its path in brackets.
     try:
         if "://" in text or Path(re.sub(r"\[[^][]*\]$", "", text)).exists():
             return
     except OSError:
-        # Too long for a file's name, or behind a folder that cannot be read: then no path is meant.
+        # Too long for a file name, or in a folder that cannot be read: then it is not meant as a path.
         pass
-    # Slow to import, and most environments begin without packages.
+    # Slow to import, and most environments are created without packages.
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -180,14 +180,14 @@ def check_package(text: str) -> None:
 
 @contextlib.contextmanager
 def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
-    """Return the context in which the environment of `request` is made, when that is possible at all.
+    """Yield the context in which the environment of `request` is created, after all checks.
 
     Raises
     ------
     UsageError
-        For what cannot be meant.
+        If arguments are invalid or contradict each other.
     StackenvError
-        When no module can be written.
+        If no module can be written.
     """
     request.check()
     context = open_context(request.shared)
@@ -198,18 +198,18 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
 
 
 def create_new(request: CreateRequest, dry_run: bool) -> Made:
-    """Make the environment of `request` and its module, whole or not at all; return what was made.
+    """Create the environment of `request` and its module, completely or not at all; return them.
 
     Raises
     ------
     UsageError
-        For what cannot be meant.
+        If arguments are invalid or contradict each other.
     TakenError
-        When the name or the folder is taken.
+        If the name or the folder is taken.
     InstallError
-        When a package cannot be installed.
+        If a package cannot be installed.
     StackenvError
-        When the modules bring no Python that can be used, and at whatever else fails.
+        If the modules provide no usable Python, or anything else fails.
     """
     with opened(request, dry_run) as context:
         new, installs = plan_conda(request, context) if request.conda else plan_venv(request, context)
@@ -217,7 +217,7 @@ def create_new(request: CreateRequest, dry_run: bool) -> Made:
 
 
 def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
-    """Return the making of a venv, and the step that installs packages, if there are any."""
+    """Return the plan for a venv, and the step that installs packages, if there are any."""
     path = choose_path(request.name, request.version, request.path, context)
     stack = choose_base(request.modules, request.python_version, request.os_python, context)
     record = Record(
@@ -247,7 +247,7 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
 
 
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
-    """Return the making of a conda environment, and the step that has conda fill it."""
+    """Return the plan for a conda environment, and the step in which conda fills it."""
     prefix = choose_path(request.name, request.version, request.path, context, conda=True)
     lmod = Lmod.find(context.environ)
     stack = load_conda_stack(request.modules, context, lmod)

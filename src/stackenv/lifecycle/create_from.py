@@ -1,4 +1,4 @@
-"""What `stackenv create --from` does: it makes again what `stackenv export` has written down."""
+"""`stackenv create --from`: create an environment from a file that `stackenv export` wrote."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ from stackenv.record import Record, parse_record
 from stackenv.transactions.transaction import Step
 
 LARGEST_FILE_BYTES = 10_000_000
-# Where nothing is: the environment that the record speaks of is on another machine.
+# A path that never exists: the exported environment is on another machine.
 NOWHERE = "/dev/null/exported"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What a file of `stackenv export` says; nothing of it is believed but what was checked."""
+    """What a file of `stackenv export` says; only what was checked is trusted."""
 
     record: Record
     contents: Contents
 
 
 def read_exported(file: Path) -> Exported:
-    """Return what `stackenv export` has written to `file`.
+    """Return what `stackenv export` wrote to `file`.
 
     Raises
     ------
     UsageError
-        When it is none: the hint says what takes such a file.
+        If `stackenv export` did not write it; the hint says which commands take other files.
     """
     import yaml
 
@@ -62,7 +62,7 @@ def read_exported(file: Path) -> Exported:
         if file.stat().st_size > LARGEST_FILE_BYTES:
             raise ValueError(f"it is larger than {LARGEST_FILE_BYTES // 1_000_000} MB")
         text = file.read_text(encoding="utf-8")
-        # An alias of aliases could fill the memory; export writes none.
+        # Nested aliases could fill the memory; export writes none.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ValueError("it contains YAML aliases")
         data = yaml.safe_load(text)
@@ -84,7 +84,7 @@ def read_exported(file: Path) -> Exported:
 
 
 def require_texts(record: Record) -> None:
-    """Raise ValueError when a text that goes into a modulefile, or to a terminal, is none."""
+    """Raise ValueError if a value that goes into a modulefile or to a terminal is not one line of text."""
     names = (*record.modules, *record.allow_shadow)
     for text in (record.description, *names, *(t for p in record.packages for t in (p.name, p.version))):
         if not isinstance(text, str) or not text.isprintable():
@@ -96,12 +96,12 @@ def require_texts(record: Record) -> None:
 
 
 def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
-    """Return what the environment is to have: packages of an index or a channel, and of nowhere else.
+    """Return the packages of the environment, each from an index or a channel and from nowhere else.
 
     Raises
     ------
     ValueError
-        When something is no package.
+        If something is not a package.
     """
     lines, channels = (
         [str(item) for item in data.get(name) or () if str(item).isprintable()]
@@ -124,7 +124,7 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
 
 
 def choose_channels(contents: Contents, request: CreateRequest, context: Context) -> Contents:
-    """Return `contents` with the channels of `request`, and those of the file that are mere names."""
+    """Return `contents` with the channels of `request`, and those of the file that are plain names."""
     usual = context.configuration.conda.channels.default
     untaken = [
         c for c in contents.channels if not CHANNEL.fullmatch(c) and c not in (*usual, *request.channels)
@@ -139,16 +139,16 @@ def choose_channels(contents: Contents, request: CreateRequest, context: Context
 
 
 def create_from(request: CreateRequest, dry_run: bool) -> Made:
-    """Make the environment that the file of --from describes; return it, with what is different.
+    """Create the environment that the file of --from describes; return it, with the differences.
 
     Raises
     ------
     UsageError
-        When the file is none of `stackenv export`.
+        If `stackenv export` did not write the file.
     ModuleError
-        When a module of the record is not here; the hint names others.
+        If a module of the record is not available; the hint names others.
     StackenvError
-        As `stackenv.lifecycle.create.create` does.
+        As `stackenv.lifecycle.create.create_new` does.
     """
     assert request.from_file
     with opened(request, dry_run) as context:
@@ -168,7 +168,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 
 
 def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
-    """Return the making of the environment that the exported `file` describes."""
+    """Return the plan for the environment that the exported `file` describes."""
     exported = read_exported(file)
     if exported.record.kind == "conda" and not request.carry:
         raise UsageError(

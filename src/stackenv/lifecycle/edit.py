@@ -1,4 +1,4 @@
-"""Changes what an environment is based on, what it may shadow, and which version is the default."""
+"""`stackenv edit`: change the base modules of an environment, what it may shadow, the default version."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
 class Part(NamedTuple):
-    """One of the things that an edit does: sentences, changes, and the files that they are decided on."""
+    """One part of an edit: its sentences, its changes, and the files on which these were decided."""
 
     sentences: tuple[str, ...]
     changes: tuple[Change, ...]
@@ -42,19 +42,19 @@ class Part(NamedTuple):
 
 
 def edit_named(request: EditRequest, name: str, context: Context, dry_run: bool) -> None:
-    """Change the environment of the module `name`, or print what that would do."""
+    """Change the environment of the module `name`, or print the steps for that."""
     request.check()
     open_store(context, dry_run)
     edit_module(request, context.store.find(name), context, dry_run)
 
 
 def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
-    """Change all environments of `context`, one after the other; one that fails stays as it was.
+    """Change all environments of `context`, one after the other; if one fails, it is not changed.
 
     Raises
     ------
     StackenvError
-        When one has failed, at the end.
+        At the end, if one has failed.
     """
     request.check_all()
     open_store(context, dry_run)
@@ -78,7 +78,7 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
 
 
 def require_record(module: StoredModule, context: Context) -> None:
-    """Raise LostRecordError for a record in a project that is to be written again, if its name is typed."""
+    """Raise LostRecordError if the record is lost in a project, where it is restored only by its name."""
     if context.shared is None:
         return
     try:
@@ -93,7 +93,7 @@ def require_record(module: StoredModule, context: Context) -> None:
 
 
 def edit_module(request: EditRequest, module: StoredModule, context: Context, dry_run: bool) -> None:
-    """Change one environment, or print what that would do."""
+    """Change one environment, or print the steps for that."""
     with ExitStack() as links:
         edit = plan_edit(request, module, context, dry_run, links)
         if dry_run:
@@ -119,10 +119,10 @@ def plan_edit(
     links: ExitStack,
     adopted: AdoptRequest | None = None,
 ) -> Transaction:
-    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
+    """Return the changes that `request` asks for; with `dry_run`, no activation is run to find them.
 
-    Links to Python that are gone are made for that, and are gone again when the block of `links` fails.
-    `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
+    Missing links to Python are restored for that, and removed again if the block of `links` fails.
+    `adopted` holds the arguments of `stackenv adopt`, for a module whose record is lost.
     """
     sentences: list[str] = []
     restored = None
@@ -147,7 +147,7 @@ def plan_edit(
 def plan_files(
     request: EditRequest, module: StoredModule, context: Context, dry_run: bool, restored: Record | None
 ) -> Part:
-    """Return how the record, and all that depends on it, becomes as `request` wants it."""
+    """Return the part that changes the record, and everything that depends on it, as `request` asks."""
     before, after = plan_record(request, module, context, dry_run, restored)
     notes, kept = plan_kept_modulefile(module, module.path)
     renamed, kernels, files = plan_kernel_renaming(before, after, context.environ, context.shared)
@@ -166,7 +166,7 @@ def plan_files(
 
 
 def plan_default(module: StoredModule, context: Context) -> Part:
-    """Return how `module` becomes what its name alone means."""
+    """Return the part that makes `module` the default version."""
     default = context.store.default_path(module.name)
     context.store.require_own_default(module.name)
     return Part(
@@ -179,7 +179,7 @@ def plan_default(module: StoredModule, context: Context) -> Part:
 def plan_record(
     request: EditRequest, module: StoredModule, context: Context, dry_run: bool, restored: Record | None
 ) -> tuple[Record, Record]:
-    """Return the record of `module` as it is, or as it was `restored`, and as `request` wants it."""
+    """Return the record of `module` as it is, or as `restored`, and as `request` changes it."""
     before = restored or read_own_record(module)
     if request.changes_environment:
         require_unpacked(before)
@@ -190,9 +190,9 @@ def plan_record(
 def restore_lost(
     module: StoredModule, context: Context, dry_run: bool, made: ExitStack, adopted: AdoptRequest | None
 ) -> tuple[list[str], Record | None]:
-    """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
+    """Restore missing links to Python in a venv; return sentences, and the restored record if it was lost.
 
-    When the block of `made` fails they are gone again. With `dry_run` nothing is made, no record returned.
+    If the block of `made` fails, the links are removed again. With `dry_run` nothing is restored.
     """
     sentences, record = [], None
     try:

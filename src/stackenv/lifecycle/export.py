@@ -1,4 +1,4 @@
-"""What an environment is made of, as text: all that is known, or what pip, conda and uv take."""
+"""`stackenv export`: an environment as text: the whole record, or a file for pip, conda or uv."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from stackenv.lifecycle.requirements import read_contents
 from stackenv.plain_files import read_file_text
 from stackenv.record import Record, hide_credentials, write_record_text
 
-# Of an environment that cannot be looked into, written down when it was packed.
+# Written when the environment was packed, because the image cannot be read without a mount.
 PACKED_FORMATS = {"requirements": REQUIREMENTS, "environment": ENVIRONMENT}
 
 
 def export_environment(name: str, form: str, context: Context) -> str:
-    """Return what the environment of the module `name` is made of, in the format `form`."""
+    """Return a description of the environment of the module `name`, in the format `form`."""
     record = context.store.find(name, default=True).read_record()
     if record.packed and form in PACKED_FORMATS:
         return read_file_text(Path(record.path, PACKED_FORMATS[form]))
@@ -33,7 +33,7 @@ def export_environment(name: str, form: str, context: Context) -> str:
 
 
 def render(form: str, record: Record, context: Context) -> str:
-    """Return what the environment of `record` is made of, in the format `form`, from its files."""
+    """Return a description of the environment of `record`, in the format `form`, from its files."""
     if form == "requirements":
         return render_requirements(record)
     if form == "environment":
@@ -49,7 +49,7 @@ def require_held(record: Record) -> Record:
     Raises
     ------
     StackenvError
-        When it holds nothing: an empty list in a project would hold nothing either, without a word.
+        If it pins nothing: an empty list in a project would silently pin nothing.
     """
     if record.pinned:
         return record
@@ -60,12 +60,12 @@ def require_held(record: Record) -> Record:
 
 
 def render_record(record: Record) -> str:
-    """Return the record, with the packages that there are now, and with what else is needed to make it again.
+    """Return the record with the present packages, and with what else is needed to rebuild the environment.
 
-    That is `requirements`, what pip takes for packages that no index has and for those in a conda
-    environment, and `channels`, those of conda's packages.
+    `requirements` are for pip: packages that are in no index, and those in a conda environment. `channels`
+    are those of conda's packages.
     """
-    # Of its modules as they are here, and of what this site wants, nothing is true elsewhere.
+    # What was found about the modules here, and what this site has set, does not apply elsewhere.
     carry_off, stubs_off = (by if by == "user" else "" for by in (record.carry_off, record.stubs_off))
     own = replace(record, packages=read_own_packages(record), carried=None, stubs=())
     current = replace(own, carry_off=carry_off, stubs_off=stubs_off)

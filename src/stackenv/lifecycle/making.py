@@ -1,4 +1,4 @@
-"""An environment in the making: the steps that make or adopt it, and write its record and its module."""
+"""The steps that create or adopt an environment, and write its record and its module."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made; of a dry run only the steps that there would be.
+    """The result of a command that creates or adopts an environment; for a dry run only the steps.
 
     Parameters
     ----------
     steps
-        Their sentences.
+        The sentences of the steps.
     module, record
-        Of the environment; None for a dry run.
+        The module and record of the environment; None for a dry run.
     use, shells
         What to type to use it, and in which shells that is enough.
     report
-        What is not as in the environment that was made again; None for a new one.
+        How it differs from the environment from which it was created; None for a new one.
     """
 
     steps: tuple[str, ...]
@@ -98,20 +98,20 @@ class Made:
 
 @dataclass
 class Making:
-    """One environment in the making.
+    """One environment that is being created or adopted.
 
     Parameters
     ----------
     record
-        As far as it is known; the steps complete it.
+        Its record, as far as known; the steps complete it.
     stack
-        The modules that it is based on.
+        Its base modules.
     context
-        That of the command, with the folder for temporary files in TMPDIR.
+        The context of the command, with the folder for temporary files in TMPDIR.
     sees_base
         Whether a venv sees the packages of its base Python.
     replaced
-        What the modulefile holds that is in its place; None where there is none.
+        The text of the modulefile that it replaces; None if it replaces none.
     """
 
     record: Record
@@ -127,21 +127,21 @@ class Making:
 
     @property
     def modulefile(self) -> Path:
-        """Where its modulefile is, or is going to be."""
+        """The path of its modulefile, which may not exist yet."""
         return self.context.store.path_of(self.record.name, self.record.version)
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """The variables under which pip runs in the venv."""
+        """The environment variables of pip in the venv."""
         return environment_of(self.record, self.stack.environ)
 
     @property
     def reports(self) -> Path:
-        """The folder of what pip reports."""
+        """The folder for pip's reports."""
         return Path(self.context.environ["TMPDIR"], "reports")
 
     def plan_environment(self, installs: Sequence[Step]) -> tuple[Step, ...]:
-        """Return the steps that make the environment, with `installs`, those that put packages into it."""
+        """Return the steps that create the environment, including `installs`, which install packages."""
         folder = plan_folder(Path(self.record.path), self.mark)
         if self.record.kind == "venv":
             return (folder, *self._plan_venv(), *installs)
@@ -161,9 +161,9 @@ class Making:
             make_venv(path, python, record.name, environ, self.sees_base, self.copies_pip)
 
         def write() -> None:
-            # A copy of pip has put its own programs there.
+            # A copy of pip has installed its own programs there.
             write_files(keep_users_files(describe_files(record), record.path))
-            # On a large stack hundreds: as what pip installs they are not synced one by one.
+            # There can be hundreds: like the files that pip installs, they are not synced one by one.
             write_files(describe_stub_files(record, ()), synced=False)
 
         pip = " and a copy of pip" if copied else ""
@@ -176,7 +176,7 @@ class Making:
         )
 
     def plan_files(self) -> tuple[Step, ...]:
-        """Return the steps that write stackenv's files into an environment that is there."""
+        """Return the steps that write stackenv's files into an existing environment."""
         record = self.record
         files = keep_users_files(describe_files(record), record.path)
         stubs = plan_first_stubs(record)
@@ -191,7 +191,7 @@ class Making:
             self.mark.touch()
             for change in kept:
                 carry_out_change(change)
-            # Which Python a new conda environment has is known only when conda has made it.
+            # The Python of a new conda environment is known only after conda has created it.
             if record.kind == "conda" and find_python(Path(record.path)) != record.python:
                 self.record = replace(record, python=find_python(Path(record.path)))
                 write_files(keep_users_files(describe_files(self.record), record.path))
@@ -209,9 +209,9 @@ class Making:
         return (step, Step(sentence, self._capture, doing="Capturing its activation"))
 
     def _plan_undo(self, files: Iterable[InstalledFile], changes: Sequence[Change]) -> tuple[Change, ...]:
-        """Return the changes that take back what writing `files` and `changes` does to an adopted one.
+        """Return the changes that undo the writing of `files` and `changes` in an adopted environment.
 
-        What stackenv made goes as a whole, by the undo of the step that made it.
+        An environment that stackenv creates is removed as a whole, by the undo of the step that creates it.
         """
         paths = [change.path for change in changes if not isinstance(change, RemoveFolder)]
         undo = undo_files((*(file.path for file in files), *paths), self.record.path, self.mark)
@@ -222,12 +222,12 @@ class Making:
         self.record = capture_record(self.record, self.context)
 
     def install(self, calls: Sequence[Sequence[str]], uv: Uv | None) -> None:
-        """Have `uv`, or without it the venv's pip, install the arguments of each of `calls`.
+        """Install the arguments of each of `calls` with `uv` or, if it is None, with the venv's pip.
 
         Raises
         ------
         InstallError
-            When it fails.
+            If it fails.
         """
         if uv:
             uv.install(self.record, calls, self.environ)
@@ -236,17 +236,17 @@ class Making:
         self.tell_replaced()
 
     def tell_replaced(self) -> None:
-        """Tell when a package has put its own in the place of a file of stackenv's, as uv does."""
+        """Print a message if a package has replaced a file of stackenv's, as the package uv does."""
         keep_users_files(describe_files(self.record), self.record.path)
 
     def undo_folders(self) -> tuple[RemoveFolder, ...]:
-        """Return the changes that delete the folders that are going to be made around the environment."""
+        """Return the changes that delete the folders that will be created for the environment."""
         path = Path(self.record.path)
         folders = (path, *path.parents) if self.record.owned else ()
         return tuple(RemoveFolder(str(folder)) for folder in folders if not folder.exists())
 
     def make_folders(self) -> None:
-        """Make the environment's folder for whom it is meant, where stackenv makes it."""
+        """Create the environment's folder with the right access, if stackenv creates it."""
         path, shared, access = Path(self.record.path), self.context.shared, self.context.access
         if self.record.owned:
             if shared and path.is_relative_to(shared):
@@ -254,17 +254,17 @@ class Making:
             access.make_folder(path)
 
     def start_first(self) -> None:
-        """Start the new Python once; not where others of a project can have written what that runs."""
+        """Start the new Python once, unless others in a project may have written what it runs."""
         if self.record.owned or not self.context.shared:
             with self.context.access.applied():
                 start_first(self.record)
 
     def plan_access(self) -> tuple[Step, ...]:
-        """Return the step that gives a project's group access to what stackenv has made."""
+        """Return the step that gives a project's group access to what stackenv has created."""
         return plan_access(Path(self.record.path), self.context) if self.record.owned else ()
 
     def _require_free(self) -> None:
-        """Look again, now that nobody else can: since the plan was made another may have made the same."""
+        """Check again under the lock: another command may have created the same since this was planned."""
         store, path = self.context.store, Path(self.record.path)
         old = store.read(self.modulefile)
         if old is None or os.path.lexists(old.prefix):
@@ -278,9 +278,9 @@ class Making:
         self.make_folders()
 
     def complete(self) -> None:
-        """Complete the record, and write it."""
+        """Complete the record and write it."""
         if self.record.kind == "venv":
-            # Of uv there are no reports.
+            # uv writes no reports.
             reported = {**read_sources(Path(self.record.path)), **read_reports(self.reports)}
             record = complete_record(self.record, self.stack.environ, reported, self.copies_pip)
             lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
@@ -290,7 +290,7 @@ class Making:
         write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
 
     def switch(self) -> Switch:
-        """Return the changes by which the environment is complete: its modulefile appears."""
+        """Return the changes that complete the environment: its modulefile appears."""
         path, text = str(self.modulefile), render_module(describe_module(self.record))
         old = self.replaced
         launchers = () if self.record.owned else describe_launchers(self.record)
@@ -298,7 +298,7 @@ class Making:
             (self.switch_sentence,),
             (
                 MakeFile(path, text, self.own_line) if old is None else WriteFile(path, text),
-                # What stackenv made has them, and goes as a whole; the link of another stays till now.
+                # An environment that stackenv created has them already; in another the links stay till now.
                 *plan_file_rewriting(launchers, self.record.path),
                 RemoveFile(str(self.mark)),
             ),
@@ -307,26 +307,26 @@ class Making:
 
     @property
     def own_line(self) -> str:
-        """The line of the modulefile that says whose it is, also when a user has changed others."""
+        """The line that identifies the modulefile, even if a user has changed other lines."""
         return f"-- record: {self.record.path}/{RECORD_FILE}"
 
     @property
     def switch_sentence(self) -> str:
-        """What the switch does."""
+        """The sentence of the switch."""
         return f"write the modulefile {self.modulefile}"
 
     def describe_replaced(self) -> tuple[str, ...]:
-        """Return what becomes of links in an environment that stackenv has not made."""
+        """Return what happens to links in an environment that stackenv did not create."""
         names = [] if self.record.owned or self.record.kind != "venv" else list_replaced(self.record)
         return (describe_replacement(names),) if names else ()
 
     def carry_out(self, steps: Sequence[Step], dry_run: bool, complete: bool = True) -> Made:
-        """Carry out `steps`, all that there are, and return what was made; with `complete` the record too.
+        """Carry out `steps` and the switch, and return the result; with `complete`, also write the record.
 
         Raises
         ------
         UsageError
-            When a module of the environment's name is one that it is based on.
+            If a base module has the name of the environment.
         StackenvError
             What the failing step raised, after the undo.
         """
@@ -354,7 +354,7 @@ class Making:
 
 
 def require_own_name(record: Record) -> None:
-    """Raise UsageError when a base module of `record` has its name: Lmod loads one module of a name."""
+    """Raise UsageError if a base module of `record` has its name: Lmod loads only one module of each name."""
     for module in record.stack:
         if (module.rpartition("/")[0] or module) == record.name:
             raise UsageError(
@@ -365,10 +365,10 @@ def require_own_name(record: Record) -> None:
 
 
 def tell_of_same_name(record: Record, context: Context) -> None:
-    """Tell when another folder of MODULEPATH has a module of the name of `record`."""
+    """Warn if another folder in MODULEPATH has a module with the name of `record`."""
     own = os.path.realpath(context.store.root)
     folders = context.environ.get("MODULEPATH", "").split(":")
-    # A look at one folder of each: Lmod would walk through all of them, which takes seconds at a large site.
+    # Only one folder in each is listed: Lmod would search all of them, which takes seconds at a large site.
     same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
     exact = "" if record.full_name in same else f"; `module load {record.full_name}` is unambiguous"
     if same:
@@ -379,12 +379,12 @@ def tell_of_same_name(record: Record, context: Context) -> None:
 
 
 def require_loadable_name(record: Record, context: Context) -> None:
-    """Refuse a name that a base module of `record` has; tell of any other module that has it.
+    """Refuse the name of a base module of `record`; warn if any other module has the name.
 
     Raises
     ------
     UsageError
-        When the module of the environment could never be loaded.
+        If the module of the environment could never be loaded.
     """
     require_own_name(record)
     tell_of_same_name(record, context)
@@ -392,7 +392,7 @@ def require_loadable_name(record: Record, context: Context) -> None:
 
 @contextlib.contextmanager
 def keeping_empty_folder(path: Path, context: Context) -> Iterator[None]:
-    """When the block fails, `path` is an empty folder again if it was one."""
+    """Within the block, keep `path` an empty folder on failure, if it was one before."""
     found = path.is_dir() and not any(path.iterdir())
     try:
         yield
@@ -403,7 +403,7 @@ def keeping_empty_folder(path: Path, context: Context) -> Iterator[None]:
 
 
 def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = ()) -> Made:
-    """Return what the module of the file `modulefile` is, and what to type to use it."""
+    """Return the module of the file `modulefile`, and what to type to use it."""
     module = context.store.read(modulefile)
     assert module is not None
     several = sum(other.name == module.name for other in context.store.list_modules()) > 1
@@ -414,7 +414,7 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
 
 
 def describe_based(record: Record) -> str:
-    """Return the name of `record` and its base modules, for people."""
+    """Return the name of `record` and its base modules, to be shown."""
     return f"{record.full_name} on {', '.join(record.modules)}" if record.modules else record.full_name
 
 
@@ -426,7 +426,7 @@ def describe_with_packages(record: Record) -> str:
 
 
 def describe_first_stubs(changes: Sequence[Change]) -> str:
-    """Return what is said of the `changes` of stubs in an environment that gets its module."""
+    """Return a clause about the `changes` of stubs in an environment that gets its module."""
     written = {Path(change.path).parent for change in changes if isinstance(change, WriteFile)}
     folders = (Path(change.path) for change in changes if isinstance(change, RemoveFolder))
     removed = [folder for folder in folders if folder.parent.name == "site-packages"]
@@ -435,9 +435,9 @@ def describe_first_stubs(changes: Sequence[Change]) -> str:
 
 
 def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, ...]:
-    """Return the changes that bring back what was there before `paths` are written below `prefix`.
+    """Return the changes that restore what is at `paths`, below `prefix`, before they are written.
 
-    `mark` is in the folder of stackenv's files, which goes as a whole if it was not there.
+    `mark` is in the folder of stackenv's files, which is removed as a whole if it was not there.
     """
     folder = Path(prefix, FOLDER)
     changes: list[Change] = []
@@ -447,7 +447,7 @@ def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, .
             changes.append(WriteLink(path, str(Path(path).readlink())))
         elif text is not None:
             changes.append(WriteFile(path, text, os.access(path, os.X_OK)))
-        # A pipe among stackenv's own files is nobody's, and does not come back.
+        # A pipe among stackenv's own files has no owner and is not restored.
         elif not os.path.lexists(path) and (not path.startswith(f"{folder}/") or folder.exists()):
             changes.append(RemoveFile(path))
     return (*changes, RemoveFile(str(mark)) if folder.exists() else RemoveTree(str(folder), str(mark)))

@@ -1,4 +1,4 @@
-"""Calls of pip for an update: what it would change, the wheels fetched, and their installation."""
+"""Calls of pip for an update: what it would change, the download of wheels, and their installation."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from stackenv.plain_files import read_file_text
 from stackenv.record import Record
 from stackenv.transactions.child_process import end_with_parent
 
-# Their programs get names with versions behind them, which no metadata tells.
+# Their programs also get names with versions, which the metadata does not list.
 VERSIONED = {"pip": ("bin/pip*",), "setuptools": ("bin/easy_install*",)}
-# Folders that pip uninstalls get such a name beside them until it is done (pip/_internal/utils/temp_dir.py).
+# pip renames folders that it uninstalls, until it is done (pip/_internal/utils/temp_dir.py).
 RENAMED = "~*"
 WHEEL = re.compile(r"[^/]+\.dist-info/WHEEL")
 
 
 class PipError(InstallError):
-    """pip has failed; `words` is all that it said."""
+    """pip failed; `words` is all that it printed."""
 
     def __init__(self, message: str, words: str) -> None:
         super().__init__(message)
@@ -44,29 +44,29 @@ class PipError(InstallError):
 
 
 def run_pip(record: Record, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Run the pip of the venv of `record`; return what it says.
+    """Run the pip of the venv of `record`; return what it prints.
 
     Raises
     ------
     PipError
-        When it fails; its own words, in short, are the message.
+        If it fails; the message is a short form of what pip prints.
     InstallError
-        When it cannot even be started.
+        If it cannot be started.
     """
-    # What the user has set for other installs must not lead this one out of the environment.
+    # Settings that the user made for other installs must not redirect this one.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
     python = f"{record.path}/bin/python"
     try:
         done = subprocess.run(
             describe_pip_call(python, *arguments),
-            # pip compiles what it installs by itself; what a look imports must not be compiled.
+            # pip itself compiles what it installs; what this pip imports must not be compiled.
             env={**within, "PIP_USER": "0", "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            # What the next command puts back must have nobody at work in it.
+            # The next command may restore the environment, so nothing may still be writing to it.
             preexec_fn=partial(end_with_parent, signal.SIGKILL),
             check=False,
         )
@@ -78,10 +78,10 @@ def run_pip(record: Record, arguments: Sequence[str], environ: Mapping[str, str]
 
 
 def shorten(words: str) -> str:
-    """Return the lines of `words` that say what went wrong, in one line."""
+    """Return the lines of `words` that say what went wrong, joined into one."""
     lines = [" ".join(filter(str.isprintable, line.split())) for line in words.splitlines()]
     errors = [line.partition("ERROR:")[2].strip() for line in lines if line.startswith("ERROR:")]
-    # Of an error that pip did not expect, what Python says is in the last line.
+    # If pip did not expect the error, the last line has Python's message.
     chosen = list(filter(None, lines))[-1:] if errors == ["Exception:"] else errors or lines[-3:]
     return cut_short("; ".join(filter(None, chosen)))
 
@@ -89,17 +89,17 @@ def shorten(words: str) -> str:
 def ask_pip(
     record: Record, requirement: str, environ: Mapping[str, str], report: Path, own: Mapping[str, str]
 ) -> tuple[PackageChange, ...]:
-    """Return what pip would install to update `requirement`; nothing is changed.
+    """Return what pip would install to update `requirement`; change nothing.
 
-    `own` are the versions of the environment's packages now, by canonical name; `report` is a file that
-    pip writes, which needs pip 22.2.
+    `own` maps canonical names to the present versions of the environment's packages; pip writes the file
+    `report`, which requires pip 22.2.
 
     Raises
     ------
     PipError
-        When pip finds no way.
+        If pip finds no solution.
     """
-    # Not --quiet: with it pip does not say what a conflict is caused by.
+    # Without --quiet, with which pip does not print the cause of a conflict.
     arguments = ("install", "--upgrade", "--dry-run", "--report", str(report), requirement)
     run_pip(record, arguments, environ)
     found = []
@@ -123,12 +123,12 @@ def ask_pip(
 def fetch_wheels(
     record: Record, changes: Iterable[PackageChange], environ: Mapping[str, str], folder: Path
 ) -> None:
-    """Put wheels of what `changes` install into `folder`; what has none is built.
+    """Download wheels of what `changes` install into `folder`, or build them if there are none.
 
     Raises
     ------
     PipError
-        When that fails; the environment is untouched.
+        If that fails; the environment is not changed.
     """
     requirements = [change.requirement for change in changes if change.after]
     words = ("wheel", *choose_quiet(), "--no-deps", "--wheel-dir", str(folder), *requirements)
@@ -138,14 +138,14 @@ def fetch_wheels(
 def install_wheels(
     record: Record, changes: Iterable[PackageChange], environ: Mapping[str, str], folder: Path
 ) -> None:
-    """Install exactly what `changes` say, from the wheels in `folder`.
+    """Install exactly the versions of `changes` from the wheels in `folder`.
 
-    By name and version: what is installed by its path counts as installed from there (PEP 610).
+    By name and version, because a package that is installed by its path is recorded with it (PEP 610).
 
     Raises
     ------
     PipError
-        When that fails.
+        If that fails.
     """
     requirements = [f"{change.name}=={change.after}" for change in changes if change.after]
     words = (
@@ -162,7 +162,7 @@ def install_wheels(
 
 
 def list_inconsistencies(record: Record, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return what `pip check` finds wrong, line by line."""
+    """Return the lines in which `pip check` reports a conflict."""
     try:
         run_pip(record, ("check",), environ)
     except PipError as error:
@@ -173,9 +173,9 @@ def list_inconsistencies(record: Record, environ: Mapping[str, str]) -> frozense
 def list_touched(
     record: Record, replaced: Iterable[InstalledDistribution], wheels: Path
 ) -> tuple[str, ...] | None:
-    """Return glob patterns, below the environment, of all that pip touches when it installs `wheels`.
+    """Return glob patterns, relative to the environment, for all that pip changes when it installs `wheels`.
 
-    None when that cannot be told: for one of the distributions that are `replaced` lists no files.
+    None if that is unknown, because one of the `replaced` distributions lists no files.
     """
     prefix = Path(record.path)
     sites = name_package_folders(prefix)
@@ -189,12 +189,12 @@ def list_touched(
     for wheel in sorted(wheels.glob("*.whl")):
         touched += (unit for name in list_wheel(wheel, record) for unit in name_units(name, sites))
         touched += VERSIONED.get(wheel.name.partition("-")[0], ())
-    # What does not exist yet is told by the outermost folder that does not exist either.
+    # For a path that does not exist yet, the pattern is the outermost missing folder.
     return tuple(dict.fromkeys(outermost(Path(record.path), pattern) for pattern in touched))
 
 
 def name_units(name: str, sites: Iterable[str]) -> Iterator[str]:
-    """Yield the glob patterns for the file `name`: in one of the folders `sites` the package as a whole."""
+    """Yield the glob patterns for the file `name`; in one of the folders `sites`, for its whole package."""
     if name.startswith("../") or name.startswith("/"):
         return
     site = next((site for site in sites if name.startswith(f"{site}/")), "")
@@ -212,7 +212,7 @@ def name_units(name: str, sites: Iterable[str]) -> Iterator[str]:
 
 
 def outermost(prefix: Path, pattern: str) -> str:
-    """Return `pattern`, or the first folder in it that is not there below `prefix`."""
+    """Return `pattern`, or the first folder in it that does not exist below `prefix`."""
     parts = pattern.split("/")
     for number in range(1, len(parts)):
         head = "/".join(parts[:number])
@@ -222,7 +222,7 @@ def outermost(prefix: Path, pattern: str) -> str:
 
 
 def list_wheel(wheel: Path, record: Record) -> Iterator[str]:
-    """Yield where the files of `wheel` go, below the environment (binary distribution format, PEP 427)."""
+    """Yield where the files of `wheel` are installed, relative to the environment (PEP 427)."""
     assert record.python is not None
     prefix, minor = Path(record.path), record.python.minor
     folders = (choose_package_folder(prefix, minor, for_all) for for_all in (True, False))
@@ -247,7 +247,7 @@ def list_wheel(wheel: Path, record: Record) -> Iterator[str]:
 
 
 def list_scripts(entry_points: str) -> Iterator[str]:
-    """Yield the programs that the text of an entry_points.txt tells of."""
+    """Yield the programs in the text of an entry_points.txt."""
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:

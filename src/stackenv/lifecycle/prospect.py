@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# due: the update would change it; current: there is nothing newer; held: the modules bring it, and it is
-# left alone; refused: it cannot be updated, or nobody can tell how; updated and failed: what came of it.
+# due: the update would change it; current: there is nothing newer; held: the modules provide it, and it is
+# not updated; refused: it cannot be updated, or it is unknown how; updated and failed: the result.
 State = Literal["due", "current", "held", "refused", "updated", "failed"]
-# Of what an installer says.
+# Characters of an installer's message that are shown.
 LONGEST = 400
 
 
 @dataclass(frozen=True)
 class PackageChange:
-    """One package that an update exchanges, adds or removes.
+    """One package that an update replaces, adds or removes.
 
     Parameters
     ----------
     name
-        As its metadata has it.
+        The name in its metadata.
     before, after
-        Its versions; empty where it is not there.
+        Its versions; empty if it is not installed.
     requirement
-        What makes the installer take exactly this.
+        The requirement with which the installer takes exactly this version.
     source, sha256
-        The file name of what is installed and its checksum, where they are known.
+        File name and checksum of what is installed, if known.
     """
 
     name: str
@@ -44,24 +44,24 @@ class PackageChange:
 
 @dataclass(frozen=True)
 class Prospect:
-    """What an update would do to one environment, or what it has done.
+    """What an update would do to one environment, or did.
 
     Parameters
     ----------
     name
-        The module's full name; of a conda environment without a module its path.
+        The module's full name; for a conda environment without a module, its path.
     prefix, kind
         The environment's folder; `venv` or `conda`.
     now, then
-        The versions of the package before and after; `then` is empty where nobody can tell.
+        The versions of the package before and after; `then` is empty if unknown.
     module
-        The module that brings the package, and holds it at this version; empty for none.
+        The module that provides the package and pins this version; empty if there is none.
     state
-        What is to become of it.
+        Whether it is due, or what came of it.
     changes
-        All that is exchanged with it, the package itself first; empty when nothing is, or nobody can tell.
+        All packages that change with it, the package itself first; empty if none do, or if unknown.
     problem, hint
-        Why it is left alone or has failed, and what to type; empty when there is nothing to say.
+        Why it is not updated or has failed, and what to type; else empty.
     """
 
     name: str
@@ -82,5 +82,5 @@ class Prospect:
 
 
 def cut_short(words: str) -> str:
-    """Return the beginning of an installer's `words`: what it says can be of any length."""
+    """Return the beginning of an installer's `words`, which can have any length."""
     return words if len(words) <= LONGEST else f"{words[:LONGEST]}..."

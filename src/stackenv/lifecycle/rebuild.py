@@ -1,4 +1,4 @@
-"""What `stackenv rebuild` does: a new environment in the place of an old one, behind the same module."""
+"""`stackenv rebuild`: create a new environment that replaces an old one, with the same module."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from stackenv.user_paths import is_own
 
 @dataclass(frozen=True)
 class RebuildRequest:
-    """What was typed behind `stackenv rebuild`."""
+    """The arguments of `stackenv rebuild`."""
 
     name: str
     modules: tuple[str, ...] = ()
@@ -51,14 +51,14 @@ class RebuildRequest:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was rebuilt; of a dry run only the steps that there would be.
+    """The result of a rebuild; for a dry run only the steps.
 
     Parameters
     ----------
     steps
-        Their sentences.
+        The sentences of the steps.
     old, record
-        Of the environment before and now; None for a dry run.
+        The record of the environment before and now; None for a dry run.
     report
         What became of its packages.
     """
@@ -76,16 +76,16 @@ class Rebuilt:
 
 
 def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
-    """Make the environment of a module again and switch the module to it, whole or not at all.
+    """Rebuild the environment of a module and switch the module to it, completely or not at all.
 
     Raises
     ------
     ModuleError
-        When the modules cannot be loaded; the hint names others.
+        If the modules cannot be loaded; the hint names others.
     VerificationError
-        When the new environment has a fault that the old one had not.
+        If the new environment has a fault that the old one does not have.
     StackenvError
-        When the modules bring no Python that a venv could be made of, and at whatever else fails.
+        If the modules provide no Python for a venv, or anything else fails.
     """
     context = open_context(request.shared)
     open_store(context, dry_run)
@@ -116,18 +116,18 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
 
 @dataclass
 class Rebuilding:
-    """One rebuilding: the new environment in the making, and the exchange of the modulefile at its end.
+    """One rebuild: the new environment, and the switch of the modulefile at the end.
 
     Parameters
     ----------
     remaking
         The new environment.
     module
-        The module, which leads to the old one.
+        The module, which still points to the old one.
     seen
-        The files by which it was decided, and what they held.
+        The files on which the plan is based, and their contents.
     force
-        Whether it is switched to the new one also when that has new faults.
+        Whether the module is switched even if the new environment has new faults.
     """
 
     remaking: Remaking
@@ -137,18 +137,18 @@ class Rebuilding:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What a dry run prints."""
+        """The sentences that a dry run prints."""
         steps = (step.sentence for step in self.plan().steps)
         return (*steps, self.switch_sentence, *self.remaking.report.sentences())
 
     @property
     def switch_sentence(self) -> str:
-        """What the switch does."""
+        """The sentence of the switch."""
         old, new = self.remaking.old.path, self.remaking.making.record.path
         return f"point {self.module.path} to {new}; {old} stays until `stackenv clean`"
 
     def plan(self) -> Transaction:
-        """Return the steps that make the new environment; the module is not touched."""
+        """Return the steps that create the new environment; they do not change the module."""
         new = self.remaking.making
         look = Step(
             f"check that {self.module.full_name} has not changed meanwhile",
@@ -161,17 +161,17 @@ class Rebuilding:
         return Transaction(self.module.full_name, self.switch, steps)
 
     def carry_out(self) -> None:
-        """Make the new environment and switch to it, whole or not at all."""
+        """Create the new environment and switch to it, completely or not at all."""
         carry_out(self.plan(), self.remaking.making.context.journal)
         self.remaking.making.start_first()
 
     def _look(self) -> None:
-        """Look again, now that nobody else can change it; make the folder for whom it is meant."""
+        """Check again under the lock, and create the folder with the right access."""
         require_as_seen(self.seen)
         self.remaking.making.make_folders()
 
     def _require_sound(self) -> None:
-        """Raise VerificationError when the new environment has a fault that the old one had not."""
+        """Raise VerificationError if the new environment has a fault that the old one does not have."""
         new = self.remaking.making
         faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context, new.stack)
         for fault in faults:
@@ -186,7 +186,7 @@ class Rebuilding:
             )
 
     def switch(self) -> Switch:
-        """Return the changes by which the module leads to the new environment."""
+        """Return the changes that point the module to the new environment."""
         new, old = self.remaking.making, self.remaking.old
         sentences, kept = plan_kept_modulefile(self.module, self.module.path)
         renamed, kernels, files = plan_kernel_renaming(
@@ -204,10 +204,10 @@ class Rebuilding:
 
 
 def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:
-    """Return how the environment of `old` comes to know that `new` has its place.
+    """Return the change that records in the environment of `old` that `new` has replaced it.
 
-    A crontab or an editor has its path still: what it says where it lacks something is not of the new one.
-    Not of a colleague's, whose record nobody would believe then.
+    A crontab or an editor may still use the old path; its messages can then name the new environment. The
+    record of another user is not changed, because a record written by somebody else is not trusted.
     """
     path = Path(old.path, RECORD_FILE)
     if not (is_own(path) and os.access(path.parent, os.W_OK)):
@@ -216,7 +216,7 @@ def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:
 
 
 def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Rebuilding:
-    """Return the rebuilding of `module`, on the modules of `request` or its record; nothing is done yet."""
+    """Return the plan to rebuild `module` on the modules of `request` or its record; change nothing."""
     seen = see((module.path, module.record_path))
     old = read_own_record(module)
     wanted = request.modules or old.modules
@@ -241,7 +241,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
 
 
 def tell_loaded_versions(old: Record, context: Context) -> None:
-    """Say that other versions of its modules, which are loaded now, are not taken for what was meant."""
+    """Print a message if other versions of its modules are loaded, because these are not used."""
     names = set(map(name_of, old.modules))
     loaded = [m.full_name for m in Lmod.find(context.environ).read_loaded() if m.asked_for]
     others = [m for m in loaded if name_of(m) in names and m not in old.modules]

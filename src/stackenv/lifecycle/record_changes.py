@@ -1,4 +1,4 @@
-"""What `stackenv edit` is asked for, the record as it is then, and what is different in it."""
+"""The arguments of `stackenv edit`, the record that results, and the differences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count, print_message
 from stackenv.record import Record
 
-# Why `edit --carry` is refused, and what to type instead.
+# Reasons to refuse `edit --carry`, each with a hint.
 CANNOT_CARRY = {
     BY_SITE: (
         "the site configuration turns that off (personal.carry)",
@@ -49,7 +49,7 @@ CANNOT_CARRY = {
 
 @dataclass(frozen=True)
 class EditRequest:
-    """What was typed behind `stackenv edit`; `description` is None when it is to stay."""
+    """The arguments of `stackenv edit`; a `description` of None keeps the present one."""
 
     modules: tuple[str, ...]
     allow_shadow: tuple[str, ...]
@@ -71,7 +71,7 @@ class EditRequest:
 
     @property
     def restacks(self) -> bool:
-        """Whether it needs the modules of a venv, which are then loaded."""
+        """Whether the modules of a venv must be loaded for it."""
         return bool(self.modules or self.forbid_shadow or self.carry or self.stubs or self.refresh)
 
     @property
@@ -80,7 +80,7 @@ class EditRequest:
         return bool(self.changes_environment or self.description is not None or self.refresh or muting)
 
     def check_all(self) -> None:
-        """Raise UsageError for what only one environment can be asked for."""
+        """Raise UsageError for options that cannot be used for all environments at once."""
         if self != EditRequest((), (), (), False, None, True):
             raise UsageError(
                 "--all requires --refresh, and cannot be combined with other options",
@@ -88,7 +88,7 @@ class EditRequest:
             )
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for options that are missing or contradict each other."""
         if not self.changes_record and not self.make_default:
             raise UsageError("no change was requested", "stackenv edit --help lists what can be changed")
         self._check_muting()
@@ -99,7 +99,7 @@ class EditRequest:
             raise UsageError(f"{', '.join(sorted(both))} cannot be both allowed and forbidden")
 
     def _check_muting(self) -> None:
-        """Raise UsageError for a rule that there is not, and where the reason is missing or has no rule."""
+        """Raise UsageError for an unknown rule, a missing reason, or a reason without a rule."""
         from stackenv.health.rules import ENVIRONMENT_RULES
 
         for rule in (*self.mute, *self.unmute):
@@ -117,12 +117,12 @@ class EditRequest:
 
 
 def change_muted(request: EditRequest, record: Record) -> Record:
-    """Return `record` with the rules muted that are to be, and others no more.
+    """Return `record` with rules muted and unmuted as `request` asks.
 
     Raises
     ------
     UsageError
-        When a rule that is to be heard of again is not muted.
+        If a rule that is to be unmuted is not muted.
     """
     muted = {**dict(record.muted), **dict.fromkeys(request.mute, request.reason)}
     for rule in request.unmute:
@@ -135,14 +135,14 @@ def change_muted(request: EditRequest, record: Record) -> Record:
 
 
 def change_record(request: EditRequest, record: Record, context: Context) -> Record:
-    """Return `record` as `request` wants it.
+    """Return `record` as changed by `request`.
 
     Raises
     ------
     UsageError
-        When a conda environment is to shadow something, or what is to be forbidden was never allowed.
+        If shadowing is changed for a conda environment, or forbidden for a package without permission.
     StackenvError
-        When a module cannot be loaded, or brings another Python than the venv's.
+        If a module cannot be loaded, or provides another Python than the venv's.
     """
     if request.description is not None:
         record = replace(record, description=request.description)
@@ -177,13 +177,13 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
 
 
 def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
-    """Return the record of a venv whose Python brings its modules where they are not loaded, or does not.
+    """Return the record of a venv whose Python carries its modules when they are not loaded, or does not.
 
     Raises
     ------
     UsageError
-        For a conda environment, which has a Python of its own; where the site turns it off, and where there
-        is nothing to carry, or nothing that could.
+        For a conda environment, which has its own Python; if the site turns carrying off; if there are no
+        modules to carry, or no file that could carry them.
     """
     if record.kind != "venv":
         raise UsageError(
@@ -199,7 +199,7 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
         )
     settings = context.configuration.personal
     if not carry:
-        # Also where its modules are gone.
+        # This works even if its modules are gone.
         return replace(record, carried=None, carry_off=choose_carry_off(True, settings))
     wanted = replace(record, carry_off=choose_carry_off(False, settings))
     if find_reason(wanted) in CANNOT_CARRY:
@@ -211,12 +211,12 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
 
 
 def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
-    """Return the record of a venv that shows uv what its modules bring, or does not.
+    """Return the record of a venv that shows uv the packages of its modules, or does not.
 
     Raises
     ------
     UsageError
-        For a conda environment, where the site or --no-pth turns it off, and where there is no module.
+        For a conda environment, if the site or --no-pth turns it off, and if there is no module.
     """
     if record.kind != "venv":
         raise UsageError(
@@ -248,12 +248,12 @@ def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
 
 
 def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
-    """Return the record of a conda environment whose Python imports what modules bring, or does not.
+    """Return the record of a conda environment whose Python imports packages of modules, or does not.
 
     Raises
     ------
     UsageError
-        For a venv, which is based on its modules.
+        For a venv, which is always based on its modules.
     """
     if record.kind != "conda":
         raise UsageError(
@@ -266,7 +266,7 @@ def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
 
 
 def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
-    """Return `record` with what its modules hold now, or with what its conda activation does now."""
+    """Return `record` with the present contents of its modules, or its present conda activation."""
     if record.packed:
         return refresh_packed(record, context)
     if record.kind == "venv":
@@ -279,13 +279,13 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
 
 
 def refresh_packed(record: Record, context: Context) -> Record:
-    """Return the packed `record` with what its Python brings of its modules, which is read beside the image.
+    """Return the packed `record` with updated data on the modules that its Python carries.
 
-    The rest is in the image: so is that nothing is to be brought, a script that starts its Python, and in a
-    namespace, where the image hides what is beside it, all of the record.
+    Only that is read from beside the image. The rest is in the image: that nothing is carried, a script that
+    starts the Python and, in a namespace, where the image hides what is beside it, the whole record.
     """
     settings, reason = context.configuration.personal, find_reason(record)
-    # In an image of an older stackenv nothing looks beside it.
+    # Nothing in an image of an older stackenv reads what is beside the image.
     is_old = reason == NO_RECORD
     if reason in (CONDA, NO_PTH, NO_MODULES, BY_USER) or (is_old and not settings.carry):
         return record
@@ -311,7 +311,7 @@ def refresh_packed(record: Record, context: Context) -> Record:
 
 
 def tell_as_packed(record: Record, does: str) -> None:
-    """Say that what the packed `record` `does` with its modules stays, and how it is renewed."""
+    """Print what the packed `record` still `does` with its old modules, and how to update that."""
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
     print_message(
         f"{record.full_name} {does} as they were when it was packed; to update that: "
@@ -320,20 +320,20 @@ def tell_as_packed(record: Record, does: str) -> None:
 
 
 def base_on(record: Record, stack: Stack) -> Record:
-    """Return `record` with the modules of `stack`."""
+    """Return `record`, based on the modules of `stack`."""
     return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
 
 
 def load_conda(modules: tuple[str, ...], context: Context) -> Stack:
-    """Return the stack of `modules` and of conda's module."""
+    """Return the stack of `modules` and conda's module."""
     return load_conda_stack(modules, context, Lmod.find(context.environ))
 
 
 def restack(record: Record, modules: tuple[str, ...], context: Context) -> Record:
-    """Return the record of the venv on `modules`, which are loaded afresh.
+    """Return the record of the venv on `modules`, which are loaded for that.
 
-    From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
-    a module runs it.
+    They are looked for only in the user's own MODULEPATH: in a project, others may have written that of the
+    record, and loading a module runs its code.
     """
     require_module_names(modules, f"stackenv edit {record.full_name} --module NAME/VERSION")
     lmod = Lmod.find(context.environ)
@@ -350,7 +350,7 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
 
 
 def require_same_python(record: Record, stack: Stack) -> None:
-    """Raise StackenvError when the venv of `record` cannot be based on `stack`."""
+    """Raise StackenvError if the venv of `record` cannot be based on `stack`."""
     assert record.python is not None
     executable = read_venv(Path(record.path)).executable
     if stack.python is None and not record.python.module:
@@ -375,7 +375,7 @@ def require_same_python(record: Record, stack: Stack) -> None:
 
 
 def describe_differences(before: Record, after: Record) -> list[str]:
-    """Return a sentence for each thing that is different in `after`."""
+    """Return a sentence for each difference between `before` and `after`."""
     sentences = []
     if before.modules != after.modules:
         old, new = (", ".join(record.modules) or "no module" for record in (before, after))
@@ -413,7 +413,7 @@ def describe_differences(before: Record, after: Record) -> list[str]:
 
 
 def describe_shown_changes(before: Record, after: Record) -> list[str]:
-    """Return what uv is to see of the modules, if that is different; nothing is shown after --no-pth."""
+    """Return a sentence about the packages that uv will see, if these change; none after --no-pth."""
     if not after.layers or (before.stubs, before.stubs_off) == (after.stubs, after.stubs_off):
         return []
     own = {canonicalize_name(package.name) for package in read_own_packages(after)}
@@ -422,7 +422,7 @@ def describe_shown_changes(before: Record, after: Record) -> list[str]:
 
 
 def describe_launcher_changes(before: Record, after: Record) -> list[str]:
-    """Return what becomes of the links in bin that scripts replace, and of such scripts."""
+    """Return sentences about links in bin that are replaced by scripts, and about links that come back."""
     old, new = (dict(record.carried.launchers) if record.carried else {} for record in (before, after))
     added, removed = [name for name in new if name not in old], [name for name in old if name not in new]
     sentences = [describe_replacement(added)] if added else []

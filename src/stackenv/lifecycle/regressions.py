@@ -1,4 +1,4 @@
-"""What is wrong with an environment that was made again, and was not with the one before."""
+"""Faults of a rebuilt environment that the old one did not have."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
 from stackenv.output import print_message
 from stackenv.record import Record
 
-# What say whether an environment works, of the rules of `stackenv check`.
+# The rules of `stackenv check` that show whether an environment works.
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")
 
 
 def list_new_faults(
     old: Record, new: Record, modulefile: Path, context: Context, stack: Stack
 ) -> list[Finding]:
-    """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
+    """Return the grave findings of `stackenv check` on the environment `new` that `old` does not have.
 
-    `stack` are the modules of `new`, as they were loaded for it.
-    What packages need of each other cannot be compared where the modules of the old one are gone: it is
-    said, and is no reason against the new one.
+    `stack` are the modules of `new`, as loaded for it. If the modules of `old` are gone, conflicts between
+    packages cannot be compared: they are printed, but not returned.
     """
     loader = StackLoader(context.environ, {(stack.modulepath, stack.modules, new.kind == "venv"): stack})
     found = list_faults(look_at(new, modulefile, context, loader, believed=True))
     if not found:
         return []
-    # In a project others may have written the old one: nothing in it is run.
+    # In a project, others may have written the old environment: nothing in it is run.
     before = look_at(old, modulefile, context, loader, believed=not context.shared)
     known = {(finding.rule, part) for finding in list_faults(before) for part in split(finding)}
     faults = [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
@@ -42,14 +41,14 @@ def list_new_faults(
 
 
 def split(finding: Finding) -> list[str]:
-    """Return the faults that `finding` is about: one sentence tells of several."""
+    """Return the single faults of `finding`, which may report several in one sentence."""
     return list(finding.parts) or finding.what.split("; ")
 
 
 def look_at(
     record: Record, modulefile: Path, context: Context, loader: StackLoader, believed: bool
 ) -> CheckedEnvironment:
-    """Return the environment of `record` as the rules look at it."""
+    """Return the environment of `record` in the form in which the rules check it."""
     return CheckedEnvironment(
         full_name=record.full_name,
         modulefile=modulefile,
@@ -67,7 +66,7 @@ def look_at(
 
 
 def list_faults(environment: CheckedEnvironment) -> list[Finding]:
-    """Return what is gravely wrong with `environment`; nothing where it is gone."""
+    """Return the grave findings on `environment`; none if it is gone."""
     if not environment.prefix.is_dir():
         return []
     rules = {name: ENVIRONMENT_RULES[name] for name in SOUND}

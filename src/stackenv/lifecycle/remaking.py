@@ -1,4 +1,4 @@
-"""An environment that is made again: on which modules, and with the packages that there were."""
+"""An environment that is created again: on which modules, and with the packages that it had."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ from stackenv.transactions.transaction import Step
 
 @dataclass
 class Remaking:
-    """One environment that is made again.
+    """One environment that is created again.
 
     Parameters
     ----------
     making
-        The new environment in the making.
+        The new environment.
     old
-        The record of the one that there was.
+        The record of the old one.
     contents
         The packages that it is to have.
     report
-        What became of them.
+        What became of the packages.
     isolated
-        Whether builds from source see only what they ask for.
+        Whether builds from source see only the packages that they request.
     """
 
     making: Making
@@ -73,13 +73,13 @@ class Remaking:
     wanted: Sequence[PackageRequirement] = field(init=False)
 
     def __post_init__(self) -> None:
-        # What the modules hold is left to them.
+        # Packages that the modules provide are not installed.
         self.wanted = self.contents.pip
         if self.making.record.kind == "venv":
             self.wanted = split_off_stack(self.contents.pip, self.making.record.pinned, self.report)
 
     def plan_environment(self) -> tuple[Step, ...]:
-        """Return the steps that make the environment with its packages, and write the record."""
+        """Return the steps that create the environment with its packages, and write the record."""
         possible = " ".join(wanted.name for wanted in self.wanted if not wanted.why)
         doing = f"Installing {format_count(len(self.wanted), 'package')}"
         by_pip = Step(f"install with pip: {possible}", self._install_with_pip, doing=doing)
@@ -118,7 +118,7 @@ class Remaking:
             return describe_conda_call(verb, record, self.making.context, channels, packages)
 
         def call(verb: str, *packages: str) -> None:
-            # A second `create` would delete what is there, the mark of what is unfinished with it.
+            # A second `create` would delete the folder, including the mark of an unfinished environment.
             begun = Path(record.path, "conda-meta/history").exists()
             run_conda(conda, describe("install" if begun else verb, *packages), environ)
 
@@ -129,7 +129,7 @@ class Remaking:
         self.report.settle(self.contents.conda, read_packages(Path(record.path)))
 
     def _install_beside_conda(self) -> None:
-        """Install what pip had put into the conda environment."""
+        """Install the packages that pip had installed in the conda environment."""
         making, report, wanted = self.making, self.report, self.wanted
         prefix = Path(making.record.path)
         python = find_python(prefix)
@@ -145,28 +145,28 @@ class Remaking:
 
 
 def describe_inside(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` for the pip of the conda environment of `record`, as activated."""
+    """Return `environ` as activated, for the pip of the conda environment of `record`."""
     outside = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     inside = {name: value for name, value in environ.items() if name not in outside}
     inside.update(
         PATH=f"{record.path}/bin:{environ.get('PATH', '/usr/bin:/bin')}",
         CONDA_PREFIX=record.path,
-        # A guard against installs into the OS Python does not know conda's for an environment.
+        # A guard against installs into the OS Python does not recognise a conda environment.
         PIP_REQUIRE_VIRTUALENV="0",
     )
-    # What is in ~/.local would count as installed.
+    # Otherwise packages in ~/.local would count as installed.
     return inside if record.user_site else {**inside, "PYTHONNOUSERSITE": "1"}
 
 
 def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Stack:
-    """Return the stack of `modules`, from the user's own MODULEPATH: in a project others write the record.
+    """Return the stack of `modules`, from the user's own MODULEPATH: others may have written the record.
 
     Raises
     ------
     ModuleError
-        When one cannot be loaded.
+        If one cannot be loaded.
     StackenvError
-        When one is no name of a module in MODULEPATH, or a venv has no Python on them.
+        If one is not a module name, or the modules provide no Python for a venv.
     """
     require_module_names(
         modules, "to find the names: module spider; then run the same command with: --module NAME/VERSION"
@@ -182,7 +182,7 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
 
 
 def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Record:
-    """Return the record of what replaces the environment of `old`, as far as it is known before that."""
+    """Return the record of the environment that replaces that of `old`, as far as it is known before."""
     if old.kind == "conda":
         chosen = {"name": old.name, "version": old.version, "description": old.description}
         drafted = draft_conda_record(path, stack, context, **chosen)
@@ -198,7 +198,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
         packed=None,
         replaces="",
         replaced_by="",
-        # What it is on other modules, or at this site, is found when all is installed.
+        # For other modules, or at another site, this is determined when everything is installed.
         carried=None,
         carry_off=choose_carry_off(old.carry_off == "user", context.configuration.personal),
         **describe_origin(stack, context),
@@ -207,7 +207,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
 
 
 def sees_base(record: Record) -> bool:
-    """Return whether the venv of `record` was made with --system-site-packages; True when unknown."""
+    """Return whether the venv of `record` was created with --system-site-packages; True if unknown."""
     try:
         found = read_configuration(Path(record.path, "pyvenv.cfg"))
     except (OSError, ValueError):
@@ -216,7 +216,7 @@ def sees_base(record: Record) -> bool:
 
 
 def advise(command: str, modules: tuple[str, ...], context: Context) -> str:
-    """Return what to type instead of `command`, when `modules` cannot be loaded."""
+    """Return what to type instead of `command` if `modules` cannot be loaded."""
     try:
         instead = Lmod.find(context.environ).replace_missing(modules)
     except StackenvError:

@@ -1,4 +1,4 @@
-"""Deletes a module, and the environment that stackenv made for it."""
+"""`stackenv remove`: delete a module, and the environment if stackenv created it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 @dataclass(frozen=True)
 class Removal:
-    """A module that is to go, and the changes by which it goes."""
+    """A module that is to be removed, and the changes that remove it."""
 
     module: StoredModule
     changes: Transaction
     context: Context
 
     def carry_out(self) -> None:
-        """Remove the module, and tell which collections of `module save` have it."""
+        """Remove the module, and print which collections of `module save` contain it."""
         try:
             carry_out(self.changes, self.context.journal)
         except JournalFullError as error:
@@ -58,26 +58,26 @@ class Removal:
 def plan_removals(
     names: Iterable[str], environment: bool, keep: bool, context: Context, dry_run: bool
 ) -> list[Removal]:
-    """Return how the modules `names` go, each once, as `plan_removal` plans it for one.
+    """Return the plans to remove the modules `names`, each once, as `plan_removal` does for one.
 
     Raises
     ------
     StackenvError
-        When one of them must stay.
+        If one of them must not be removed.
     """
     removals = [plan_removal(name, environment, keep, context, dry_run) for name in names]
     return list({removal.module.full_name: removal for removal in removals}.values())
 
 
 def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry_run: bool) -> Removal:
-    """Return how the module `name` goes, and its environment if stackenv made it or `environment` is set.
+    """Return the plan to remove the module `name`, and its environment if owned or `environment` is set.
 
-    With `keep` what was changed by hand in the modulefile stays beside it.
+    With `keep`, a modulefile that was changed by hand is kept under another name.
 
     Raises
     ------
     StackenvError
-        When this shell uses the module, or something that must stay would go with it.
+        If this shell uses the module, or something else would be deleted with it.
     """
     open_store(context, dry_run)
     module = context.store.find(name)
@@ -88,10 +88,10 @@ def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry
 
 
 def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Transaction:
-    """Return the changes that remove `module`, and the environment where it goes too.
+    """Return the changes that remove `module` and, if it is to be deleted, the environment.
 
-    With `keep` what was changed by hand in the modulefile stays beside it.
-    The modulefile is the first: nobody loads the module any more while the rest goes.
+    With `keep`, a modulefile that was changed by hand is kept under another name. The modulefile goes first,
+    so that nobody can load the module while the rest is deleted.
     """
     store = context.store
     notes, kept = plan_hand_edited(module, keep)
@@ -110,7 +110,7 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
 
 
 def require_sole_module(module: StoredModule, context: Context) -> None:
-    """Raise StackenvError when another module leads to the environment of `module` too."""
+    """Raise StackenvError if another module points to the environment of `module`."""
     real = os.path.realpath(module.prefix)
     others = [
         other
@@ -126,7 +126,7 @@ def require_sole_module(module: StoredModule, context: Context) -> None:
 
 
 def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
+    """Return what happens to a modulefile that was changed by hand: sentences and changes."""
     notes, kept = plan_kept_modulefile(module, module.path)
     if keep or not notes:
         return notes, kept
@@ -136,7 +136,7 @@ def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...],
 def plan_environment(
     module: StoredModule, environment: bool, context: Context
 ) -> tuple[str, tuple[Change, ...]]:
-    """Return what happens to the environment of `module`: a sentence, and the changes."""
+    """Return what happens to the environment of `module`: a sentence and changes."""
     prefix = Path(module.prefix)
     if not prefix.is_dir():
         return f"skip its environment {prefix}, which no longer exists", ()
@@ -153,13 +153,13 @@ def plan_environment(
         return sentence + also, changes
     if record is None:
         return f"keep the environment {prefix}, because it is unknown who created it: {problem}", ()
-    # Its files are in the image, and that is in stackenv's folder.
+    # Its files are in the image, which is in stackenv's folder.
     require_unpacked(record)
     return leave_environment(record)
 
 
 def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
-    """Return how an adopted environment stays: without the files of stackenv."""
+    """Return how an adopted environment is kept, without the files of stackenv: a sentence and changes."""
     files = describe_files(record)
     notes, kept = plan_kept_files(files, record.path)
     stubs = plan_stub_removal(list_stubs(Path(record.path)))
@@ -178,12 +178,12 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:
     """Return how the environment of `module` is deleted: renamed first, so that nobody finds half of it.
 
-    None of the folders `kept` may be in it.
+    It must not contain any of the folders `kept`.
 
     Raises
     ------
     StackenvError
-        When it cannot be deleted, or is not known as an environment.
+        If it cannot be deleted, or is not recognised as an environment.
     """
     path = Path(module.prefix)
     real = path.resolve()
@@ -209,7 +209,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
 
 
 def require_deletable(path: Path, real: Path, kept: tuple[Path, ...]) -> None:
-    """Raise StackenvError when `path`, which is really `real`, holds one of `kept` or cannot be renamed."""
+    """Raise StackenvError if `path`, really `real`, contains one of `kept` or cannot be renamed."""
     for folder in kept:
         if folder.resolve().is_relative_to(real):
             raise StackenvError(

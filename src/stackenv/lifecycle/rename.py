@@ -1,4 +1,4 @@
-"""Gives a module another name."""
+"""`stackenv rename`: give a module another name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 @dataclass(frozen=True)
 class Renaming:
-    """A module, the record that it is going to have, and the changes by which it gets its other name."""
+    """A module, the record that it will have, and the changes that rename it."""
 
     module: StoredModule
     record: Record
@@ -37,7 +37,7 @@ class Renaming:
     context: Context
 
     def carry_out(self) -> None:
-        """Rename the module, and tell which collections of `module save` have it by the old name."""
+        """Rename the module, and print which collections of `module save` contain the old name."""
         carry_out(self.changes, self.context.journal)
         start_changed(self.record, self.context)
         tell_collections(self.module, self.record, self.context)
@@ -48,16 +48,16 @@ class Renaming:
 
 
 def plan_renaming(old: str, new: str, context: Context, dry_run: bool) -> Renaming:
-    """Return how the module `old` gets the name `new`.
+    """Return the plan to rename the module `old` to `new`.
 
     Raises
     ------
     UsageError
-        When it is no name, or the one it has.
+        If `new` is not a valid name, or is its present name.
     TakenError
-        When there is a module of this name.
+        If a module of this name exists.
     StackenvError
-        When this shell uses the module, or its environment is packed.
+        If this shell uses the module, or its environment is packed.
     """
     open_store(context, dry_run)
     module = context.store.find(old)
@@ -76,7 +76,7 @@ def plan_renaming(old: str, new: str, context: Context, dry_run: bool) -> Renami
 
 
 def plan_changes(module: StoredModule, before: Record, record: Record, context: Context) -> Transaction:
-    """Return the changes that give `module`, of the record `before`, the name that is in `record`."""
+    """Return the changes that give `module`, with the record `before`, the name in `record`."""
     store = context.store
     path = store.path_of(record.name, record.version)
     notes, kept = plan_kept_modulefile(module, path)
@@ -105,7 +105,7 @@ def plan_changes(module: StoredModule, before: Record, record: Record, context: 
 def move_default(
     module: StoredModule, name: str, version: str, store: ModuleStore
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return how `module`, if it is the default, stays it as `name` and `version`: sentences, changes."""
+    """Return how `module` stays the default as `name` and `version`, if it is: sentences and changes."""
     if store.read_default(module.name) != module.version:
         return (), ()
     default = store.default_path(name)

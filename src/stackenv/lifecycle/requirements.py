@@ -1,4 +1,4 @@
-"""The packages that an environment is to have again: which, how they are installed, what became of them."""
+"""The packages of an environment that is created again: which, how they are installed, the result."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from stackenv.output import format_count, print_message
 from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Record
 
-# How a folder of metadata is named, also when a purge has left nothing in it.
+# The name of a metadata folder, which is known even if a purge has emptied it.
 METADATA_FOLDER = re.compile(r"([A-Za-z0-9][\w.]*)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
-# What an index has; of anything else only a folder or a repository was the origin.
+# Files that an index offers; anything else came from a folder or a repository.
 FILES_OF_INDEXES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tgz")
-# pip and conda take a word with such an end for a file, when the current folder has it.
+# pip and conda take a word with such an ending for a file, if it exists in the current folder.
 ARCHIVE = re.compile(r".*\.(whl|zip|egg|conda|tar|tgz|tbz2?|txz|tlz|tar\.\w+)", re.IGNORECASE)
 CONDA_SPEC = re.compile(r"([A-Za-z0-9_][\w.-]*)=([\w.+!-]+)")
-# A channel by its name, as on anaconda.org; a URL leads anywhere.
+# A channel given by its name, as on anaconda.org; a URL could point anywhere.
 CHANNEL = re.compile(r"[A-Za-z0-9][\w.-]*(/label/[\w.-]+)?")
-# conda's own names for them (conda/exceptions.py, conda/gateways/connection/session.py).
+# conda's exceptions for an unreachable channel (conda/exceptions.py, conda/gateways/connection/session.py).
 UNREACHABLE = (
     "CondaHTTPError",
     "CondaSSLError",
@@ -52,7 +52,7 @@ UNREACHABLE = (
 )
 # Why a name with a version cannot be asked for.
 NO_REQUIREMENT = "is not a package that pip can install"
-# In the words of libmamba, which does not list them.
+# libmamba does not list missing packages; its message names them.
 NOT_PROVIDED = re.compile(r"nothing provides (?:requested )?([A-Za-z0-9_][\w.-]*)")
 
 
@@ -63,11 +63,11 @@ class PackageRequirement:
     Parameters
     ----------
     name, version
-        As there was; the version is empty when nobody knows it.
+        Its name and version before; the version is empty if unknown.
     arguments
-        What pip, or conda, takes for exactly that.
+        The arguments with which pip or conda installs exactly that.
     why
-        Why it cannot even be asked for; empty when it can.
+        Why it cannot be requested at all; empty if it can.
     """
 
     name: str
@@ -77,7 +77,7 @@ class PackageRequirement:
 
     @property
     def line(self) -> str:
-        """What a file of requirements has for it; an editable one by the place that it is in."""
+        """Its line in a requirements file; an editable package is given by its folder."""
         if self.arguments[0] == "-e":
             return f"{self.name} @ {Path(self.arguments[1]).as_uri()}"
         return self.arguments[0]
@@ -85,7 +85,7 @@ class PackageRequirement:
 
 @dataclass(frozen=True)
 class Contents:
-    """What an environment is to have again: packages of pip's, packages of conda's and where those are."""
+    """What an environment is to contain: packages from pip, packages from conda, and their channels."""
 
     pip: tuple[PackageRequirement, ...] = ()
     conda: tuple[PackageRequirement, ...] = ()
@@ -93,7 +93,7 @@ class Contents:
 
 
 def read_contents(record: Record) -> Contents:
-    """Return what the environment of `record` holds now; what cannot be read any more, by its record."""
+    """Return what the environment of `record` contains now; what cannot be read is taken from `record`."""
     prefix = Path(record.path)
     if record.packed:
         return read_packed(record)
@@ -110,29 +110,29 @@ def read_contents(record: Record) -> Contents:
 
 
 def requirement_of_conda(name: str, version: str) -> PackageRequirement:
-    """Return conda's package, by its version: a build is for one platform, and is withdrawn at times."""
+    """Return a conda package by its version: builds are for one platform, and may be withdrawn."""
     return PackageRequirement(name, version, (f"{name}={version}",))
 
 
 def leave_out_usual(
     found: Iterable[PackageRequirement], has_pip: bool = False
 ) -> tuple[PackageRequirement, ...]:
-    """Return `found` without what each venv gets by itself, and with pip where somebody installed that."""
+    """Return `found` without the packages of every new venv, but with pip if `has_pip`."""
     usual = IN_EVERY_VENV - {"pip"} if has_pip else IN_EVERY_VENV
     return tuple(w for w in found if canonicalize_name(w.name) not in usual)
 
 
 def list_recorded_pip(record: Record) -> list[PackageRequirement]:
-    """Return the pip that somebody has installed into the venv of `record`, if so."""
+    """Return the pip that the user installed into the venv of `record`, if any."""
     if not has_installed_pip(record.packages, record.python):
         return []
     return [wanted for wanted in list_recorded(record) if wanted.name == "pip"]
 
 
 def list_installed(prefix: Path) -> list[PackageRequirement]:
-    """Return the packages of pip's at `prefix`; those of which only an empty folder is left, too.
+    """Return the packages that pip installed at `prefix`, including those whose metadata folder is empty.
 
-    In a conda environment what conda itself has not installed there.
+    In a conda environment, these are the packages that conda did not install.
     """
     found: dict[str, PackageRequirement] = {}
     for path, distribution in read_owners(prefix).by_pip:
@@ -148,7 +148,7 @@ def list_installed(prefix: Path) -> list[PackageRequirement]:
 
 
 def requirement_of_distribution(distribution: PathDistribution) -> PackageRequirement:
-    """Return the installed package `distribution`, from where it came."""
+    """Return the requirement that installs `distribution` from its origin."""
     name, version = str(distribution.metadata["Name"]), str(distribution.version)
     origin = read_origin(distribution.read_text("direct_url.json"))
     url = str(origin.get("url", ""))
@@ -161,11 +161,11 @@ def requirement_of_distribution(distribution: PathDistribution) -> PackageRequir
 
 
 def exact_requirement(name: str, version: str) -> PackageRequirement:
-    """Return the package of the index; one that pip could not be asked for says why."""
+    """Return the requirement for a version from the index; `why` is set if pip cannot install it."""
     text = f"{name}=={version}"
     try:
         found = Requirement(text)
-        # A name that brings a URL with it, an extra or a version of its own would be taken for more.
+        # A name with a URL, an extra or a version in it would mean something else.
         plain = found.name == name and str(found) == text and not ARCHIVE.fullmatch(name)
     except InvalidRequirement:
         plain = False
@@ -175,13 +175,13 @@ def exact_requirement(name: str, version: str) -> PackageRequirement:
 
 
 def list_recorded(record: Record) -> list[PackageRequirement]:
-    """Return the packages of pip's that `record` has."""
+    """Return the packages from pip in `record`."""
     found = []
     for package in record.packages:
         if record.kind == "conda" and not package.installer:
             continue
         if package.source and not package.source.endswith(FILES_OF_INDEXES):
-            # The index may have another package of that name.
+            # The index may have another package with this name.
             why = f"it came from {package.source}, and the record does not say where that is"
             found.append(PackageRequirement(package.name, package.version, (), why))
         else:
@@ -190,14 +190,14 @@ def list_recorded(record: Record) -> list[PackageRequirement]:
 
 
 def list_recorded_of_conda(record: Record) -> tuple[PackageRequirement, ...]:
-    """Return the packages of conda's that `record` has."""
+    """Return the packages from conda in `record`."""
     return tuple(requirement_of_conda(p.name, p.version) for p in record.packages if not p.installer)
 
 
 def list_lost(record: Record, installed: Sequence[PackageRequirement]) -> list[PackageRequirement]:
-    """Return what `record` has and is not among `installed`; that, when none is, is wanted again.
+    """Return the packages in `record` that are not `installed`; if none are installed, all are wanted again.
 
-    Of a few nobody knows whether they were purged with their metadata, or uninstalled.
+    If only some are missing, it is unknown whether they were purged with their metadata or uninstalled.
     """
     there = {canonicalize_name(wanted.name) for wanted in installed}
     lost = [wanted for wanted in list_recorded(record) if canonicalize_name(wanted.name) not in there]
@@ -208,7 +208,7 @@ def list_lost(record: Record, installed: Sequence[PackageRequirement]) -> list[P
 
 
 def read_packed(record: Record) -> Contents:
-    """Return what the packed environment of `record` holds, by what was written down when it was packed."""
+    """Return what the packed environment of `record` contains, as written down when it was packed."""
     import yaml
 
     prefix = Path(record.path)
@@ -231,12 +231,12 @@ def read_packed(record: Record) -> Contents:
 
 
 def is_requirement(line: str) -> bool:
-    """Return whether a line of a requirements file of stackenv's is more than a comment."""
+    """Return whether a line of a requirements file that stackenv wrote is more than a comment."""
     return bool(line.strip()) and not line.startswith("#")
 
 
 def read_requirement(line: str, believed: bool = True) -> PackageRequirement:
-    """Return the package of a line as `stackenv export` writes it; unless `believed` no URL is followed."""
+    """Return the package in a line of `stackenv export`; URLs are used only if the line is `believed`."""
     try:
         found = Requirement(line)
     except InvalidRequirement:
@@ -258,15 +258,15 @@ class InstallReport:
     Parameters
     ----------
     left_to_stack
-        Name, version before, version and module now: the modules have them.
+        Packages that the modules provide: name, version before, version and module now.
     kept
-        Name and version: just as it was.
+        Packages that are as before: name and version.
     changed
-        Name, version before and now, of those of which only another version could be had.
+        Packages of which only another version is available: name, version before and now.
     missing
-        Name, version before, and why it could not be had.
+        Packages that were not installed: name, version before, and why.
     left_behind
-        What is in the old environment and was not installed there: nobody can install it again.
+        What belongs to no package in the old environment, and so cannot be installed again.
     """
 
     left_to_stack: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -276,11 +276,11 @@ class InstallReport:
     left_behind: list[str] = field(default_factory=list)
 
     def miss(self, package: PackageRequirement, why: str) -> None:
-        """Note that `package` could not be had."""
+        """Note that `package` could not be installed."""
         self.missing.append((package.name, package.version, why))
 
     def split_off_impossible(self, wanted: Iterable[PackageRequirement]) -> list[PackageRequirement]:
-        """Note those of `wanted` that cannot even be asked for; return the others."""
+        """Note those of `wanted` that cannot be requested at all; return the others."""
         possible = []
         for package in wanted:
             if package.why:
@@ -294,7 +294,8 @@ class InstallReport:
     ) -> None:
         """Note what became of `wanted`, now that the environment has the packages `now`.
 
-        What is not in it, and not missing, the modules of `stack` have: then pip has left it alone.
+        A package that is neither in it nor missing is in the modules of `stack`, so that pip did not
+        install it.
         """
         versions = {str(canonicalize_name(p.name)): p.version for p in now}
         of_stack = {str(canonicalize_name(p.name)): p for p in (stack.packages if stack else ())}
@@ -316,7 +317,7 @@ class InstallReport:
                 self.miss(package, "it was installed, but is missing")
 
     def require_some(self, wanted: Sequence[PackageRequirement], hint: str) -> None:
-        """Raise InstallError with `hint` when not one of `wanted` could be had: the cause is another."""
+        """Raise InstallError with `hint` if none of `wanted` was installed: there is a common cause."""
         missing = [why for name, _, why in self.missing if name in {w.name for w in wanted}]
         if wanted and len(missing) == len(wanted):
             number = format_count(len(wanted), "package")
@@ -326,7 +327,7 @@ class InstallReport:
             )
 
     def sentences(self) -> list[str]:
-        """Return what is different, for people."""
+        """Return a sentence for each difference."""
         return [
             *(f"{n} {was}: now {new} from {module}" for n, was, new, module in self.left_to_stack),
             *(f"{n} {was}: not available; {new} was installed" for n, was, new in self.changed),
@@ -338,7 +339,7 @@ class InstallReport:
 def split_off_stack(
     wanted: Iterable[PackageRequirement], pinned: Sequence[tuple[str, str, str]], report: InstallReport
 ) -> list[PackageRequirement]:
-    """Return those of `wanted` that the modules, as `pinned`, do not hold; tell `report` of the others."""
+    """Return those of `wanted` that are not `pinned` to the modules; note the others in `report`."""
     held: Mapping[str, tuple[str, str]] = {
         str(canonicalize_name(name)): (version, module) for name, version, module in pinned
     }
@@ -360,14 +361,14 @@ def install_with_pip(
     report: InstallReport,
     isolated: bool = True,
 ) -> None:
-    """Install `wanted` as exactly as can be: all at once, else one by one, else in any version.
+    """Install `wanted` as exactly as possible: all at once, else one by one, else in any version.
 
-    What pip reports is written into the folder `pip_reports`; `report` hears what could not be had.
+    pip's reports are written into the folder `pip_reports`; what could not be installed is noted in `report`.
 
     Raises
     ------
     InstallError
-        When nothing at all could be had, or the index cannot be reached.
+        If nothing at all could be installed, or the index cannot be reached.
     """
 
     def install(*arguments: str) -> None:
@@ -378,7 +379,7 @@ def install_with_pip(
     if possible and not isolated:
         install_packages(record, (BUILD_TOOLS,), environ, pip_reports)
     try:
-        # A pip that takes the place of the one that runs comes last, by itself.
+        # A pip that replaces the running one is installed last, by itself.
         for alone in (False, True):
             words = [w for p in possible if (p.name == "pip") == alone for w in p.arguments]
             if words:
@@ -388,7 +389,7 @@ def install_with_pip(
         raise
     except InstallError:
         print_message("some versions are no longer available; installing packages one by one")
-    # The first could bring others of these in newer versions: those are put right when their turn comes.
+    # A package may install newer versions of others: these are corrected when their turn comes.
     for package in possible:
         why = try_each(install, package)
         if why:
@@ -399,7 +400,7 @@ def install_with_pip(
 
 
 def try_each(install: Callable[..., None], package: PackageRequirement) -> str:
-    """Install `package`, else any version of it; return why that cannot be, or nothing."""
+    """Install `package`, else any version of it; return why that failed, or an empty text."""
     try:
         install(*package.arguments)
         return ""
@@ -422,20 +423,20 @@ def install_with_conda(
     wanted: Sequence[PackageRequirement],
     report: InstallReport,
 ) -> None:
-    """Install conda's packages `wanted`: as they were; what is not available so, in any version.
+    """Install conda's packages `wanted` in their versions or, if these are not available, in any version.
 
     Parameters
     ----------
     call
         Runs conda's `create` or `install` with specifications.
     find_unavailable
-        Returns the names of those that conda cannot find; None when it could have them all together.
+        Returns the names of those that conda cannot find; None if all of them can be installed together.
 
     Raises
     ------
     InstallError
-        When nothing at all could be had, the channels cannot be reached, or conda failed over something
-        else than what is available: a disk that is full, a download that broke off.
+        If nothing at all could be installed, the channels cannot be reached, or conda failed for another
+        reason, such as a full disk or an interrupted download.
     """
     left = {package.name: package for package in wanted}
     specs = {package.name: package.arguments[0] for package in wanted}
@@ -457,9 +458,9 @@ def install_with_conda(
 
 
 def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
-    """Have `specs` ask for any version of what is `unavailable`; leave out, and return, what they did so for.
+    """Let `specs` request any version of the `unavailable`; remove and return those that already did.
 
-    Where conda names none it is all of them together that cannot be had.
+    If conda names none, all of them together cannot be installed.
     """
     gone = {name for name in unavailable if specs[name] == name}
     for name in gone:
@@ -487,12 +488,12 @@ def install_each(
 def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str] | None:
     """Return the names of the packages that `conda ARGUMENTS` does not find in any channel.
 
-    None when it finds all of them, and they go together.
+    None if it finds all of them, and they are compatible.
 
     Raises
     ------
     UnreachableError
-        When it reaches no channel.
+        If it cannot reach any channel.
     """
     answer = read_answer(run_conda(conda, [*arguments, "--dry-run", "--json"], environ).stdout)
     words = str(answer.get("message") or answer.get("error") or "")

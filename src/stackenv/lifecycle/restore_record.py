@@ -1,4 +1,4 @@
-"""A lost record, written again from the modulefile and what is installed; nobody else's code is run."""
+"""Restore a lost record from the modulefile and what is installed, without running anybody else's code."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_ch
 from stackenv.transactions.changes import WriteFile
 from stackenv.transactions.writers import list_writers, name_user
 
-# What Python, and the activation of a conda environment, read at their start; lib64 may lead anywhere.
+# What Python and the activation of a conda environment read when they start; lib64 may be a link.
 STARTED = ("lib*/python3*/site-packages", "lib*/python3*/site-packages/*.pth", "etc/conda/activate.d/*")
 
 
 def restore_record(module: StoredModule, context: Context, request: AdoptRequest | None = None) -> Record:
-    """Return the record of the environment of `module`, as `adopt` would find it.
+    """Return the record of the environment of `module`, as `adopt` would create it.
 
-    `request` is what was typed; without it, it is what the modulefile says.
+    `request` holds what was typed; without it, the modulefile is used.
 
     Raises
     ------
     StackenvError
-        When what the modulefile leads to is no environment, or its modules cannot be loaded; when somebody
-        else's code would be run.
+        If the modulefile does not point to an environment, or its modules cannot be loaded; if code of
+        somebody else would be run.
     """
     former, adopted = recall(module, context), request is not None
     if request is None:
@@ -65,10 +65,10 @@ def restore_record(module: StoredModule, context: Context, request: AdoptRequest
 
 
 def require_restorable(module: StoredModule, context: Context, adopted: bool) -> None:
-    """Raise StackenvError when the record of `module` may not be written again into its environment.
+    """Raise StackenvError if the record of `module` must not be restored in its environment.
 
-    Anybody who can write a folder of modules can write a modulefile that leads to any environment. One that
-    is `adopted` was named by its path, and needs no file of stackenv in it.
+    Anybody who can write to a folder of modules can write a modulefile that points to any environment. One
+    that is `adopted` was given by its path, and needs no file of stackenv in it.
     """
     prefix, lost = (
         Path(module.prefix),
@@ -92,17 +92,17 @@ def require_restorable(module: StoredModule, context: Context, adopted: bool) ->
 
 
 def has_trace(prefix: Path) -> bool:
-    """Return whether stackenv has put anything into the environment at `prefix`."""
+    """Return whether stackenv has written anything into the environment at `prefix`."""
     return (prefix / FOLDER).is_dir() or has_layers(prefix)
 
 
 def has_layers(prefix: Path) -> bool:
-    """Return whether stackenv's files that order the packages are in the environment at `prefix`."""
+    """Return whether stackenv's files that set the import order are in the environment at `prefix`."""
     return any(find_in_packages(prefix, f"{LAYERS}.py"))
 
 
 def recall(module: StoredModule, context: Context) -> Record:
-    """Return what the modulefile of `module` tells of its environment; never that stackenv made it."""
+    """Return what the modulefile of `module` says of its environment; never that stackenv owns it."""
     text = read_file_text(module.path, errors="replace")
     known = {
         "name": module.name,
@@ -121,12 +121,12 @@ def recall(module: StoredModule, context: Context) -> Record:
 
 
 def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[str, Any]:
-    """Return what a modulefile that repeats no choices, and the environment's files, tell of them.
+    """Return the choices that follow from the environment's files, for a modulefile that repeats none.
 
     Raises
     ------
     StackenvError
-        When they are not enough: the environment is packed.
+        If that is not enough, because the environment is packed.
     """
     prefix = Path(module.prefix)
     if (prefix / IMAGE).exists():
@@ -145,14 +145,14 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
         "description": "",
         "platform": asdict(probe_platform()),
         "cpu_features": [],
-        # `adopt --no-pth` writes the others.
+        # Constraints without layers are what `adopt --no-pth` writes.
         "layers": has_layers(prefix) or not (prefix / CONSTRAINTS_FILE).exists(),
     }
 
 
 def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
-    # What happens to be loaded now is none of the environment's.
+    # The modules that are loaded now do not matter.
     lmod = Lmod.find(context.environ).purged()
     record, stack = draft_adopted_venv(request, context, lmod, former, require_own_python)
     complete = complete_record(record, stack.environ, {})
@@ -167,12 +167,12 @@ def restore_conda(request: AdoptRequest, context: Context, former: Record) -> Re
 
 
 def restore_packed(module: StoredModule, former: Record) -> Record:
-    """Return the record of the packed environment of `module`: that in its image, and which image it is.
+    """Return the record of the packed environment of `module`: that in its image, with the image itself.
 
     Raises
     ------
     StackenvError
-        When the image is gone, damaged, or holds no record.
+        If the image is gone or damaged, or contains no record.
     """
     with opened_image(require_image(former)) as folder:
         path = Path(folder, RECORD_FILE)
@@ -188,12 +188,12 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
 
 
 def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
-    """Return the changes that write what is lost of the files that say what is in the image of `record`.
+    """Return the changes that restore lost files with the contents of the image of `record`.
 
     Raises
     ------
     StackenvError
-        When the image is gone or damaged.
+        If the image is gone or damaged.
     """
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
     if not lost:
@@ -208,9 +208,9 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
 
 
 def require_own_files(prefix: Path) -> None:
-    """Raise StackenvError when others wrote, or everybody can write, what a start of Python in `prefix` runs.
+    """Raise StackenvError if others wrote, or everybody can write, what a start of Python in `prefix` runs.
 
-    Its groups may write: who lets them has chosen so, and what they put there is theirs.
+    Groups may have write access: whoever gave it chose to trust them.
     """
     paths = [*(prefix / name for name in RUN_FIRST), *(path for s in STARTED for path in prefix.glob(s))]
     for path in paths:
@@ -219,14 +219,14 @@ def require_own_files(prefix: Path) -> None:
 
 
 def require_own_python(prefix: Path, stack: Stack | None) -> None:
-    """Raise StackenvError when the Python of `prefix` is another user's, and not that of the modules."""
+    """Raise StackenvError if the Python of `prefix` belongs to another user and not to the modules."""
     python = (prefix / "bin/python").resolve()
     if python.exists() and not (stack and stack.python and stack.python.real == str(python)):
         refuse(python, prefix, find_doubt(python, groups=False))
 
 
 def find_doubt(path: Path, groups: bool) -> str:
-    """Return why what `path` leads to is not to be trusted; with `groups` they may write. Empty: it is."""
+    """Return why `path` cannot be trusted, or an empty text; with `groups`, groups may write to it."""
     found = path.stat()
     if found.st_uid not in (0, os.geteuid()):
         return f"belongs to {name_user(found.st_uid)}"
@@ -235,7 +235,7 @@ def find_doubt(path: Path, groups: bool) -> str:
 
 
 def refuse(path: Path, prefix: Path, doubt: str) -> None:
-    """Raise StackenvError when there is a `doubt` about `path`, which would be run."""
+    """Raise StackenvError if there is a `doubt` about `path`, which would be run."""
     if doubt:
         raise StackenvError(
             f"{path} {doubt}, and restoring the record of {prefix} would run it as you; nothing was changed",

@@ -1,4 +1,4 @@
-"""What a change of a module means for the collections of `module save` that hold it."""
+"""Which collections of `module save` are outdated by the change of a module."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from stackenv.record import Record
 
 
 def tell_collections(module: StoredModule, after: Record | None, context: Context) -> None:
-    """Tell which collections are out of date, and what saves them again.
+    """Print which collections are outdated, and the commands that save them again.
 
-    When a module loads other modules than when the collection was saved, Lmod 8.6.19 refuses all of the
-    collection, and 8.7.60 loads the modules of then.
+    If a module loads other modules than when the collection was saved, Lmod 8.6.19 refuses the whole
+    collection, and 8.7.60 loads the old modules.
 
     Parameters
     ----------
     module
-        As it was when the collections were saved.
+        The module as it was when the collections were saved.
     after
-        What it is now; None when it is gone.
+        Its present record; None if it was removed.
     """
     for collection in list_collections(context.environ):
         if is_outdated(collection, module, after):
@@ -38,12 +38,12 @@ def tell_collections(module: StoredModule, after: Record | None, context: Contex
 
 
 def is_saved_as(path: str, module: StoredModule) -> bool:
-    """Return whether the modulefile `path` of a collection is, or was, that of `module`."""
+    """Return whether the modulefile `path` in a collection is, or was, that of `module`."""
     return os.path.realpath(path) == os.path.realpath(module.path)
 
 
 def is_outdated(collection: Collection, module: StoredModule, after: Record | None) -> bool:
-    """Return whether `collection` holds `module`, and Lmod would find another one."""
+    """Return whether `collection` contains `module`, and Lmod would now find a different one."""
     names = {saved.module.full_name for saved in collection.modules}
     return any(is_saved_as(saved.module.path, module) for saved in collection.modules) and (
         after is None or after.full_name != module.full_name or not names.issuperset(after.modules)
@@ -53,7 +53,7 @@ def is_outdated(collection: Collection, module: StoredModule, after: Record | No
 def list_commands(
     collection: Collection, module: StoredModule, after: Record | None, context: Context
 ) -> Iterator[str]:
-    """Yield the commands that save `collection` again, with the module as it is now or without it."""
+    """Yield the commands that save `collection` again, with the present module or without it."""
     names = list(list_names(collection, module, after))
     if not names:
         yield shlex.join(["module", "disable", collection.name])
@@ -66,7 +66,7 @@ def list_commands(
 
 
 def list_names(collection: Collection, module: StoredModule, after: Record | None) -> Iterator[str]:
-    """Yield what the user had loaded by name, but for what `after` loads by itself."""
+    """Yield the modules that the user had loaded by name, without those that `after` loads by itself."""
     brought: Names[str] = {name.rpartition("/")[0] for name in after.stack} if after else ()
     for saved in collection.modules:
         if is_saved_as(saved.module.path, module):

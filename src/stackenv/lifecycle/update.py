@@ -1,4 +1,4 @@
-"""Updates one package in each environment that has it, one after the other."""
+"""`stackenv update`: update one package in each environment that has it, one after the other."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ Update = Union[VenvUpdate, CondaUpdate]
 
 @dataclass
 class Updating:
-    """The update of a package, as far as it has come: what it means where, and what is still to be done.
+    """The update of a package: what it means for each environment, and what is still to be done.
 
     Parameters
     ----------
     name
-        The package's.
+        The name of the package.
     prospects
-        What it means for each environment that has the package, or that was named.
+        What the update means for each environment that has the package or was named.
     due
-        What can be carried out, by the environments' names.
+        The updates that can be carried out, by the names of the environments.
     context
-        With a folder for temporary files of its own.
+        The context, with its own folder for temporary files.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Updating:
     context: Context
 
     def carry_out(self) -> None:
-        """Carry out the updates that are due; one that fails is undone, and the others go on."""
+        """Carry out the updates that are due; if one fails, it is undone and the others continue."""
         self.prospects = carry_out_updates(self.prospects, self.due, self.context)
         tell_what_to_reload(self.prospects, self.context)
 
@@ -65,16 +65,16 @@ class Updating:
 def looking_at(
     package: str, names: Sequence[str], everywhere: bool, context: Context, looking: bool
 ) -> Iterator[Updating]:
-    """Look at the environments `names`, at all without one; within the block the updates can be carried out.
+    """Check the environments `names`, or all; within the block, the updates can be carried out.
 
-    With `looking` none will be, and what only they need is left out.
+    With `looking`, none will be carried out, and what is needed only for that is left out.
 
     Raises
     ------
     UsageError
-        When `package` is no package, or names were given and `everywhere`.
+        If `package` is not a package, or both names and `everywhere` were given.
     StackenvError
-        When there is no environment of a name, or several.
+        If a name has no environment, or several.
     """
     requirement = parse_package(package)
     if names and everywhere:
@@ -91,9 +91,10 @@ def looking_at(
 def look_at(
     targets: Sequence[Target], requirement: Requirement, context: Context, looking: bool, named: bool
 ) -> tuple[list[Prospect], dict[str, Update]]:
-    """Return what the update would do to those of `targets` that have the package, and the updates due.
+    """Return what the update means for those of `targets` that have the package, and the due updates.
 
-    The updates are by the environments' names. Of `named` targets those without the package count too.
+    The updates are given by the names of the environments. If the targets were `named`, those without the
+    package are included.
     """
     shelf = StackShelf(context)
     prospects, updates = [], {}
@@ -118,9 +119,9 @@ def look_at(
 
 
 def explain_absence(target: Target, requirement: Requirement, shelf: StackShelf) -> str:
-    """Return why there is nothing to update: the package is not there, or only the modules have it.
+    """Return why there is nothing to update: the package is not installed, or only in the modules.
 
-    What builds packages is not held, pip among it.
+    Packages that build others, such as pip, are never pinned.
     """
     absent = f"{requirement.name} is not installed in {target.name}"
     record = target.record
@@ -140,9 +141,9 @@ def explain_absence(target: Target, requirement: Requirement, shelf: StackShelf)
 
 
 def advise_install(target: Target, name: str) -> str:
-    """Return what installs the package `name` into `target`; empty for a venv without a module.
+    """Return the command that installs the package `name` into `target`; empty for a venv without a module.
 
-    Where the modules bring the package, pip installs another one with --upgrade only.
+    If the modules provide the package, pip installs another one only with --upgrade.
     """
     if target.kind == "conda":
         return f"conda install --prefix {shlex.quote(target.prefix)} {name}"
@@ -152,7 +153,7 @@ def advise_install(target: Target, name: str) -> str:
 def look_at_one(
     target: Target, requirement: Requirement, shelf: StackShelf, looking: bool
 ) -> tuple[Prospect | None, Update | None]:
-    """Return what the update means for one environment; its kinds have a module each."""
+    """Return what the update means for one environment; each kind has its own Python module."""
     if target.problem:
         problem, hint = target.problem.message, target.problem.hint
         return Prospect(
@@ -166,13 +167,13 @@ def look_at_one(
 def carry_out_updates(
     prospects: Sequence[Prospect], updates: dict[str, Update], context: Context
 ) -> list[Prospect]:
-    """Carry out `updates` one after the other; return what has come of each."""
+    """Carry out `updates` one after the other; return the result of each."""
     results = []
     for prospect in prospects:
         update = updates.get(prospect.name)
         if update:
             try:
-                # Once for each: what fails is undone with the signals ignored.
+                # One block for each, because a failed update is undone while signals are ignored.
                 with stopping_at_signals():
                     show_status(f"Updating {prospect.name}: {prospect.changes[0].sentence}")
                     carry_out(update.plan(), context.journal)
@@ -191,7 +192,7 @@ def carry_out_updates(
 
 
 def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None:
-    """Tell which of the updated environments this shell has loaded as they were."""
+    """Print which of the updated environments this shell has loaded."""
     loaded = context.environ.get("LOADEDMODULES", "").split(":")
     for prospect in prospects:
         if prospect.state == "updated" and prospect.name in loaded:
@@ -202,14 +203,14 @@ def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None
 
 
 def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: bool) -> None:
-    """Say what is still to be said at the end.
+    """Print the closing message.
 
     Raises
     ------
     UsageError
-        When there is something to update, and nobody has said where.
+        If updates are due, but no environment was chosen.
     InstallError
-        When an update has failed, or an environment that was named could not be updated.
+        If an update has failed, or a named environment could not be updated.
     """
     due = [prospect.name for prospect in prospects if prospect.state == "due"]
     updated = sum(prospect.state == "updated" for prospect in prospects)
@@ -232,7 +233,7 @@ def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: b
 
 
 def require_updated(prospects: Sequence[Prospect], package: str, named: bool) -> None:
-    """Raise InstallError when an update has failed, or an environment that was `named` was left alone."""
+    """Raise InstallError if an update has failed, or an environment that was `named` was not updated."""
     failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
     if failed:
         hints = dict.fromkeys(f"{p.name}: {p.hint}" for p in failed if p.hint)

@@ -1,4 +1,4 @@
-"""How `stackenv update` updates a package in a conda environment, and what that would do."""
+"""`stackenv update` in a conda environment: what it would do, and the update itself."""
 
 from __future__ import annotations
 
@@ -41,10 +41,9 @@ from stackenv.transactions.transaction import Step, Switch, Transaction, require
 def look_at_conda(
     target: Target, requirement: Requirement, shelf: StackShelf, looking: bool
 ) -> tuple[Prospect | None, CondaUpdate | None]:
-    """Return what an update of `requirement` means for the environment, and, where it is due, the update.
+    """Return what an update of `requirement` means for the environment, and the update if it is due.
 
-    Nothing is changed, and when somebody is only `looking`, not even conda's cache. Neither when the
-    package is not there.
+    Nothing is changed; with `looking`, not even conda's cache. Both are None if the package is not installed.
     """
     owners = read_owners(Path(target.prefix))
     packages = map(describe_package, owners.by_conda)
@@ -52,7 +51,7 @@ def look_at_conda(
     if found is None:
         return find_pips(target, requirement, owners), None
     prospect = Prospect(target.name, target.prefix, "conda", found.version)
-    # conda's own spelling of the name.
+    # conda's spelling of the name.
     exact = Requirement(f"{found.name}{requirement.specifier}")
     try:
         refuse_conda(target, requirement)
@@ -80,7 +79,7 @@ def look_at_conda(
 
 
 def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prospect | None:
-    """Return what to say of a package that pip has put into the environment; None when it is not there."""
+    """Return the refusal to update a package that pip has installed; None if it is not installed."""
     for distribution in owners.distributions:
         name = distribution.metadata["Name"]
         if is_same_package(name, requirement):
@@ -98,7 +97,7 @@ def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prosp
 
 
 def refuse_conda(target: Target, requirement: Requirement) -> None:
-    """Raise StackenvError when the environment must not, or cannot, be changed."""
+    """Raise StackenvError if the environment must not, or cannot, be changed."""
     prefix = Path(target.prefix)
     if requirement.extras:
         raise StackenvError("extras, in brackets after a name, are for pip only; conda has none")
@@ -122,7 +121,7 @@ def refuse_conda(target: Target, requirement: Requirement) -> None:
 
 
 def load_conda(target: Target, shelf: StackShelf) -> Stack:
-    """Return the stack of the environment's conda module; where it has none, that of the site's."""
+    """Return the stack of the environment's conda module or, if it has none, of the site's."""
     if target.record and target.module and target.record.modules:
         stack = shelf.load(target.module, target.record, with_python=False)
         if stack.environ.get("CONDA_EXE"):
@@ -136,7 +135,7 @@ def load_conda(target: Target, shelf: StackShelf) -> Stack:
 
 @dataclass
 class CondaUpdate:
-    """One update under way."""
+    """One update of a conda environment."""
 
     target: Target
     prospect: Prospect
@@ -155,7 +154,7 @@ class CondaUpdate:
 
     @property
     def subject(self) -> str:
-        """What the journal calls it: a module, or what looks like one and is told by its path."""
+        """Its name in the journal: the module, or a similar name that is derived from the path."""
         if self.target.module:
             return self.target.module.full_name
         prefix = Path(self.target.prefix)
@@ -163,9 +162,9 @@ class CondaUpdate:
         return f"conda-environment/{re.sub(r'[^A-Za-z0-9_.+-]', '_', prefix.name)}-{number[:12]}"
 
     def plan(self) -> Transaction:
-        """Return the steps until all is as it is to be, but record and modulefile."""
+        """Return the steps of the update; the switch writes the record and the modulefile."""
         name, path = self.target.name, Path(self.target.prefix)
-        # A hard link into the user's own package cache would keep its owner's group and mode.
+        # A hard link into the user's own package cache would keep the group and mode of that file.
         copy = ["--copy"] if self.context.shared else []
         words = [*describe_request(self.requirement, str(path)), *copy]
         steps = [
@@ -195,7 +194,7 @@ class CondaUpdate:
         self.captured.append(capture_record(self.target.record, self.context))
 
     def switch(self) -> Switch:
-        """Return the changes that bring record and modulefile in line, and delete what was kept."""
+        """Return the changes that update record and modulefile, and delete the backup."""
         module = self.target.module
         deletion = drop(self.kept)
         if module is None:

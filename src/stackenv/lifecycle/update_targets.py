@@ -1,4 +1,4 @@
-"""Which environments `stackenv update` is about, and what is said of those that it must leave alone."""
+"""The environments of `stackenv update`: by module, by conda's name or by path."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PLAIN_MODULE = re.compile(rf"{NAME}(/{NAME})*")
 
 @dataclass(frozen=True)
 class Target:
-    """One environment; `module` and `record` are None for a conda environment that has no module.
+    """One environment; `module` and `record` are None for a conda environment without a module.
 
-    `problem` is why its record cannot be used; empty when it can.
+    `problem` is why its record cannot be used; None if it can.
     """
 
     name: str
@@ -40,27 +40,27 @@ class Target:
 
     @property
     def named(self) -> str:
-        """What conda, or a user, calls it."""
+        """Its module's full name, or its path."""
         return self.record.full_name if self.record else self.prefix
 
 
 @dataclass
 class StackShelf:
-    """Loads modules for environments, the same ones once."""
+    """Loads the modules of environments, each set only once."""
 
     context: Context
     loaded: dict[tuple[str, tuple[str, ...]], Stack] = field(default_factory=dict)
 
     def load(self, module: StoredModule, record: Record, with_python: bool = True) -> Stack:
-        """Return the stack of `record`, of modules from where they were found.
+        """Return the stack of `record`, with the modules from the MODULEPATH in which they were found.
 
-        In a project others may have written that: to load a module runs it. So there they are looked for
-        in the user's own MODULEPATH.
+        In a project, others may have written that, and loading a module runs its code. There, the modules
+        are looked for in the user's own MODULEPATH.
 
         Raises
         ------
         StackenvError
-            When they cannot be loaded.
+            If they cannot be loaded.
         """
         if not all(map(PLAIN_MODULE.fullmatch, record.modules)):
             raise StackenvError(
@@ -77,12 +77,12 @@ class StackShelf:
 
 
 def parse_package(text: str) -> Requirement:
-    """Return the package that is to be updated, with the versions that are asked for.
+    """Return the package that is to be updated, with the requested versions.
 
     Raises
     ------
     UsageError
-        When it is none, or more than a name and versions.
+        If it is not a package, or more than a name and versions.
     """
     try:
         requirement = Requirement(text)
@@ -100,7 +100,7 @@ def parse_package(text: str) -> Requirement:
 
 
 def list_targets(context: Context) -> Iterator[Target]:
-    """Yield each environment that has a module here, and the user's conda environments that have none."""
+    """Yield each environment with a module here, and the user's conda environments without one."""
     prefixes = set()
     for module in context.store.list_modules():
         prefixes.add(os.path.realpath(module.prefix))
@@ -112,7 +112,7 @@ def list_targets(context: Context) -> Iterator[Target]:
 
 
 def describe_target(module: StoredModule) -> Target:
-    """Return the environment of `module`, also when its record cannot be used."""
+    """Return the environment of `module`, even if its record cannot be used."""
     try:
         record = read_own_record(module)
     except StackenvError as error:
@@ -121,12 +121,12 @@ def describe_target(module: StoredModule) -> Target:
 
 
 def find_targets(names: Sequence[str], context: Context) -> list[Target]:
-    """Return the environments that are named: by a module, or by conda's name or path.
+    """Return the environments `names`, each given by its module, conda's name, or path.
 
     Raises
     ------
     StackenvError
-        When there is none of a name, or several.
+        If a name has no environment, or several.
     """
     found = {}
     for name in names:
@@ -136,7 +136,7 @@ def find_targets(names: Sequence[str], context: Context) -> list[Target]:
 
 
 def find_target(name: str, context: Context) -> Target:
-    """Return the environment that is called `name`."""
+    """Return the environment with this name or path."""
     if "/" in name and Path(name).is_dir():
         real = os.path.realpath(name)
         known = [target for target in list_targets(context) if os.path.realpath(target.prefix) == real]
@@ -162,6 +162,6 @@ def is_same_package(name: str, requirement: Requirement) -> bool:
 
 
 def find_unwritable(target: Target, places: Sequence[str]) -> str:
-    """Return the first folder of the environment that this user cannot write; empty when there is none."""
+    """Return the first folder of the environment that this user cannot write to; empty if there is none."""
     folders = [Path(target.prefix), *(Path(target.prefix, place) for place in places)]
     return next((str(f) for f in folders if f.is_dir() and not os.access(f, os.W_OK | os.X_OK)), "")

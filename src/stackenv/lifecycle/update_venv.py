@@ -1,4 +1,4 @@
-"""How `stackenv update` updates a package in a venv, and what that would do."""
+"""`stackenv update` in a venv: what it would do, and the update itself."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ from stackenv.transactions.transaction import Step, Switch, Transaction, require
 def look_at_venv(
     target: Target, requirement: Requirement, shelf: StackShelf
 ) -> tuple[Prospect | None, VenvUpdate | None]:
-    """Return what an update of `requirement` means for the venv, and, where it is due, the update.
+    """Return what an update of `requirement` means for the venv, and the update if it is due.
 
-    Nothing is changed. Neither when the package is not there.
+    Nothing is changed. Both are None if the package is not installed.
     """
     record, module = target.record, target.module
     assert record and module
@@ -90,7 +90,7 @@ def look_at_venv(
 def hold(
     prospect: Prospect, record: Record, requirement: Requirement, held: tuple[str, str, str]
 ) -> Prospect:
-    """Return `prospect` for a package that the modules bring and hold."""
+    """Return `prospect` for a package that the modules provide and that is pinned."""
     name = requirement.name
     return replace(
         prospect,
@@ -103,7 +103,7 @@ def hold(
 
 
 def refuse_venv(target: Target, requirement: Requirement) -> None:
-    """Raise StackenvError when the package must not, or cannot, be updated in the venv."""
+    """Raise StackenvError if the package must not, or cannot, be updated in the venv."""
     record = target.record
     assert record and record.python
     name, full_name = requirement.name, record.full_name
@@ -124,7 +124,7 @@ def refuse_venv(target: Target, requirement: Requirement) -> None:
 
 
 def refuse_pip(record: Record, environ: Mapping[str, str]) -> None:
-    """Raise StackenvError when the pip that the venv of `record` runs under `environ` cannot update it."""
+    """Raise StackenvError if the pip of the venv of `record` under `environ` is missing or too old."""
     full_name, version = record.full_name, read_pip_version(record, environ)
     if not version:
         raise StackenvError(f"{full_name} has no pip", f"ml {full_name}; python -m ensurepip")
@@ -136,12 +136,12 @@ def refuse_pip(record: Record, environ: Mapping[str, str]) -> None:
 
 
 def find_distributions(prefix: Path) -> dict[str, InstalledDistribution]:
-    """Return what is in the site-packages of `prefix`, by canonical name."""
+    """Return the distributions in the site-packages of `prefix`, by canonical name."""
     return {canonicalize_name(d.metadata["Name"]): d for d in read_site_packages(prefix)}
 
 
 def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, error: PipError) -> Prospect:
-    """Return `prospect` for a package for which pip finds no way."""
+    """Return `prospect` for a package for which pip finds no solution."""
     pinned = find_pinned(record, [str(requirement)], error.words)
     hint = f"ml {record.full_name}; pip install --upgrade --dry-run {str(requirement)!r}"
     if pinned:
@@ -160,7 +160,7 @@ def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, 
 
 @dataclass
 class VenvUpdate:
-    """One update under way."""
+    """One update of a venv."""
 
     module: StoredModule
     record: Record
@@ -178,7 +178,7 @@ class VenvUpdate:
         self.seen = see((self.module.path, self.module.record_path))
 
     def plan(self) -> Transaction:
-        """Return the steps until all is as it is to be, but record and modulefile."""
+        """Return the steps of the update; the switch writes the record and the modulefile."""
         name, path = self.record.full_name, Path(self.record.path)
         further = format_count(len(self.prospect.further), "further package")
         many = f" and {further}" if self.prospect.further else ""
@@ -213,13 +213,13 @@ class VenvUpdate:
         install_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
 
     def look(self) -> None:
-        """Raise InstallError when something lacks now what it had before."""
+        """Raise InstallError if a dependency is missing that was satisfied before."""
         wrong = sorted(list_inconsistencies(self.record, self.environ) - self.before)
         if wrong:
             raise InstallError(f"the update would break other packages: {'; '.join(wrong)}")
 
     def switch(self) -> Switch:
-        """Return the changes that bring record and modulefile in line, and delete what was kept."""
+        """Return the changes that update record and modulefile, and delete the backup."""
         known = (Package(c.name, c.after, "", c.source, c.sha256) for c in self.prospect.changes)
         after = replace(self.record, packages=(*self.record.packages, *known))
         packages = read_own_packages(after)
