@@ -112,7 +112,9 @@ def render_folder(paths: list[Path], root: Path) -> str:
     parts = []
     for path in paths:
         texts = [
-            f"- {text.strip()}".replace("\n", "\n  ").replace("\n  \n", "\n\n") for text in read_texts(path)
+            # Neither a pager nor git takes a file with a NUL for text.
+            f"- {text.strip()}".replace("\0", "\\0").replace("\n", "\n  ").replace("\n  \n", "\n\n")
+            for text in read_texts(path)
         ]
         if texts:
             parts.append("\n".join([f"{path.relative_to(root)}:", *texts]))

@@ -82,7 +82,7 @@ def test_a_variable_that_wins_over_a_printed_script_is_told(cluster: Cluster) ->
     typed = "export SBATCH_PARTITION=bdw; stackenv job biopy --partition epyc2 -- true"
     answer = cluster.log_in(f"{typed} | sbatch --parsable")
     assert "Partition=bdw" in show(cluster, answer.stdout.strip())
-    assert "SBATCH_PARTITION is set here and overrides the script in sbatch" in answer.stderr
+    assert "SBATCH_PARTITION is set in this shell, and sbatch prefers it to the script" in answer.stderr
 
 
 def test_tasks_that_only_sbatch_knows_of_are_for_the_command_to_start(cluster: Cluster) -> None:

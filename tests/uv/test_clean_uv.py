@@ -198,7 +198,7 @@ def test_a_folder_that_this_uv_does_not_know_keeps_all(cached: User, name: str) 
     file.parent.mkdir()
     file.write_text("of a newer uv, or of a night")
     (item,) = show(cached)
-    assert f"does not know {cache}/{name}, and would delete it" in item["kept_reason"]
+    assert f"does not know {cache}/{name} and would delete it" in item["kept_reason"]
     clean(cached)
     assert file.exists() and next(cache.glob("environments-*/*"))
     shutil.rmtree(file.parent)
@@ -320,7 +320,7 @@ def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cache
     project = cached.home / "project/.venv"
     project.parent.mkdir()
     tool.rename(project)
-    assert show(cached, VIRTUAL_ENV=str(project))[0]["kept"].startswith(f"{project} consists of")
+    assert show(cached, VIRTUAL_ENV=str(project))[0]["kept_reason"].startswith(f"{project} consists of")
 
 
 @pytest.mark.any_value("cached")

@@ -76,7 +76,7 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     kept = f"{linked} consists of symbolic links into the cache and would break" if linked else ""
     for kind, what, places, options, why in (
         ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
-        ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
+        ("conda-packages", "conda packages that no environment uses", cache.packages, ("--packages",), kept),
         ("conda-indexes", "conda indexes and logs", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:

@@ -30,7 +30,9 @@ from stackenv.cli.options import (
     "--version", help="Set the module version (default: 1.0, or the version it had before it was moved)."
 )
 @allow_shadow_option
-@click.option("--no-pth", is_flag=True, help="Do not write anything into its site-packages folder.")
+@click.option(
+    "--no-pth", is_flag=True, help="Do not write anything into the environment's site-packages folder."
+)
 @user_site_option
 @no_carry_option
 @no_stubs_option
@@ -45,8 +47,9 @@ def adopt(
     """Make a module for an existing environment.
 
     Give the folder of a venv, or the folder or name of a conda environment. stackenv asks Lmod which module
-    the venv's Python comes from. Further base modules are those given with -m, or the loaded ones. Without
-    NAME, the module is named after the folder, or after the project if the folder is called .venv or similar.
+    the venv's Python comes from. The module is also based on the modules given with -m or, without -m, on the
+    loaded ones. Without NAME, it is named after the folder, or after the project if the folder is called
+    .venv or similar.
 
     \b
     Example:

@@ -38,14 +38,13 @@ from stackenv.output import print_message
 @click.option(
     "--carry/--no-carry",
     default=None,
-    help="Make its modules available to a venv's Python even when they are not loaded (editors, cron), or "
-    "not.",
+    help="Let a venv's Python find its modules even when they are not loaded (editors, cron), or not.",
 )
 @click.option(
     "--stubs/--no-stubs",
     default=None,
-    help="Show or hide the packages of a venv's modules to uv, by their metadata; uv uses the packages it "
-    "sees.",
+    help="Show the packages of a venv's modules to uv, or hide them; uv installs its own copies of packages "
+    "that it does not see.",
 )
 @click.option(
     "--mute",
@@ -80,12 +79,12 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
     A venv keeps its Python, so modules with another Python are refused: use `stackenv rebuild biopy -m
     MODULE` for those. Files that stackenv did not write are left unchanged.
 
-    --refresh brings the modulefile, the constraints and what the environment's Python knows about its modules
-    up to date with the modules, and with what activating a conda environment does now. Missing files of
-    stackenv in the environment are restored, including the record and a venv's links to its Python. Once its
-    record has been restored, `stackenv remove` keeps the environment, as if it had been adopted. After an
-    update of stackenv, run --refresh --all to update all your environments; in a project, this does not
-    restore records.
+    --refresh updates what stackenv wrote for the environment: the modulefile, the constraints for pip and uv,
+    and what is recorded of its modules or of the activation of a conda environment. Missing files of stackenv
+    in the environment are restored, including the record and a venv's links to its Python. Once its record
+    has been restored, `stackenv remove` keeps the environment, as if it had been adopted. After an update of
+    stackenv, run --refresh --all to update all your environments; in a project, this does not restore
+    records.
 
     \b
     Example:

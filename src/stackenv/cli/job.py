@@ -130,7 +130,7 @@ class JobCommand(click.Command):
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Request this number of CPUs per task, and run as many threads.",
+    help="Request this number of CPUs per task, and set the number of threads to it.",
 )
 @sbatch_option("--mem", metavar="SIZE", text="Request this much memory per node, such as 8G.")
 @sbatch_option("--time", "-t", text="Set the time limit, such as 2:00:00 or 1-12 (days-hours).")
@@ -177,7 +177,8 @@ def job(
     SLURM_ARRAY_TASK_ID.
 
     You can put further options in front of the script when you submit it: `sbatch OPTIONS job.sh`. If you set
-    nodes and tasks there or with --sbatch, but not here, the command is started once, as mpirun requires.
+    nodes and tasks only there or with --sbatch, the script starts the command once, without srun, as mpirun
+    requires.
 
     \b
     Example:
@@ -203,7 +204,8 @@ def job(
         return
     for variable in list_stronger(context.environ, typed):
         print_message(
-            f"{variable} is set here and overrides the script in sbatch: unset {variable}, or use --submit"
+            f"{variable} is set in this shell, and sbatch prefers it to the script: unset {variable}, or use "
+            "--submit"
         )
     print_text(script)
 

@@ -24,8 +24,8 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     be changed until you unpack it.
 
     The files are deleted after the image has been read and compared with them one by one. Jobs that are using
-    the files at that moment fail, so pack when none are running. If you cannot mount an image, which is tried
-    with a small one first, nothing is packed.
+    the files at that moment fail, so pack when none are running. A small test image is mounted first; if that
+    fails, nothing is packed.
 
     \b
     Example:

@@ -52,7 +52,7 @@ def is_nameless(args: list[str]) -> bool:
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     """Run a command in an environment.
 
-    NAME can be omitted, but not the dashes, in a shell that has loaded the environment's module. Signals are
+    In a shell that has loaded the environment's module, you can omit NAME, but not the dashes. Signals are
     passed on to the command, and its exit status is returned, or 127 if the command is not found.
 
     The modules that are loaded in this shell are purged first, except sticky ones, so that the command sees

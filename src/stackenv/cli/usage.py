@@ -31,9 +31,9 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
     """Show what uses your disk space and files.
 
     This covers your environments, the caches of conda, pip, uv, Hugging Face and PyTorch, Jupyter, and
-    ~/.local. Caches are also found where the tool kept them before a variable or the site's module moved
-    them. A file with several names (hard links) counts once. SHARED is what another line uses too, and what
-    would remain if you deleted this one. USED is the day on which one of its files was last read, if the file
+    ~/.local. A cache is also found in its old folder if a variable or the site's module has moved it since. A
+    file with several names (hard links) counts once. SHARED is the part that another line counts too; it
+    remains if you delete only this one. USED is the day on which one of its files was last read, if the file
     system records it. A second table compares your use with the site's limits. Nothing is changed.
 
     \b

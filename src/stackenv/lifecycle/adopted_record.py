@@ -138,7 +138,9 @@ def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) 
             "run `stackenv create`"
         )
     else:
-        print_warning("its Python belongs to no module; the environment depends on that Python all the same")
+        print_warning(
+            "its Python belongs to no module; the environment stops working if that Python is removed"
+        )
 
 
 def draft_adopted_venv(

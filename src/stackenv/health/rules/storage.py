@@ -257,7 +257,7 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
             )
     if limit.problem:
         unknown = Finding(
-            "quota", "unchecked", limit.problem, str(limit.path), "how full it is, is unknown", ""
+            "quota", "unchecked", limit.problem, str(limit.path), "nothing warns you before it is full", ""
         )
         yield replace(unknown, hint="tell your site's support; to see what your folders take: stackenv usage")
 

@@ -28,7 +28,9 @@ from stackenv.transactions.changes import Change, RemoveFolder
 MISSING = (
     "uv considers a package without a stub not installed, and installs its own, which hides the module's"
 )
-CHANGED = "uv reads the requirements of packages from their stubs, and resolves wrong ones wrongly"
+CHANGED = (
+    "uv reads the requirements of packages from their stubs, and a wrong stub makes it choose wrong versions"
+)
 UNWANTED = "uv and `pip list` show packages that are not installed, or other versions of them"
 LINKED = "when uv uninstalls such a package, it changes the target of the link, perhaps another environment"
 
