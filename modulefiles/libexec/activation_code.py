@@ -382,7 +382,7 @@ def deactivate_missing_conda(environ):
     restored = [("export", "CONDA_SHLVL", str(before))] if before else [("unset", "CONDA_SHLVL")]
     if before:
         restored += [("export", "CONDA_PREFIX", base), ("export", "CONDA_DEFAULT_ENV", name)]
-    say("stackenv: conda did not leave its environment; it was left without its scripts\n")
+    say("stackenv: conda could not deactivate its environment, so it was deactivated without its scripts\n")
     return [("export", "PATH", ":".join(path))] + [("unset", n) for n in unsets] + restored
 
 

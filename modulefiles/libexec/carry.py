@@ -89,7 +89,7 @@ def describe_changed(error, record, own_file, is_packed):
         return ReplacedError("%s, and the environment was rebuilt in %s" % (error, record["replaced_by"]))
     if isinstance(error, GoneError) or is_packed or is_same_folder(find_prefix(own_file), record["path"]):
         return error
-    return MovedError("%s, and the environment was made in %s" % (error, record["path"]))
+    return MovedError("%s, and the environment was created in %s" % (error, record["path"]))
 
 
 def find_prefix(own_file):
@@ -159,7 +159,7 @@ def read_record(path, own, entrance):
         owners = (os.geteuid(), 0, own.st_uid)
         is_known = found.st_uid in owners or (around and is_of_group(found, around, owners))
         if not is_known or is_open_to_more(found, os.stat(entrance) if entrance else own):
-            raise StaleError("its record, %s, could have been written by somebody else" % path)
+            raise StaleError("its record, %s, could have been written by another user" % path)
         return stream.read()
 
 
@@ -180,7 +180,7 @@ def parse_record(text):
     # Paths in it are given to the system: in a locale that is not of UTF-8 they are the same bytes.
     record = read_json(os.fsdecode(text))
     if record["record_version"] != VERSION:
-        raise StaleError("its record is of another version of stackenv")
+        raise StaleError("its record was written by another version of stackenv")
     require_texts(record["stack"])
     carried = record.get("carried")
     if carried:
@@ -290,7 +290,7 @@ def require_unchanged(modulefiles):
             if not is_same and not (same_size and has_hash(path, sha256)):
                 raise StaleError("the modulefile %s has changed" % path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise GoneError("the modulefile %s is not there" % path) from error
+            raise GoneError("the modulefile %s is missing" % path) from error
         except OSError as error:
             raise GoneError("the modulefile %s cannot be read (%s)" % (path, error.strerror)) from error
 

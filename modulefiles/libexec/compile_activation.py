@@ -72,7 +72,7 @@ def describe_conda(root):
     version = conda.__version__
     if not is_known(version):
         raise DoubtfulError(
-            "native activation supports conda %s to %s, and this is %s" % (OLDEST, NEWEST, version)
+            "native activation supports conda %s to %s, but this is %s" % (OLDEST, NEWEST, version)
         )
     # Each fork has it then.
     import conda.activate
@@ -123,7 +123,7 @@ def compare(words, environ, root, dialect, version, must_answer):
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         # conda's report of an exception is long, and says at its end that it is one.
         named = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception"))]
-        raise DoubtfulError("%s fails here: %s" % (asked, (named or lines or ["without a word"])[-1]))
+        raise DoubtfulError("%s fails here: %s" % (asked, (named or lines or ["without a message"])[-1]))
     try:
         ours, own_words = Activation(environ, root, dialect, version).find(words[0], words[1:])
     except UncertainError as error:
@@ -134,7 +134,7 @@ def compare(words, environ, root, dialect, version, must_answer):
         # The prompt of csh comes with the program.
         condas["vars"]["set"] = ours["vars"]["set"]
     if ours != condas or said != "".join(word + "\n" for word in own_words):
-        raise DoubtfulError("its answer to %s is not the expected one" % asked)
+        raise DoubtfulError("its answer to %s differs from the expected one" % asked)
     return condas
 
 
@@ -165,7 +165,7 @@ def ask_conda(words, environ, dialect):
         error.seek(0)
         text, said = out.read().decode(), error.read().decode(errors="replace")
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == LOADED:
-        raise DoubtfulError("it loads plugins when an environment is activated")
+        raise DoubtfulError("it loads plugins when it activates an environment")
     return (None if status else json.loads(text)), said
 
 

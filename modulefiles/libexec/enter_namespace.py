@@ -32,7 +32,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 def refuse(name, sentence):
     """Say why, and end with the status of a module that cannot be loaded."""
     sys.stderr.write(
-        "stackenv: %s: %s. Ways out: another node; for good, with room for its files: stackenv unpack %s\n"
+        "stackenv: %s: %s; hint: use another node; or, with room for its files: stackenv unpack %s\n"
         % (name, sentence, name)
     )
     sys.exit(7)
@@ -96,7 +96,7 @@ def start_squashfuse(name, squashfuse, image, prefix, mark):
     while not os.path.exists(os.path.join(prefix, mark)):
         if process.poll() is not None:
             words = process.stderr.read().decode("utf-8", "replace").strip()
-            return None, "the image cannot be mounted here, %s says: %s" % (squashfuse, words)
+            return None, "the image cannot be mounted here; %s says: %s" % (squashfuse, words)
         time.sleep(0.002)
     return process, ""
 
@@ -202,7 +202,7 @@ def mount_image(arguments, holder):
     os.close(given)
     os.waitpid(child, 0)
     with os.fdopen(answer, "rb") as stream:
-        answer = stream.read(4096) or b"what mounts it has ended"
+        answer = stream.read(4096) or b"the process that mounts it has ended"
     return "" if answer == b"\0" else answer.decode("utf-8", "replace")
 
 
@@ -230,7 +230,7 @@ def main(name, squashfuse, source, prefix, mark, holder, *command):
         problem = enter(name, squashfuse, source, prefix, mark, holder)
         drop_capability()
     except OSError as error:
-        problem = "a mount of its own cannot be made here: %s" % error.strerror
+        problem = "a private mount cannot be created here: %s" % error.strerror
     if problem:
         refuse(name, problem)
     if here:

@@ -52,4 +52,4 @@ def hide():
     except Exception as error:
         # A fault here must not keep the interpreter from starting.
         if sys.stderr:
-            sys.stderr.write("stackenv: packages of modules are not hidden: " + repr(error) + "\n")
+            sys.stderr.write("stackenv: cannot hide the packages of modules: " + repr(error) + "\n")

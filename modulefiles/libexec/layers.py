@@ -201,7 +201,7 @@ def constrain_pip():
     if pip and USER_SITE == "hide":
         os.environ["PIP_USER"] = "0"
         if "--user" in words:
-            tell("pip install --user does not install into " + NAME + "; leave --user out")
+            tell("pip install --user does not install into " + NAME + "; hint: leave out --user")
     if not CONSTRAINTS:
         return
     before = os.environ.get("PIP_CONSTRAINT", "").split()
@@ -281,8 +281,8 @@ def keep_image():
         return
     elsewhere = "--dry-run" in words or is_elsewhere(words)
     if "uninstall" in words or ("install" in words and not elsewhere):
-        hint = "Type first: stackenv unpack " + NAME
-        tell(NAME + " is packed and cannot be changed: nothing was done (pip). " + hint)
+        hint = "; hint: first run: stackenv unpack " + NAME
+        tell("pip was not run: " + NAME + " is packed and cannot be changed" + hint)
         os._exit(1)
 
 
@@ -296,8 +296,8 @@ def require_constraints():
     file = unquote(CONSTRAINTS[len("file://") :])
     if not os.path.isfile(file):
         tell(
-            NAME + ": " + file + " is missing, and without it pip could replace packages of the modules: "
-            "nothing was done (pip); hint: " + REFRESH
+            "pip was not run: " + file + " is missing, and without it pip could replace packages of the "
+            "modules of " + NAME + "; hint: " + REFRESH
         )
         os._exit(1)
 
@@ -389,8 +389,8 @@ def refuse_stubs(words):
                 line.partition("# from ")[2] for line in held if read_name(line.partition("==")[0]) == name
             ]
             tell(
-                "%s %s comes with %s and is not installed in %s: nothing was done (pip uninstall); hint: to "
-                "install another version over it, type first: stackenv edit %s --allow-shadow %s"
+                "pip uninstall was not run: %s %s comes with %s and is not installed in %s; hint: to install "
+                "another version there, first run: stackenv edit %s --allow-shadow %s"
                 % (name, version, "the module " + modules[0] if modules else "a module", NAME, NAME, name)
             )
             os._exit(1)
@@ -461,7 +461,7 @@ def restore_pip():
 def tell_no_pip():
     """Say what to type where there was no pip to run; Python says before that there is none."""
     if "pip" not in sys.modules:
-        tell("neither " + NAME + " nor its modules have a pip; to install one: python -m ensurepip")
+        tell(NAME + " has no pip, and neither do its modules; hint: python -m ensurepip")
 
 
 def bring_modules():
@@ -492,7 +492,7 @@ def bring_modules():
     for name, value in carried["variables"]:
         os.environ.setdefault(name, value)
     CARRIED.update(carried)
-    return why and describe_without("their libraries are not found, since " + why, HINT)
+    return why and describe_without("their libraries are not found, because " + why, HINT)
 
 
 def describe_other_tree():
@@ -506,8 +506,8 @@ def describe_other_tree():
         return ""
     if not MODULES or os.path.realpath(root) == os.path.realpath(own):
         return ""
-    loaded = "the modules that are loaded are of the software tree of " + root
-    return loaded + ", and the environment " + NAME + " is on " + own + "; type: stackenv check " + NAME
+    loaded = "the loaded modules belong to the software tree of " + root
+    return loaded + ", but the environment " + NAME + " uses " + own + "; hint: stackenv check " + NAME
 
 
 def describe_refusal(error, carry, missing, loaded):
@@ -529,8 +529,8 @@ def describe_refusal(error, carry, missing, loaded):
 def describe_without(reason, hint, by_owner=False):
     """Return that the modules, or what they need, are not there, why, and what to type, or to ask for."""
     owner = find_other_owner() if by_owner else ""
-    asked = "ask its owner (" + owner + ") to " if owner else ""
-    return "the environment " + NAME + " runs without its modules: " + reason + "; " + asked + "type: " + hint
+    asked = "ask its owner (" + owner + ") to run: " if owner else ""
+    return "the environment " + NAME + " runs without its modules: " + reason + "; hint: " + asked + hint
 
 
 def find_other_owner():
@@ -553,11 +553,11 @@ def describe_missing(missing, loaded, in_the_way=""):
         name = module.rpartition("/")[0]
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
-    made_on = "the environment " + NAME + " was made on " + ", ".join(found)
+    needs = "the environment " + NAME + " needs " + ", ".join(found)
     # Another version says it itself.
-    if in_the_way and "(loaded: " not in made_on:
-        made_on += ", which it does not bring while " + in_the_way + " is loaded"
-    return made_on + "; type: " + HINT if found else ""
+    if in_the_way and "(loaded: " not in needs:
+        needs += ", which it does not use while " + in_the_way + " is loaded"
+    return needs + "; hint: " + HINT if found else ""
 
 
 def tell_once(sentence):
@@ -606,7 +606,7 @@ def finish():
 
 def complain(error):
     """Say that something went wrong."""
-    tell("the packages of " + NAME + " are not in order: " + repr(error))
+    tell("cannot put the packages of " + NAME + " in order: " + repr(error))
 
 
 def tell(sentence):

@@ -220,7 +220,7 @@ def tell_of_late_modules(environ, result):
         module = (late[:1] + name_modules(late, split(environ.get("LOADEDMODULES", ""))))[-1]
         name = environ.get("CONDA_DEFAULT_ENV") or environ.get("CONDA_PREFIX", "")
         sys.stderr.write(
-            "stackenv: %s was loaded after %s was activated, and comes before the environment; %s\n"
+            "stackenv: %s was loaded after %s was activated, and takes precedence over it; %s\n"
             % (module, name, result % {"name": name})
         )
 

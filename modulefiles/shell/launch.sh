@@ -100,11 +100,11 @@ while [ -n "$stackenv_paths" ]; do
     esac
 done
 export MODULEPATH
-stackenv_code=$(stackenv_run_lmod load "$stackenv_module") || stackenv_refuse "its own words stand above" "$1"
+stackenv_code=$(stackenv_run_lmod load "$stackenv_module") || stackenv_refuse "see its messages above" "$1"
 eval "$stackenv_code"
 case ":${_LMFILES_-}:" in
 *":$stackenv_file:"*) ;;
-*) stackenv_refuse "Lmod took another module of this name" "$1" ;;
+*) stackenv_refuse "Lmod loaded another module of this name" "$1" ;;
 esac
 case $1 in
 */*) [ ! -f "$1" ] || stackenv_folder=found ;;
@@ -120,7 +120,7 @@ case $1 in
 ) ;;
 esac
 if [ "$stackenv_folder" != found ]; then
-    printf "stackenv: there is no command %s in %s\n" "$1" "$stackenv_module" >&2
+    printf "stackenv: command %s not found in %s\n" "$1" "$stackenv_module" >&2
     exit 127
 fi
 # One of the same name may have been exported.

@@ -90,8 +90,8 @@ if times:
     os.execv(sys.executable, [sys.executable, *sys.argv])
 """
 NOT_FOUND = (
-    "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, since {why}; "
-    "type: module use {home}/modules; module load bio/1.0\n"
+    "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, "
+    "because {why}; hint: module use {home}/modules; module load bio/1.0\n"
 )
 NOT_ITS = "this Python is not the environment's"
 HOST = """\

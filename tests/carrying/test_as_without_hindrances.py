@@ -62,7 +62,7 @@ def check_line(carrier: Carrier, done: subprocess.CompletedProcess[str], why: st
     assert (done.returncode, done.stdout) == (0, "True default_int_handler\n"), done.stderr
     assert done.stderr == (
         "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, "
-        f"since {why}; type: module use {carrier.home}/modules; module load bio/1.0\n"
+        f"because {why}; hint: module use {carrier.home}/modules; module load bio/1.0\n"
     )
 
 

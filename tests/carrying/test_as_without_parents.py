@@ -118,8 +118,8 @@ def test_under_valgrind_it_is_not_started_again(carrier: Carrier, options: list[
         return
     assert (checked.returncode, checked.stdout) == (1, "True\n")
     said = (
-        "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, since "
-        f"Python runs inside another program; type: module use {carrier.home}/modules; module load bio/1.0\n"
+        "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, because "
+        f"Python runs inside another program; hint: module use {carrier.home}/modules; module load bio/1.0\n"
     )
     assert checked.stderr.startswith(said + "Traceback"), checked.stderr
     # As the line says.

@@ -39,7 +39,7 @@ def require_refused(seen: Start) -> str:
     assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
     assert seen.child == sorted([*seen.given, "STACKENV_TOLD=bio/1.0"])
     (line,) = seen.said
-    assert line.startswith("stackenv: ") and "bio/1.0" in line and "type: " in line, line
+    assert line.startswith("stackenv: ") and "bio/1.0" in line and "hint: " in line, line
     assert "Traceback" not in line and "Error(" not in line, line
     return line
 
@@ -201,7 +201,7 @@ def test_the_file_that_reads_it_is_gone(world: World, tmp_path: Path) -> None:
         path.unlink()
         said = require_refused(start(world.python, bare(world.user), tmp_path))
     why = f"the environment bio/1.0 runs without its modules: {path} is missing"
-    assert said == f"stackenv: {why}; type: stackenv edit bio/1.0 --refresh"
+    assert said == f"stackenv: {why}; hint: stackenv edit bio/1.0 --refresh"
 
 
 def test_what_a_record_names_is_never_run(world: World, record: Path, tmp_path: Path) -> None:

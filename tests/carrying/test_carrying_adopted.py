@@ -125,9 +125,9 @@ def test_a_copy_goes_on_until_the_modules_change_and_is_then_to_be_adopted(user:
     found = start(copy)
     assert found.returncode == 1 and found.stderr.partition("\n")[0] == (
         f"stackenv: the environment mine/1.0 runs without its modules: the modulefile {module} has changed, "
-        f"and the environment was made in {folder}; type: stackenv adopt '{copy}'"
+        f"and the environment was created in {folder}; hint: stackenv adopt '{copy}'"
     )
-    assert start(folder).stderr.partition("\n")[0].endswith("type: stackenv edit mine/1.0 --refresh")
+    assert start(folder).stderr.partition("\n")[0].endswith("hint: stackenv edit mine/1.0 --refresh")
     done = user.stackenv("adopt", str(copy), "copy", load=["Own/1.0"])
     assert done.returncode == 0, done.stderr
     assert says_10(copy)

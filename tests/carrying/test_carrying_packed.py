@@ -96,7 +96,7 @@ def test_packed_and_unpacked_it_brings_what_it_did_before(packer: User) -> None:
         found = start(packer)
         assert (found.stdout, found.stderr) == ("10\n", ""), way
         off = start(packer, STACKENV_CARRY="0")
-        assert off.returncode == 1 and "was made on Needle/1.0 (not loaded)" in off.stderr
+        assert off.returncode == 1 and "needs Needle/1.0 (not loaded)" in off.stderr
         stackenv(packer, "unpack", "bio")
         found = start(packer)
         assert (found.stdout, found.stderr) == ("10\n", "") and read_record(packer)["carried"] == before
@@ -111,7 +111,7 @@ def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
     modulefile = f"{stack_of(packer).folder}/modules/Needle/1.0.lua"
     assert stale.returncode == 1 and stale.stderr.startswith(
         "stackenv: the environment bio/1.0 runs without its modules: "
-        f"the modulefile {modulefile} has changed; type: stackenv edit bio/1.0 --refresh\n"
+        f"the modulefile {modulefile} has changed; hint: stackenv edit bio/1.0 --refresh\n"
     )
     shown = stackenv(packer, "edit", "bio", "--refresh", "--dry-run")
     assert read_record(packer) == before, shown
@@ -130,7 +130,7 @@ def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(pac
     before = read_record(packer)
     assert "unpack" not in stackenv(packer, "edit", "bio", "--refresh")
     change_modulefile(packer)
-    assert start(packer).stderr.partition("\n")[0].endswith("type: stackenv edit bio/1.0 --refresh")
+    assert start(packer).stderr.partition("\n")[0].endswith("hint: stackenv edit bio/1.0 --refresh")
     said = " ".join(stackenv(packer, "edit", "bio", "--refresh").split())
     assert read_record(packer) == before
     commands = said.partition("to update that: ")[2].partition(" stackenv: ")[0].split("; ")
@@ -154,21 +154,21 @@ def test_a_refresh_under_another_umask_is_obeyed_and_a_strangers_record_is_not(p
     record.with_name("packed").chmod(0o775)
     assert start(packer).stdout == "10\n"
     record.chmod(0o666)
-    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    assert "could have been written by another user" in start(packer, "-c", "").stderr
     record.chmod(0o664)
     os.chown(record, 74011, -1)
-    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    assert "could have been written by another user" in start(packer, "-c", "").stderr
     # Nor where all that is beside the image is theirs, as where its path has become another's.
     os.chown(record.with_name("packed"), 74011, -1)
     os.chown(record.parent, 74011, -1)
-    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    assert "could have been written by another user" in start(packer, "-c", "").stderr
     record.parent.chmod(0o775)
-    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    assert "could have been written by another user" in start(packer, "-c", "").stderr
     # A group's folder is another matter: who keeps it for the group has let its members write the record.
     os.chown(record.parent, 0, -1)
     assert start(packer).stdout == "10\n"
     os.chown(record, -1, 74011)
-    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    assert "could have been written by another user" in start(packer, "-c", "").stderr
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
@@ -199,7 +199,7 @@ def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_wh
     refreshed = packer.stackenv("edit", "--refresh", "--all", **off)
     assert refreshed.returncode == 0, refreshed.stderr
     without = start(packer)
-    assert without.returncode == 1 and "was made on Needle/1.0 (not loaded)" in without.stderr
+    assert without.returncode == 1 and "needs Needle/1.0 (not loaded)" in without.stderr
     assert "turned off by the site configuration" in packer.stackenv("info", "bio", **off).stdout
     # Once the site has it on again, info and check say what to type.
     shown = packer.stackenv("info", "bio").stdout
@@ -240,7 +240,7 @@ def test_what_is_in_the_image_is_not_changed_beside_it(packer: User) -> None:
     stackenv(packer, "edit", "bio", "--refresh")
     assert read_record(packer)["carried"] is None
     off = start(packer)
-    assert off.returncode == 1 and "was made on Needle/1.0 (not loaded)" in off.stderr
+    assert off.returncode == 1 and "needs Needle/1.0 (not loaded)" in off.stderr
 
 
 def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer: User) -> None:

@@ -67,7 +67,7 @@ def test_a_colleague_refreshes_it_and_both_go_on(project: Project, tmp_path: Pat
     modulefile = Path(project.owner.stack.modulepath.split(":")[0], "Needle/1.0.lua")
     modulefile.write_text(f"{modulefile.read_text()}-- built again\n")
     for run in (as_owner, as_member):
-        assert "has changed; type: stackenv edit tool/1.0 --refresh" in run(python).stderr
+        assert "has changed; hint: stackenv edit tool/1.0 --refresh" in run(python).stderr
     done = as_member(f"stackenv edit tool --refresh --shared {project.root}")
     assert done.returncode == 0, done.stderr
     assert (project.root / "venvs/tool-1.0/stackenv/record.json").stat().st_uid == MEMBER

@@ -154,7 +154,7 @@ def test_what_others_have_loaded_finds_its_own_libraries(
     else:
         assert started.needle == "No module named 'needle'"
         (line,) = started.said
-        assert "which it does not bring while GCCcore/13.2.0 is loaded" in line or "(not loaded)" in line
+        assert "which it does not use while GCCcore/13.2.0 is loaded" in line or "(not loaded)" in line
     told = [entry for entry in started.child if entry.startswith("STACKENV_TOLD=")]
     assert started.child == sorted([*started.given, *told])
 
@@ -200,8 +200,8 @@ def test_with_carrying_off_it_says_what_to_type(user: User, python: Path, off: s
     line, loaders = done.stderr.splitlines()
     assert "libneedle.so.1: cannot open shared object file" in loaders
     why = f"with STACKENV_CARRY={off} this Python starts only while its modules are loaded"
-    assert line == f"stackenv: {why}; type: module load {BUNDLE} {MODULE}"
-    found = user.run(f"{line.partition('type: ')[2]}; {python} -c {shlex.quote(FIND)}", STACKENV_CARRY=off)
+    assert line == f"stackenv: {why}; hint: module load {BUNDLE} {MODULE}"
+    found = user.run(f"{line.partition('hint: ')[2]}; {python} -c {shlex.quote(FIND)}", STACKENV_CARRY=off)
     assert (found.stdout, found.stderr) == ("10\n", "")
 
 
@@ -209,7 +209,7 @@ def test_another_module_of_the_stack_is_loaded(user: User, python: Path) -> None
     done = user.run(f"module load Python; {python} -c 'import sys; print(sys.prefix)'")
     assert done.stdout == f"{python.parents[1]}\n", done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"stackenv: the environment bio/1.0 was made on {BUNDLE} (not loaded)")
+    assert line.startswith(f"stackenv: the environment bio/1.0 needs {BUNDLE} (not loaded)")
 
 
 @pytest.mark.parametrize("how", ["python", "./python", "../bin/python", "python3", PYTHON_FOLDER])

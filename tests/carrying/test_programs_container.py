@@ -45,7 +45,7 @@ def test_where_the_modules_are_not_there_its_own_packages_are(carrier: Carrier) 
     assert (done.returncode, done.stdout) == (0, "of the environment\n"), done.stderr
     assert done.stderr == (
         "stackenv: the environment bio/1.0 runs without its modules: "
-        f"the modulefile {modulefile} is not there; type: stackenv check bio/1.0\n"
+        f"the modulefile {modulefile} is missing; hint: stackenv check bio/1.0\n"
     )
 
 

@@ -117,10 +117,10 @@ class Case:
     said: str = ""
 
 
-MADE_ON = "the environment bio/1.0 was made on "
-NOT_LOADED = MADE_ON + "{stack.bundle_module} (not loaded)"
+NEEDS = "the environment bio/1.0 needs "
+NOT_LOADED = NEEDS + "{stack.bundle_module} (not loaded)"
 NOT_AT_ALL = NOT_LOADED + ", {stack.python_module} (not loaded)"
-WHILE = ", which it does not bring while {} is loaded; type: "
+WHILE = ", which it does not use while {} is loaded; hint: "
 VENDORS = "cray-python/3.11.7"
 CARRIED = {
     "nothing is loaded": Case(),
@@ -143,21 +143,21 @@ NOT_CARRIED = {
     "another version": Case(
         load="module load {stack.other_version}",
         finds=20,
-        said=MADE_ON + "{stack.bundle_module} (loaded: {stack.other_version}); type: ",
+        said=NEEDS + "{stack.bundle_module} (loaded: {stack.other_version}); hint: ",
     ),
     "another version of a compiler": Case(
         load="module load {stack.other_compiler}", said=NOT_AT_ALL + WHILE.format("{stack.other_compiler}")
     ),
     "another Python": Case(
         load="module load {stack.next_python_module}",
-        said=NOT_LOADED + ", {stack.python_module} (loaded: {stack.next_python_module}); type: ",
+        said=NOT_LOADED + ", {stack.python_module} (loaded: {stack.next_python_module}); hint: ",
     ),
     "its Python alone": Case(
         load="module load {stack.python_module}", said=NOT_LOADED + WHILE.format("{stack.python_module}")
     ),
     "another numpy": Case(load="module load {stack.next_bundle_module}", said=NOT_LOADED),
-    "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_AT_ALL + "; type: "),
-    "it is switched off in words": Case(variables=(("STACKENV_CARRY", "No"),), said=NOT_AT_ALL + "; type: "),
+    "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_AT_ALL + "; hint: "),
+    "it is switched off in words": Case(variables=(("STACKENV_CARRY", "No"),), said=NOT_AT_ALL + "; hint: "),
     "it is switched off as others are": Case(variables=(("STACKENV_CARRY", "off"),), said=NOT_LOADED),
     "a vendor's Python": Case(
         change=with_a_vendors_python,
@@ -168,7 +168,7 @@ NOT_CARRIED = {
         change=with_a_loop_in_the_modulefiles_place, said="{modulefile} cannot be read (Too many levels of sy"
     ),
     "the modulefile is gone": Case(
-        change=without_modulefile, said="{modulefile} is not there; type: stackenv check bio/1.0"
+        change=without_modulefile, said="{modulefile} is missing; hint: stackenv check bio/1.0"
     ),
     "the modulefile has changed": Case(change=changed_modulefile, said="changed"),
     "the modulefile has changed, not its size": Case(change=changed_within_its_size, said="changed"),

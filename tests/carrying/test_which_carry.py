@@ -110,7 +110,7 @@ def test_not_one_that_is_to_carry_nothing_until_it_is(user: User, stack: NeedleS
             require_carried(seen, stack)
         else:
             (line,) = seen.said
-            assert f"was made on {stack.bundle_module} (not loaded)" in line
+            assert f"needs {stack.bundle_module} (not loaded)" in line
             assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
 
 

@@ -116,7 +116,7 @@ def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> N
 def test_it_is_turned_off_where_the_modules_are_gone(mover: Person) -> None:
     prefix = mover.create("lost")
     Path(mover.site.modulepath, "Bundle/1.lua").unlink()
-    assert "is not there" in start(prefix).stderr
+    assert "is missing" in start(prefix).stderr
     mover.stackenv("edit", "lost", "--no-carry")
     assert record(prefix)["carry_off"] == "user"
     assert "Bundle/1 (not loaded)" in start(prefix).stderr
@@ -246,10 +246,10 @@ def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover
     modulefile = Path(mover.site.modulepath, "Bundle/1.lua")
     text = modulefile.read_text()
     modulefile.write_text(f"{text}-- built again\n")
-    for why in ("has changed", "is not there"):
+    for why in ("has changed", "is missing"):
         assert start(old, "-c", "").stderr == (
             f"stackenv: the environment again/1.0 runs without its modules: the modulefile {modulefile} "
-            f"{why}, and the environment was rebuilt in {new}; type: stackenv info again/1.0\n"
+            f"{why}, and the environment was rebuilt in {new}; hint: stackenv info again/1.0\n"
         )
         modulefile.unlink(missing_ok=True)
     assert f" {new}\n" in mover.stackenv("info", "again").stdout
@@ -259,7 +259,7 @@ def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover
     modulefile.write_text(text)
     mover.stackenv("adopt", str(old), "older", "-m", "Bundle/1")
     modulefile.write_text(f"{text}-- built again\n")
-    assert start(old, "-c", "").stderr.endswith("type: stackenv edit older/1.0 --refresh\n")
+    assert start(old, "-c", "").stderr.endswith("hint: stackenv edit older/1.0 --refresh\n")
 
 
 def test_an_edit_of_the_base_modules_carries_the_new_ones(owner: Person) -> None:

@@ -123,7 +123,7 @@ def test_no_variable_of_the_launcher_reaches_the_command(owner: Person) -> None:
 @pytest.mark.parametrize("word", ["nosuchcommand", "./nosuchcommand", "/nosuch/command", "deactivate"])
 def test_a_command_that_is_not_there(owner: Person, word: str) -> None:
     done = owner.stackenv("run", "biopy", "--", word, status=127)
-    assert done.stderr == f"stackenv: there is no command {word} in biopy/1.0\n"
+    assert done.stderr == f"stackenv: command {word} not found in biopy/1.0\n"
 
 
 def test_without_a_command(owner: Person) -> None:

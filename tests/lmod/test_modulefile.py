@@ -228,12 +228,12 @@ START = {
     "fish": ("fish --no-config", "function module; {lmod} fish $argv | source; end"),
 }
 NOTICE = (
-    "Anaconda3: PYTHONPATH is set (by the module Poison/1.0) and comes before the packages of every conda "
-    "environment; if an import goes wrong, unload that module or unset PYTHONPATH"
+    "Anaconda3: PYTHONPATH is set (by the module Poison/1.0) and takes precedence over the packages of "
+    "conda environments; if an import fails, unload that module or unset PYTHONPATH"
 )
 NOTICE_OF_A_MODULE = (
-    "Anaconda3: PYTHONPATH is set (by the module Poison/1.0); the python of base imports those packages, an "
-    "activated environment does not"
+    "Anaconda3: PYTHONPATH is set (by the module Poison/1.0); the Python of base imports those packages, "
+    "activated environments do not"
 )
 
 

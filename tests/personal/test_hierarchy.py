@@ -89,8 +89,8 @@ def test_unload_and_spider(owner) -> None:
 
 def test_another_compiler_that_is_loaded_later_is_said_with_what_to_type(owner) -> None:
     used = owner.run(f"ml use ~/modules; ml biopy; ml GCC/13.2.0; python -c 'import numpy'; ml biopy; {SEEN}")
-    assert "was made on GCC/12.3.0 (loaded: GCC/13.2.0)" in used.stderr
-    assert f"type: module use {owner.modules}; module load biopy/1.0" in used.stderr
+    assert "needs GCC/12.3.0 (loaded: GCC/13.2.0)" in used.stderr
+    assert f"hint: module use {owner.modules}; module load biopy/1.0" in used.stderr
     # What it says to type helps.
     assert is_first(owner.stack, used.stdout, owner), used.stdout + used.stderr
 

@@ -250,7 +250,7 @@ def test_what_cannot_use_the_pip_of_its_modules_gets_a_copy_and_that_is_said_onc
     assert find_pip(user, start=start) == str(site_packages(user, "plain"))
     gone = user.run(f"{start}pip uninstall -q -y pip; hash -r; pip list")
     assert gone.returncode == 1
-    assert gone.stderr.count("to install one: python -m ensurepip") == 1, gone.stderr
+    assert gone.stderr.count("hint: python -m ensurepip") == 1, gone.stderr
     again = user.run(f"{start}python -m ensurepip && hash -r && pip --version")
     assert f" from {site_packages(user, 'plain')}/pip (" in again.stdout, again.stderr
 

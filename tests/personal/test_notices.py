@@ -10,7 +10,7 @@ from users import User, make_once, make_user
 
 pytestmark = pytest.mark.some_stacks
 
-SAYS = "stackenv: the environment it/1.0 was made on "
+SAYS = "stackenv: the environment it/1.0 needs "
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
     (line,) = notices(used.stderr)
     stack = owner.stack
     assert f"{stack.bundle_module} (not loaded), {stack.python_module} (not loaded)" in line
-    assert line.endswith(f"; type: module use {owner.modules}; module load it/1.0")
+    assert line.endswith(f"; hint: module use {owner.modules}; module load it/1.0")
     fixed = owner.run(
-        f". venvs/it-1.0/bin/activate; {line.rpartition('; type: ')[2]}; python -c 'import numpy'"
+        f". venvs/it-1.0/bin/activate; {line.rpartition('; hint: ')[2]}; python -c 'import numpy'"
     )
     assert (fixed.returncode, fixed.stderr) == (0, "")
 
@@ -73,7 +73,7 @@ def test_a_swap_of_base_modules_is_named_with_the_hint(owner: User, which: str, 
     assert f"{old} (loaded: {new})" in line
     fixed = owner.run(
         f"module use ~/modules; module load it; module swap {old} {new}\n"
-        f"{line.rpartition('; type: ')[2]}\npython -c 'import numpy; print(numpy.__file__)'",
+        f"{line.rpartition('; hint: ')[2]}\npython -c 'import numpy; print(numpy.__file__)'",
         LMOD_DISABLE_SAME_NAME_AUTOSWAP="no",
     )
     assert notices(fixed.stderr) == []

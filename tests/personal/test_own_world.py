@@ -315,10 +315,10 @@ def test_every_way_into_an_environment_puts_it_first(owner: User, command: str) 
         f" module load {owner.stack.bundle_module}; {command} >/dev/null; {NUMPY}"
     )
     assert done.stdout == "plain\n", done.stderr
-    assert "comes before the environment; the environment is first now" in done.stderr
+    assert "takes precedence over it; the environment is first now" in done.stderr
 
 
-NOTICE = "stackenv: {0} was loaded after plain was activated, and comes before the environment; "
+NOTICE = "stackenv: {0} was loaded after plain was activated, and takes precedence over it; "
 
 
 @pytest.mark.some_shells
@@ -355,7 +355,7 @@ def test_the_check_finds_a_stack_that_comes_before_the_environment(owner: User) 
     )
     found = [read_result(text) for text in done.stdout.replace("\n}\n", "\n}\0").split("\0")[:-1]]
     late = [[finding["what"] for finding in each if finding["rule"] == "stack-over-conda"] for each in found]
-    said = f"{bundle} was loaded after `conda activate plain` and comes before the environment"
+    said = f"{bundle} was loaded after `conda activate plain` and takes precedence over the environment"
     assert late == [[], [said], [], []], done.stderr
 
 

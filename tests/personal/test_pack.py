@@ -116,8 +116,10 @@ def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
 def test_pip_is_refused_with_the_hint(owner: User, command: str) -> None:
     done = load(owner, command)
     assert done.returncode == 1
-    assert done.stderr.startswith("stackenv: bio/1.0 is packed and cannot be changed: nothing was done (pip")
-    assert done.stderr.endswith("Type first: stackenv unpack bio/1.0\n")
+    assert done.stderr.startswith(
+        "stackenv: pip was not run: bio/1.0 is packed and cannot be changed; hint: "
+    )
+    assert done.stderr.endswith("first run: stackenv unpack bio/1.0\n")
     assert not (owner.home / ".local").exists()
 
 
@@ -130,7 +132,10 @@ def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
     before = describe_tree(owner.home / "venvs")
     done = load(owner, "uv pip install pandas")
     assert done.returncode != 0
-    assert "nothing was done (uv pip install). Type first: stackenv unpack bio/1.0" in done.stderr
+    assert (
+        "uv pip install was not run: bio/1.0 is packed and cannot be changed; hint: "
+        "first run: stackenv unpack bio/1.0" in done.stderr
+    )
     assert describe_tree(owner.home / "venvs") == before
     assert not (owner.home / ".local").exists()
 
@@ -157,8 +162,8 @@ def test_what_would_change_it_is_refused_with_the_hint(owner: User, arguments: t
     [
         ("truncate", "is truncated"),
         ("flip", "is damaged"),
-        ("another", "is that of another environment, "),
-        ("remove", "is gone, or cannot be read"),
+        ("another", "belongs to another environment, "),
+        ("remove", "is missing or cannot be read"),
     ],
 )
 def test_an_image_that_is_not_the_right_one_is_refused_with_which(

@@ -36,7 +36,7 @@ def require_nothing_left(user: User) -> None:
 
 @pytest.mark.parametrize(
     ("hidden", "words"),
-    [("/usr/bin/squashfuse /usr/bin/squashfuse_ll", "there is no squashfuse"), ("/dev/fuse", " says: ")],
+    [("/usr/bin/squashfuse /usr/bin/squashfuse_ll", "squashfuse is not installed"), ("/dev/fuse", " says: ")],
 )
 def test_a_node_without_fuse_is_said_before(packer: User, tmp_path: Path, hidden: str, words: str) -> None:
     lines = f'for f in {hidden}; do [ ! -e "$f" ] || mount --bind /dev/null "$f" || exit 80; done'
@@ -55,7 +55,7 @@ def test_a_node_without_fuse_is_said_before(packer: User, tmp_path: Path, hidden
     [
         (
             "mknod -m 600 fuse c 10 229; mount --bind fuse /dev/fuse",
-            "/dev/fuse is not there, or not to be used",
+            "/dev/fuse is missing or not writable",
         ),
         (
             "mknod -m 666 fuse c 10 229; mount --bind fuse /dev/fuse; "

@@ -61,8 +61,8 @@ def test_uv_is_refused_for_this_environment_alone(owner: User) -> None:
     before = describe_tree(prefix_of(owner, "real"))
     refused = load(owner, "uv pip install six", "real")
     assert refused.returncode == 1
-    assert "is packed and cannot be changed: nothing was done (uv pip install)" in refused.stderr
-    assert "Type first: stackenv unpack real" in refused.stderr
+    assert "uv pip install was not run: real/1.0 is packed and cannot be changed" in refused.stderr
+    assert "first run: stackenv unpack real" in refused.stderr
     assert describe_tree(prefix_of(owner, "real")) == before
     other = load(owner, "uv venv -q other && uv pip install --python other --no-index --dry-run six", "real")
     assert other.returncode == 0, other.stderr
@@ -165,10 +165,11 @@ def test_conda_is_refused_however_the_environment_is_named(owner: User, command:
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {CONDA}; {command.format(at=prefix_of(owner))}")
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        "stackenv: one/1.0 is packed and cannot be changed: nothing was done (conda "
+    assert (
+        done.stderr.startswith("stackenv: conda ")
+        and "was not run: one/1.0 is packed and cannot be changed; hint: " in done.stderr
     )
-    assert "Type first: stackenv unpack one/1.0" in done.stderr
+    assert "first run: stackenv unpack one/1.0" in done.stderr
     assert ("to delete it: stackenv remove one/1.0" in done.stderr) is (command in DELETED)
     assert describe_tree(owner.home / "conda/envs") == before
 
@@ -219,7 +220,7 @@ def test_mamba_is_refused_too(owner: User, built_modules: BuiltModules, words: s
     assert done.returncode == 1
     name = "real/1.0" if "named" in words else "one/1.0"
     assert done.stderr.startswith(
-        f"stackenv: {name} is packed and cannot be changed: nothing was done (mamba {BY_MAMBA[words]})."
+        f"stackenv: mamba {BY_MAMBA[words]} was not run: {name} is packed and cannot be changed; "
     )
     assert describe_tree(owner.home / "conda/envs") == before
 

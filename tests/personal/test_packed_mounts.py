@@ -216,7 +216,7 @@ def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Pa
 @pytest.mark.parametrize(
     ("hidden", "words"),
     [
-        (["/usr/bin/squashfuse", "/usr/bin/squashfuse_ll"], "there is no squashfuse"),
+        (["/usr/bin/squashfuse", "/usr/bin/squashfuse_ll"], "squashfuse is not installed"),
         (["/dev/fuse"], "squashfuse_ll says: "),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(
     assert refused.returncode == 70, told
     assert words in told
     assert 'stackenv unpack bio/1.0 --to "$TMPDIR"' in told
-    assert "for good: stackenv unpack bio/1.0" in told
+    assert "permanently: stackenv unpack bio/1.0" in told
     unpacked = owner.stackenv("unpack", "bio", "--to", owner.environ["TMPDIR"])
     assert unpacked.returncode == 0, unpacked.stderr
     done = owner.run(on_the_node)

@@ -81,8 +81,8 @@ def test_without_a_session_folder_that_can_be_used_the_load_says_why(
     )
     told = " ".join(refused.stderr.split())
     assert refused.returncode == 1
-    assert f"{folder}/stackenv-0 cannot be made: is {folder} full" in told or (
-        runtime != "read-only" and f"{taken} belongs to somebody else" in told
+    assert f"cannot create {folder}/stackenv-0: is {folder} full" in told or (
+        runtime != "read-only" and f"{taken} belongs to another user" in told
     ), told
     assert not list_mounts(owner.home.parent)
     assert not list(taken.iterdir())

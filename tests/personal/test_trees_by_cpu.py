@@ -167,8 +167,8 @@ def test_at_two_paths_one_environment_says_that_it_is_on_the_other_and_what_to_t
     assert "software tree" not in same.stderr
     other = run("haswell", f"{load}; {SEEN}; {SEEN}; stackenv check biopy")
     own, loaded = (f"{two_paths}/{cpu}/software/{user.stack.python_module}" for cpu in ("zen2", "haswell"))
-    said = f"the modules that are loaded are of the software tree of {loaded}, and the environment biopy/1.0"
-    assert other.stderr.count(f"stackenv: {said} is on {own}; type: stackenv check biopy/1.0\n") == 2
+    said = f"the loaded modules belong to the software tree of {loaded}, but the environment biopy/1.0"
+    assert other.stderr.count(f"stackenv: {said} uses {own}; hint: stackenv check biopy/1.0\n") == 2
     assert "[other-tree]" in other.stdout
     # What check says to type.
     typed = next(

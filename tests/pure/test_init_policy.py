@@ -13,7 +13,7 @@ VALUES = {
     "PYTHON": "/bin/echo",
     "CONDA": "conda",
     "INIT_MESSAGE": "not needed here",
-    "INIT_REFUSAL": "put `module load M` in this script",
+    "INIT_REFUSAL": "hint: add `module load M` to this script",
 }
 
 
@@ -43,7 +43,7 @@ def test_warn_says_it_and_runs_conda(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("conda", "put `module load M` in this script\n"), ("conda-init", "not needed here\n")],
+    [("conda", "hint: add `module load M` to this script\n"), ("conda-init", "not needed here\n")],
 )
 def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
     done = run_program(name, "refuse", tmp_path)

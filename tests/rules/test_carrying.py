@@ -115,7 +115,7 @@ def test_modules_that_have_moved(carrier: Person) -> None:
     old, new = Path(carrier.site.modulepath), Path(carrier.site.modulepath).with_name("moved")
     old.rename(new)
     change_record(carrier, modulepath=str(new))
-    assert "is not there" in start_bare(carrier).stderr
+    assert "is missing" in start_bare(carrier).stderr
     assert find_one(carrier)["what"] == f"the modulefile {bundle(carrier)} is gone"
     require_refreshed(carrier, MODULEPATH=str(new))
 
@@ -196,7 +196,7 @@ def test_a_newer_cpu_of_the_same_kind_is_none(carrier: Person) -> None:
 def test_a_record_that_more_can_write_than_what_reads_it(carrier: Person, mode: int) -> None:
     record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
     record.chmod(mode)
-    assert "could have been written by somebody else" in start_bare(carrier).stderr
+    assert "could have been written by another user" in start_bare(carrier).stderr
     rules = [f["rule"] for f in read_result(carrier.stackenv("check", "biopy", "--json", status=None).stdout)]
     # That everybody can write it another rule reports, which closes it.
     assert rules == ["open-to-others" if mode & 0o002 else "carrying"]

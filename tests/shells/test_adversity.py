@@ -23,7 +23,7 @@ def test_unload_ends_when_conda_prefix_was_unset_by_hand(session) -> None:
     )
     left = differences(result.snapshots["before"], result.snapshots["after"]).keys() - OURS
     assert left == {"STACKENV_TEST_ONE"}, result.stderr
-    assert "it was left without its scripts" in result.stderr
+    assert "it was deactivated without its scripts" in result.stderr
 
 
 def test_unload_leaves_every_level_when_conda_itself_fails(session, stack) -> None:
@@ -37,7 +37,7 @@ def test_unload_leaves_every_level_when_conda_itself_fails(session, stack) -> No
     )
     left = differences(result.snapshots["before"], result.snapshots["after"]).keys() - OURS
     assert left == {"STACKENV_TEST_ONE", "STACKENV_TEST_TWO"}, result.stderr
-    assert "it was left without its scripts" in result.stderr
+    assert "it was deactivated without its scripts" in result.stderr
 
 
 def test_a_broken_condarc_is_told_in_condas_words_only(session, stack) -> None:

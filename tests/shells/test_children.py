@@ -31,7 +31,7 @@ BASH = {
 
 
 def find_message(stack) -> str:
-    return f"this shell has no {stack.command} function; put `{stack.load}` in this script\n"
+    return f"this shell has no function `{stack.command}`; hint: add `{stack.load}` to this script\n"
 
 
 @pytest.fixture

@@ -393,7 +393,7 @@ def test_nothing_before_the_command_hides_it_from_what_is_refused(recording, tmp
         init = run_program(tmp_path, [*options, "shell", "init"])
         assert init.returncode == 1 and "`mamba shell init` is not needed" in init.stderr
         frozen = run_program(tmp_path, [*options, "install", "-n", "base", "x"])
-        assert frozen.returncode == 1 and "is marked as frozen" in frozen.stderr
+        assert frozen.returncode == 1 and "is frozen (conda-meta/frozen)" in frozen.stderr
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_a_frozen_base_is_not_changed(recording, tmp_path: Path, words: str) -> 
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"{root} is marked as frozen (conda-meta/frozen), and is not changed")
+    assert done.stderr.startswith(f"{root} is frozen (conda-meta/frozen) and was not changed")
     for allowed in (["list", "-n", "base"], ["install", "-n", "nowhere"], ["remove", "-r", "/own", "x"]):
         assert recording(allowed)[: len(allowed)] == allowed
 
@@ -450,4 +450,4 @@ def test_a_mamba_that_has_gone_since(built_modules: BuiltModules, tmp_path: Path
     session = Session(DIALECTS["bash"], tmp_path / "session", LMOD, environ)
     result = session.check("module load Miniforge3", "mamba list", "mamba activate base").run()
     assert result.statuses == [0, 127, 0]
-    assert f"{root}/bin/mamba cannot be run any more; use conda instead" in result.stderr
+    assert f"{root}/bin/mamba can no longer be run; use conda instead" in result.stderr

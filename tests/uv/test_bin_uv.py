@@ -151,7 +151,7 @@ def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
 
 
 # What is refused, and the words of the answer: what it is about, and what to type.
-FREE = "type first: stackenv edit it/1.0 --allow-shadow"
+FREE = "first run: stackenv edit it/1.0 --allow-shadow"
 REFUSED = (
     ("pip uninstall numpy", "numpy 1.25.1 comes with the module BUNDLE", f"{FREE} numpy"),
     (
@@ -165,7 +165,7 @@ REFUSED = (
     ("pip sync --reinstall-package packaging six.txt", "packaging 23.1 comes", f"{FREE} packaging"),
     (
         "pip install six --reinstall",
-        "generic builds over",
+        "behind generic builds",
         "uv pip install --reinstall-package PACKAGE PACKAGE",
     ),
     (
@@ -183,7 +183,7 @@ def test_what_would_harm_a_stub_is_refused(owner: User, shell: str) -> None:
     done = in_environment(owner, "\n".join(calls))
     assert done.stdout.split() == ["2"] * len(REFUSED), done.stderr
     for line, (words, why, hint) in zip(done.stderr.splitlines(), REFUSED):
-        assert line.startswith("stackenv: ") and "nothing was done" in line, words
+        assert line.startswith("stackenv: ") and "was not run" in line, words
         assert why.replace("BUNDLE", owner.stack.bundle_module) in line and line.endswith(hint), words
 
 
@@ -207,8 +207,8 @@ def test_without_stubs_a_uv_is_told_to_reinstall_and_uninstall(owner: User) -> N
 
 # Words and variables in a project, and what is said at last where a stub of this environment is taken away.
 HERE = "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV"
-BACK = "type first: stackenv edit it/1.0 --allow-shadow PACKAGE"
-REPLACED = "in the place of packages of the modules of it/1.0; hint: stackenv check it/1.0"
+BACK = "first run: stackenv edit it/1.0 --allow-shadow PACKAGE"
+REPLACED = "its own copies of packages of the modules of it/1.0; hint: stackenv check it/1.0"
 PROJECTS = (
     ("sync", HERE, BACK),
     ("--directory x -q remove six", f"{HERE}/", BACK),
@@ -256,7 +256,7 @@ def test_a_program_is_not_run_in_an_environment_that_loses_its_stubs_for_it(owne
         owner, "\n".join(f"{shell} venvs/it-1.0/bin/uv run {word}; echo $?" for word in words)
     )
     assert done.stdout.split()[:3] == ["2", "2", "run"], done.stderr
-    hint = "nothing was done; hint: uv sync --active; then uv run without --exact"
+    hint = "packages of the modules of it/1.0; hint: uv sync --active; then uv run without --exact"
     assert [line.endswith(hint) for line in done.stderr.splitlines()] == [True, True]
     in_project = in_environment(owner, f"{HERE} uv run --exact six; $VIRTUAL_ENV/bin/uv -q run --exact x")
     assert in_project.stderr.count("hint: uv sync; then uv run without --exact") == 1

@@ -55,8 +55,8 @@ def test_to_uninstall_a_stub_is_refused(owner: User, command: str, package: str)
     done = in_environment(owner, f"{command}; echo $?; pip list --format freeze")
     assert done.stdout.split() == ["1", *LISTED], done.stderr
     assert done.stderr == (
-        f"stackenv: {package} comes with the module {owner.stack.bundle_module} and is not installed in "
-        "it/1.0: nothing was done (pip uninstall); hint: to install another version over it, type first: "
+        f"stackenv: pip uninstall was not run: {package} comes with the module {owner.stack.bundle_module} "
+        "and is not installed in it/1.0; hint: to install another version there, first run: "
         f"stackenv edit it/1.0 --allow-shadow {package.split()[0]}\n"
     )
 

@@ -119,9 +119,9 @@ def read_stubs(owner: User) -> dict[Path, tuple[bytes, int]]:
 
 def explain(owner: User, package: str) -> str:
     return (
-        "stackenv: this conflicts with packages of the modules, whose versions it/1.0 keeps: "
-        f"{package} ({owner.stack.bundle_module}); hint: to install another version over it, in this "
-        f"environment alone, type first: stackenv edit it/1.0 --allow-shadow {package.split()[0]}"
+        "stackenv: this conflicts with packages that it/1.0 pins to the versions of its modules: "
+        f"{package} ({owner.stack.bundle_module}); hint: to install another version in this "
+        f"environment alone, first run: stackenv edit it/1.0 --allow-shadow {package.split()[0]}"
     )
 
 
@@ -187,11 +187,12 @@ uv pip uninstall -q six
 
 
 BACK = (
-    "stackenv: {} of the packages that uv has removed came with the modules of it/1.0, and still do; hint: "
-    "to install another version over one, type first: stackenv edit it/1.0 --allow-shadow PACKAGE\n"
+    "stackenv: {} of the packages that uv removed come with the modules of it/1.0 and are still "
+    "available; hint: to install another version of one, first run: stackenv edit it/1.0 --allow-shadow "
+    "PACKAGE\n"
 )
 LOST = (
-    "stackenv: uv no longer sees all packages of the modules of it/1.0, and may install generic builds over "
+    "stackenv: uv no longer sees all packages of the modules of it/1.0 and may install generic builds of "
     "them; hint: stackenv edit it/1.0 --refresh\n"
 )
 
@@ -306,8 +307,9 @@ def test_an_empty_file_takes_nothing_away(owner: User, uv: str) -> None:
 def test_a_version_that_is_nowhere_is_still_of_a_module(owner: User, uv: str) -> None:
     """As after an update of the module that the environment does not know of yet."""
     said = (
-        f"stackenv: it/1.0 keeps the versions of the modules: numpy 1.25.1 ({owner.stack.bundle_module}); "
-        "whether a module has changed since: stackenv check it/1.0"
+        "stackenv: it/1.0 pins these packages to the versions of its modules: "
+        f"numpy 1.25.1 ({owner.stack.bundle_module}); "
+        "hint: to see if a module has changed: stackenv check it/1.0"
     )
     for words in ("numpy==1.25.2", "'numpy<1.25.1' wants-numpy-two"):
         done = in_environment(owner, uv, f"uv pip install {words}")
@@ -327,7 +329,7 @@ def test_a_pylock_is_refused_by_uv_with_what_to_do_instead(owner: User, uv: str)
     done = in_environment(owner, uv, "uv pip compile -q six.txt -o pylock.toml; uv pip sync pylock.toml")
     assert done.returncode == 2 and "with a `pylock.toml`" in done.stderr
     assert read_own(done.stderr) == [
-        "stackenv: uv takes no constraints with a pylock.toml, and without them could replace packages of "
-        "the modules of it/1.0; hint: use a requirements.txt: uv pip compile --output-file requirements.txt "
-        "SOURCE"
+        "stackenv: uv accepts no constraints with a pylock.toml, and without them it could replace packages "
+        "of the modules of it/1.0; hint: use a requirements.txt: uv pip compile --output-file "
+        "requirements.txt SOURCE"
     ]

@@ -33,55 +33,52 @@ LIBEXEC = "libexec/stackenv"
 # Below that: the program, and what csh sources.
 MAMBA_FILES = ("condabin/mamba", "mamba.csh", "mamba_unload.csh")
 
-NO_FUNCTION = "this shell has no {command} function; put `module load {module}` in this script"
+NO_FUNCTION = "this shell has no function `{command}`; hint: add `module load {module}` to this script"
 INIT_REFUSED = (
-    "`{init}` is not needed here and would change your start-up files for every login and job: "
-    "`module load {module}` gives `{command}`, with `{command} activate`, in every shell and script"
+    "`{init}` is not needed here and would change your start-up files for every login and job; "
+    "`module load {module}` provides `{command}` and `{command} activate` in every shell and script"
 )
 NOTICE_PYTHONPATH = (
-    "{name}: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an "
-    "import goes wrong, unload that module or unset PYTHONPATH"
+    "{name}: PYTHONPATH is set (%s) and takes precedence over the packages of conda environments; if an "
+    "import fails, unload that module or unset PYTHONPATH"
 )
 NOTICE_MODULES_HIDDEN = (
-    "{name}: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment "
-    "does not"
+    "{name}: PYTHONPATH is set (%s); the Python of base imports those packages, activated environments do not"
 )
 NOTICE_OTHER_CONDA = (
     "{name}: the environment %s of another conda is active in this shell, perhaps from a conda init "
-    "block in a start-up file; python stays that one until you type: conda deactivate"
+    "block in a start-up file; python is the one of that environment until you run: conda deactivate"
 )
 NOTICE_NO_PLACE = (
-    "{name}: none of the places that this site gives to conda environments can be used now; they go "
-    "where conda puts them by itself, the folder .conda in your home"
+    "{name}: none of the folders of this site for conda environments can be used now; new environments "
+    "go to the default of conda, the folder .conda in your home directory"
 )
-ROOT_GONE = "{root} is gone: its environments were left without their own scripts; a new shell is clean"
-OWN_NAME = (
-    "{name}: {command} is the command of the module until it is unloaded, not your own alias or function"
-)
-MAMBA_GONE = "{root}/bin/mamba cannot be run any more; use conda instead, and tell your site's support"
+ROOT_GONE = "{root} is gone, so its environments were deactivated without their scripts; start a new shell"
+OWN_NAME = "{name}: until this module is unloaded, {command} is its command, not your own alias or function"
+MAMBA_GONE = "{root}/bin/mamba can no longer be run; use conda instead, and tell your site's support"
 INCOMPLETE = (
-    "{module} cannot be loaded on this node: {path}, which belongs to it, is missing. Please tell the site's "
-    "support. For them: of several software trees by CPU each has to be completed, on a node that has it, by "
+    "{module} cannot be loaded on this node: its file {path} is missing. Please tell your site's support. "
+    "For them: if each CPU type has its own software tree, each must be completed on a node that has it, by "
     "the EasyBuild hooks (--module-only --force) or by `stackenv site install`"
 )
 HELP = """\
-{module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
+{module} provides the command `conda` in shells, scripts and jobs, without `conda init`.
 
-    conda create --name myenv python       make an environment
+    conda create --name myenv python       create an environment
     conda activate myenv                   use it, here or in a job script
     conda deactivate                       leave it
 
 In a job script: `module load {module}`, then `conda activate myenv`.
-Unloading the module leaves every environment and undoes everything.
+Unloading the module deactivates all environments and restores your shell.
 """
 FROZEN = (
-    " is marked as frozen (conda-meta/frozen), and is not changed; make an environment of your own: mamba "
+    " is frozen (conda-meta/frozen) and was not changed; hint: create an environment of your own: mamba "
     "create --name NAME"
 )
-NOT_ASKED = (
-    "mamba was not run: conda cannot say where the environment is; correct what is named above and try again"
+NOT_ASKED = "mamba was not run: conda cannot find the environment; fix the error above and try again"
+HELP_MAMBA = (
+    "`mamba` is available too: `mamba create`, `mamba activate` and `mamba deactivate` need no set-up.\n"
 )
-HELP_MAMBA = "`mamba` is here too: `mamba create`, `mamba activate`, `mamba deactivate` need no set-up.\n"
 
 
 def describe_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:

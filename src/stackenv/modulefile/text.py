@@ -63,7 +63,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
         named = isinstance(error, StackenvError)
         raise StackenvError(
             str(error) if named else f"the template {spec.template} cannot be rendered: {error}",
-            f"look at conda.templates in the site configuration: {site_templates}",
+            f"check conda.templates in the site configuration: {site_templates}",
         ) from error
     return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comments)
 

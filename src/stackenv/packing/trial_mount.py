@@ -27,7 +27,7 @@ TIMEOUT_S = 60
 GRACE_S = 2
 LOOK_EVERY_S = 0.05
 # What `packed` and enter_namespace.py say behind the reason, of an image that there is.
-BEHIND_REASON = re.compile(r", so the image cannot be mounted|\. Ways out:")
+BEHIND_REASON = re.compile(r", so the image cannot be mounted|; hint:")
 
 
 def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[str, str]) -> None:

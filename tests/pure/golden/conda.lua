@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:5ac3167a73c886ec53f8f85ad82feeb9ab4c9ba9532e8a010a284c577c3d04bd
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:4f5e25478b9d621ec1d22ec76e5e098efcdf9c61940abb9a019e82bbb472635a
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -7,7 +7,7 @@ local active_level, active_prefix, base_path, deactivate_missing_conda, expand_p
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
   -- Whole, and one conda at a time.
-  require_installed(root .. "/libexec/stackenv/activation.py", "Anaconda3/2024.02-1 cannot be loaded on this node: /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py, which belongs to it, is missing. Please tell the site's support. For them: of several software trees by CPU each has to be completed, on a node that has it, by the EasyBuild hooks (--module-only --force) or by `stackenv site install`")
+  require_installed(root .. "/libexec/stackenv/activation.py", "Anaconda3/2024.02-1 cannot be loaded on this node: its file /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py is missing. Please tell your site's support. For them: if each CPU type has its own software tree, each must be completed on a node that has it, by the EasyBuild hooks (--module-only --force) or by `stackenv site install`")
   family("conda")
   refuse_shells({ "bare", "rc" }, "Anaconda3 has no `conda` for this shell")
   -- What unload brings back: no conda, or another one.
@@ -27,7 +27,7 @@ local function main()
 if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
     unalias conda
-    if [ -t 2 ]; then printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2; fi
+    if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2; fi
 fi
 case ${KSH_VERSION-} in
     Version*) __se_before= ;;
@@ -43,7 +43,7 @@ case ${STACKENV_CONDA_BEFORE-clean}:$__se_before in
 export -f conda"
                 ;;
         esac
-        if [ -t 2 ]; then printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2; fi
+        if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2; fi
         ;;
 esac
 unset __se_before
@@ -99,13 +99,13 @@ eval 'conda() {
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags
 }']],
-    csh = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'",
+    csh = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'",
     fish = [[
 if functions -q conda; and not functions conda | string match -q '*__se_code*'
     functions -e __stackenv_conda_before
     functions -c conda __stackenv_conda_before
     if test -t 2; and string match -qr '^(clean)?$' -- "$STACKENV_CONDA_BEFORE"
-        printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2
+        printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2
     end
 end
 eval 'function conda
@@ -188,11 +188,11 @@ if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
     export -f __conda_activate __conda_reactivate __conda_exe __conda_hashr
 fi]],
   })
-  notice_pythonpath("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", "Anaconda3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not")
-  notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", root .. "/bin/conda")
-  notice_no_place("Anaconda3: none of the places that this site gives to conda environments can be used now; they go where conda puts them by itself, the folder .conda in your home")
+  notice_pythonpath("Anaconda3: PYTHONPATH is set (%s) and takes precedence over the packages of conda environments; if an import fails, unload that module or unset PYTHONPATH", "Anaconda3: PYTHONPATH is set (%s); the Python of base imports those packages, activated environments do not")
+  notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python is the one of that environment until you run: conda deactivate", root .. "/bin/conda")
+  notice_no_place("Anaconda3: none of the folders of this site for conda environments can be used now; new environments go to the default of conda, the folder .conda in your home directory")
   -- Leave the environments that were activated after the load.
-  deactivate_missing_conda("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean", {
+  deactivate_missing_conda("/software/Anaconda3/2024.02-1 is gone, so its environments were deactivated without their scripts; start a new shell", {
     sh = [[
 [ -z "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ] || export PYTHONPATH="$STACKENV_HIDDEN_PYTHONPATH"
 [ -z "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ] || export EBPYTHONPREFIXES="$STACKENV_HIDDEN_EBPYTHONPREFIXES"
@@ -538,12 +538,12 @@ end
 main()
 
 help([[
-Anaconda3/2024.02-1 gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
+Anaconda3/2024.02-1 provides the command `conda` in shells, scripts and jobs, without `conda init`.
 
-    conda create --name myenv python       make an environment
+    conda create --name myenv python       create an environment
     conda activate myenv                   use it, here or in a job script
     conda deactivate                       leave it
 
 In a job script: `module load Anaconda3/2024.02-1`, then `conda activate myenv`.
-Unloading the module leaves every environment and undoes everything.
+Unloading the module deactivates all environments and restores your shell.
 ]])

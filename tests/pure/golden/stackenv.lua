@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:0b950cb7296b04d0bdc6bd0764781669f8f67e12d0186354c2d2e4fc2f4231eb
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:ec80c229187e2959b849afdbdb5f1f0555af309b0f7f93756264cdc88241c0de
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -118,7 +118,7 @@ function use_folder(parts)
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")
   local is_this = same and myFileName():sub(1, #same + 1) == same .. "/"
   if same and not is_this and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
-    LmodMessage(myModuleName() .. ": your own modules are not in use, for one is called like this: " .. same)
+    LmodMessage(myModuleName() .. ": your modules are not available, as one has the name of this module: " .. same)
   elseif folder then
     prepend_path("MODULEPATH", folder)
     setenv("STACKENV_MODULES", folder)
