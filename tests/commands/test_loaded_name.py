@@ -34,7 +34,7 @@ def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
 def test_what_deletes_moves_or_makes_anew_wants_a_name(owner: Person, command: str) -> None:
     before = owner.tree()
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} {command}")
-    assert done.returncode == 2 and "Missing argument" in done.stderr
+    assert done.returncode == 2 and "missing argument" in done.stderr
     assert owner.tree() == before
 
 

@@ -189,4 +189,4 @@ def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
     assert done.returncode == 0, done.stderr
     (place,) = read_result(done.stdout)["places"]
     assert (place["name"], place["file_count"], place["unreadable_count"]) == ("~/.local", 5, 1)
-    assert "1 file or folder could not be read and is not in the sum" in done.stderr
+    assert "1 file or folder not counted, because unreadable" in done.stderr

@@ -71,7 +71,7 @@ def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp
     bash.chmod(0o755)
     path = f"{tmp_path}:{SYSTEM}"
     assert load_test('prepend_path("MANPATH", "/opt/more")', ("bash",), path).passed == ("bash",)
-    with pytest.raises(VerificationError, match="MANPATH was '/opt//man:/opt/man:' and is '/opt/more:"):
+    with pytest.raises(VerificationError, match="MANPATH was '/opt//man:/opt/man:' and is now '/opt/more:"):
         load_test('if mode() == "load" then prepend_path("MANPATH", "/opt/more") end', ("bash",), path)
 
 

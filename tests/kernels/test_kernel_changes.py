@@ -72,7 +72,7 @@ def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person
 def test_modules_without_an_ipykernel_are_warned_of_with_the_hint(owner: Person) -> None:
     done = owner.stackenv("edit", "lab", "-m", "Bundle/1")
     install = "stackenv kernel add lab/1.0 --install"
-    assert f"WARNING: its Jupyter kernel will have no ipykernel and will not start: {install}" in done.stderr
+    assert f"warning: its Jupyter kernel will have no ipykernel and will not start: {install}" in done.stderr
     (found,) = listed(owner)
     assert (found["state"], found["hint"]) == ("no ipykernel", install)
     before = owner.tree()

@@ -75,7 +75,8 @@ def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> Non
     number = answer.stdout.strip()
     assert answer.stdout == f"{number}\n" and number.isdigit()
     assert answer.stderr == (
-        f"submitted; to follow it: squeue --jobs={number}; its output: {cluster.home}/slurm-{number}.out\n"
+        f"Submitted; to follow the job: squeue --jobs={number}; "
+        f"its output: {cluster.home}/slurm-{number}.out\n"
     )
     job = cluster.wait(number)
     assert (job.output, job.state) == ("ran in biopy-1.0\n", "COMPLETED")

@@ -203,9 +203,9 @@ def job(
         show(submit(script, context.environ, typed, context.configuration.jobs.account_hint or ""))
         return
     for variable in list_stronger(context.environ, typed):
-        print_message(
-            f"{variable} is set in this shell, and sbatch prefers it to the script: unset {variable}, or use "
-            "--submit"
+        print_warning(
+            f"{variable} is set in this shell, and sbatch prefers it to the script",
+            f"unset {variable}, or use --submit",
         )
     print_text(script)
 
@@ -247,5 +247,5 @@ def show(job: Submitted) -> None:
         print_message(f"Slurm says: {job.words}")
     clusters = f" --clusters={job.cluster}" if job.cluster else ""
     output = f"; its output: {job.output}" if job.output else ""
-    print_message(f"submitted; to follow it: squeue --jobs={job.job_id}{clusters}{output}")
+    print_message(f"Submitted; to follow the job: squeue --jobs={job.job_id}{clusters}{output}")
     print_line(job.job_id)

@@ -137,7 +137,7 @@ name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=
 
 
 # The value of the argument if the name was omitted; users cannot type it.
-LEFT_OUT = "\0left out"
+LEFT_OUT = "\0"
 
 
 def choose_loaded(context: click.Context, _argument: click.Parameter, name: str | None) -> str | None:

@@ -101,7 +101,7 @@ def config(init: bool, file: Path | None) -> None:
         path = (file or SYSTEM_FILE).absolute()
         write_first_configuration(path)
         print_message(
-            f"wrote {path}; change what differs at your site, then check it: stackenv site check "
+            f"Wrote {path}; change what differs at your site, then check it: stackenv site check "
             f"{shlex.quote(str(path))}"
         )
         return
@@ -351,8 +351,8 @@ def print_counts(report: Report) -> None:
     """Print how much was searched, and what could not be read."""
     modules = format_count(report.looked_at, "personal module")
     print_message(
-        f"{len(report.found)} of {modules}, of {format_count(len(report.owners), 'user')}, depend on "
-        f"{', '.join(report.patterns)}; searched {format_count(report.folders, 'folder')}"
+        f"{len(report.found)} of {modules} depend on {', '.join(report.patterns)} "
+        f"({format_count(len(report.owners), 'user')}); searched {format_count(report.folders, 'folder')}"
     )
     if report.unknown:
         unknown = ", ".join(report.unknown)

@@ -9,7 +9,7 @@ import click
 
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import shared_option
-from stackenv.output import format_count, print_message
+from stackenv.output import format_count, print_message, print_warning
 
 if TYPE_CHECKING:
     from stackenv.cli.results import MeasuredPlace, UsageResult
@@ -65,10 +65,10 @@ def warn_of_unknown(report: UsageReport) -> None:
         if found.usage.unreadable:
             number = found.usage.unreadable
             unread = format_count(number, "file or folder", "files or folders")
-            print_message(f"{found.place.path}: {unread} could not be read and is not in the sum")
+            print_warning(f"{found.place.path}: {unread} not counted, because unreadable")
     for limit in report.limits:
         if limit.problem:
-            print_message(f"cannot determine how much of {limit.path} is used: {limit.problem}")
+            print_warning(f"cannot determine how much of {limit.path} is used: {limit.problem}")
 
 
 def describe(report: UsageReport) -> UsageResult:

@@ -271,7 +271,7 @@ def plan_kernel_renaming(
         (
             *(f"update the name in the Jupyter kernel {kernel.folder}" for kernel, _ in found),
             *(
-                (f"WARNING: its Jupyter kernel will have no ipykernel and will not start: {hint}",)
+                (f"warning: its Jupyter kernel will have no ipykernel and will not start: {hint}",)
                 if lost
                 else ()
             ),

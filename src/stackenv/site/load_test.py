@@ -256,5 +256,7 @@ def find_traces(home: Path) -> Traces:
 
 def describe_traces(traces: Traces) -> str:
     """Return a sentence about `traces`; empty if there are none."""
-    details = "; ".join(f"{name} was {before!r} and is {after!r}" for name, (before, after) in traces.items())
+    details = "; ".join(
+        f"{name} was {before!r} and is now {after!r}" for name, (before, after) in traces.items()
+    )
     return f"module unload does not restore the environment: {details}" if traces else ""

@@ -63,7 +63,7 @@ def report_dependents(patterns: tuple[str, ...], roots: tuple[Path, ...]) -> Rep
     survey = Survey(patterns)
     places = (*list_user_folders(template), *list_root_folders(template, roots, survey))
     folders = tuple(dict.fromkeys(places))
-    with showing_progress("folders of modules", len(folders)) as advance:
+    with showing_progress("modules folders", len(folders)) as advance:
         for folder in folders:
             survey.look_into(folder)
             advance(1)
