@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import sys
 import termios
 from collections.abc import Iterator, Sequence
@@ -314,6 +315,8 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
 
 # Between the columns of a table on a terminal.
 GAP = 3
+# What makes a column one of numbers: counts, sizes, and neither.
+NUMBER = re.compile(r"[0-9,]+(\.[0-9])?( ([kMGTPEZY]?B|bytes?))?|-?")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -329,12 +332,14 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     ]
     widths = [max(map(count_columns, column)) for column in columns]
     beside = choose_beside(widths, measure_width(sys.stdout))
-    longest = max((len(title) for title, *_ in columns), default=0)
+    below = [n for n in range(len(columns)) if n not in beside]
+    longest = max((len(columns[n][0]) for n in below), default=0)
+    numbers = {n for n in beside if all(NUMBER.fullmatch(cell) for cell in columns[n][1:])}
     for number, cells in enumerate(zip(*columns)):
-        line = (" " * GAP).join(pad(cells[n], widths[n]) for n in beside).rstrip()
+        line = (" " * GAP).join(pad(cells[n], widths[n], n in numbers) for n in beside).rstrip()
         print(line if number else paint(line, "title", sys.stdout))
-        for n in range(len(columns)):
-            if number and cells[n] and n not in beside:
+        for n in below:
+            if number and cells[n]:
                 print(f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}{cells[n]}")
 
 

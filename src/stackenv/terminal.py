@@ -21,15 +21,21 @@ STYLES: dict[str, dict[str, Any]] = {
     "insecure": {"fg": "red", "bold": True},
     "unchecked": {"fg": "cyan", "bold": True},
 }
-# What a command begins with that is not in backticks.
-PROGRAMS = (
-    *("bash", "cd", "chgrp", "chmod", "chown", "conda", "cp", "crontab", "df", "du", "env", "export", "find"),
-    *("kill", "ln", "ls", "mamba", "mkdir", "ml", "module", "mv", "pip", "python", "rm", "rmdir", "sbatch"),
-    *("scancel", "setenv", "source", "squeue", "ssh", "stackenv", "unset", "uv"),
+# What a command begins with that is not in backticks. Of programs whose names sentences begin with, too, the
+# second word.
+BEGINNINGS = (
+    *("bash", "cd", "chgrp", "chmod", "chown", "cp", "df", "du", "export", "ln", "ls", "mkdir", "ml", "mv"),
+    *("rm", "rmdir", "sbatch", "scancel", "setenv", "squeue", "ssh", "stackenv", "unset"),
+    *(r"env (?:-|\w+=)", "kill -?[0-9]"),
+    r"(?:conda|mamba) (?:activate|clean|config|create|deactivate|env|info|install|list|remove|run|update)",
+    r"module (?:--\w+|avail|load|purge|reset|restore|save|spider|swap|unload|unuse|use)",
+    r"pip (?:cache (?:dir|info|list|purge|remove)|check|config|download|install|uninstall)",
+    r"uv (?:add|cache|lock|pip|python|run|sync|tool|venv)",
+    r"python [-\w/]+",
 )
 # What stays on one line: what is in backticks; a command, which stands at the beginning or behind a colon or
 # semicolon and ends at the next semicolon; a word.
-UNIT = re.compile(rf"`[^`]+`\S*|(?:^|(?<=[:;] ))(?:{'|'.join(PROGRAMS)}) [^;`]*[^;`\s];?|\S+")
+UNIT = re.compile(rf"`[^`]+`\S*|(?:^|(?<=[:;] ))(?:{'|'.join(BEGINNINGS)})\b(?:[^;`]*[^;`\s])?;?|\S+")
 # Of a terminal that does not tell how wide it is.
 USUAL_WIDTH = 80
 
@@ -81,9 +87,10 @@ def count_columns(text: str) -> int:
     return cell_len(text)
 
 
-def pad(text: str, width: int) -> str:
-    """Return `text` with blanks behind it, in `width` columns."""
-    return text + " " * (width - count_columns(text))
+def pad(text: str, width: int, right: bool = False) -> str:
+    """Return `text` in `width` columns, with blanks behind it, or, to be at the `right`, before it."""
+    blanks = " " * (width - count_columns(text))
+    return blanks + text if right else text + blanks
 
 
 def wrap(text: str, width: int | None, margin: int = 0) -> str:

@@ -10,9 +10,9 @@ import pytest
 from answers import read_result
 from packing import list_mounts, list_squashfuses, load, make_packing_user, require_fuse, unmounting
 from stacked import Stack
-from terminals import read_table
+from terminals import read_table, show
 from trees import describe_tree
-from users import User
+from users import STACKENV, User
 
 CHECK = "import Bio, numpy; print(Bio.__file__); print(numpy.__file__)"
 
@@ -58,6 +58,22 @@ def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packe
     assert image["way"] == "session" and "namespace" not in packed.told
     assert image["size_bytes"] == (prefix / "stackenv/environment.squashfs").stat().st_size
     assert f"{image['entries']:,} files, links and folders are now one file" in packed.told
+
+
+def test_on_a_terminal_the_words_of_mksquashfs_are_shown_when_they_are_asked_for(owner: User) -> None:
+    made = owner.stackenv("create", "talk", load=[owner.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    for words, theirs in (("pack", "Creating 4.0 filesystem"), ("unpack", "created ")):
+        _, quiet = show([STACKENV, words, "talk", "-q"], owner.environ, owner.home)
+        assert quiet == ""
+        owner.stackenv("unpack" if words == "pack" else "pack", "talk", "-q")
+        status, shown = show([STACKENV, words, "talk"], owner.environ, owner.home)
+        assert status == 0 and f"{words.capitalize()}ing talk/1.0 ..." in shown
+        stays = shown.rpartition("\x1b[2K")[2]
+        assert theirs not in shown and f"\n{words.capitalize()}ed talk/1.0" in stays
+        owner.stackenv("unpack" if words == "pack" else "pack", "talk", "-q")
+        status, shown = show([STACKENV, words, "talk", "-v"], owner.environ, owner.home)
+        assert status == 0 and theirs in shown
 
 
 def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) -> None:

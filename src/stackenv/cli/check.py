@@ -91,7 +91,7 @@ def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> No
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
     """Say what the fix of `finding` will do; return whether the user wants it."""
     facts = [f"{subject}: {finding.what}", *(f"  {action.sentence}" for action in finding.fix)]
-    typed = "stackenv check --fix --dry-run shows all fixes; stackenv check --fix --yes applies them"
+    typed = "`stackenv check --fix --dry-run` shows all fixes; `stackenv check --fix --yes` applies them"
     return confirm("Apply this fix?", typed, yes, facts)
 
 
@@ -127,9 +127,10 @@ def print_found(found: Found, can_fix: bool) -> None:
 
     muted = [(subject, finding) for subject, findings in found for finding in findings if finding.muted]
     found = [(subject, [finding for finding in findings if not finding.muted]) for subject, findings in found]
-    for subject, findings in found:
-        if findings:
-            print_entry(f"{subject}:", "", "title")
+    for number, (subject, findings) in enumerate((s, findings) for s, findings in found if findings):
+        if number:
+            print_line("")
+        print_entry(f"{subject}:", "", "title")
         for finding in findings:
             print_finding(finding)
     every = [finding for _, findings in found for finding in findings]
@@ -139,6 +140,6 @@ def print_found(found: Found, can_fix: bool) -> None:
     if not every:
         print_line(f"no problems found: {looked}")
     elif can_fix and any(finding.fix for finding in every):
-        print_message("stackenv check --fix shows what can be fixed automatically, and asks before each fix")
+        print_message("`stackenv check --fix` shows what can be fixed automatically, and asks each time")
     for subject, rule, reason in dict.fromkeys((s, f.rule, f.muted) for s, f in muted):
         print_message(f"muted in {subject}: {rule} ({reason})")

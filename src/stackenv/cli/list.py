@@ -10,7 +10,7 @@ import click
 
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import shared_option
-from stackenv.output import print_message, print_table
+from stackenv.output import print_message, print_table, print_warning
 
 
 @click.command("list")
@@ -51,7 +51,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
     print_table(("MODULE", "KIND", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
     for row in found:
         if row.problem:
-            print_message(row.problem)
+            print_warning(row.problem)
     if not found:
         print_message(f"no personal modules in {context.store.root}; to create one: stackenv create NAME")
 

@@ -147,7 +147,7 @@ def require_python(record: Record) -> None:
         )
     raise StackenvError(
         f"{python} does not exist, or links to a Python that no longer exists; nothing was changed",
-        f"stackenv info {record.full_name} shows which module it came from",
+        f"`stackenv info {record.full_name}` shows which module it came from",
     )
 
 

@@ -63,5 +63,5 @@ def choose_kernel(name: str, context: Context) -> StoredKernel:
         )
     raise StackenvError(
         f"stackenv kernel {name} not found in {find_kernels_folder(context.environ)}",
-        "stackenv kernel list shows your stackenv kernels; jupyter kernelspec list shows all others",
+        "`stackenv kernel list` shows your stackenv kernels; `jupyter kernelspec list` shows all others",
     )

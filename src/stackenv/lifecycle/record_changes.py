@@ -90,7 +90,7 @@ class EditRequest:
     def check(self) -> None:
         """Raise UsageError for options that are missing or contradict each other."""
         if not self.changes_record and not self.make_default:
-            raise UsageError("no change was requested", "stackenv edit --help lists what can be changed")
+            raise UsageError("no change was requested", "`stackenv edit --help` lists what can be changed")
         self._check_muting()
         both = set(map(canonicalize_name, self.allow_shadow)) & set(
             map(canonicalize_name, self.forbid_shadow)
