@@ -131,9 +131,11 @@ def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(pac
     assert "unpack" not in stackenv(packer, "edit", "bio", "--refresh")
     change_modulefile(packer)
     assert start(packer).stderr.partition("\n")[0].endswith("hint: stackenv edit bio/1.0 --refresh")
-    said = " ".join(stackenv(packer, "edit", "bio", "--refresh").split())
+    said = stackenv(packer, "edit", "bio", "--refresh").splitlines()
     assert read_record(packer) == before
-    commands = said.partition("to update that: ")[2].partition(" stackenv: ")[0].split("; ")
+    (commands,) = (
+        line.partition("to update that: ")[2].split("; ") for line in said if "to update that" in line
+    )
     assert len(commands) == 3
     for command in commands:
         stackenv(packer, *command.split()[1:])

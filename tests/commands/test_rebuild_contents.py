@@ -162,7 +162,7 @@ def test_without_a_way_to_the_index_nothing_is_changed(person: Person, tmp_path:
     assert person.tree() == before
     # An index that has none of them is no better.
     failed = person.stackenv("rebuild", "biopy", status=10, PIP_FIND_LINKS=str(tmp_path))
-    assert "no package could be installed (1 package wanted): No matching distribution" in failed.stderr
+    assert "no package could be installed (1 package requested): No matching distribution" in failed.stderr
     assert person.tree() == before
 
 

@@ -99,8 +99,8 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     (user.home / "list.txt").write_text("six\n")
     running = AtTerminal(user, "create", "it", "biopython", "-r", "list.txt")
     assert running.end() == 0, running.shown
-    based, installing = f"Creating it/1.0 on {user.stack.bundle_module} ...", "Installing 1 package and what"
-    assert 0 < running.shown.index(based) < running.shown.index(f"{installing} list.txt lists ...")
+    based, installing = f"Creating it/1.0 on {user.stack.bundle_module} ...", "Installing 1 package and the"
+    assert 0 < running.shown.index(based) < running.shown.index(f"{installing} requirements in list.txt ...")
     # pip's own words are nowhere but in that line.
     assert not says_pip(running.shown.replace("\r", "\n"))
     # It is erased before what stays, in which there is no step.

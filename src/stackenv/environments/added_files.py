@@ -1,4 +1,4 @@
-"""The files that stackenv adds to an environment, its record aside."""
+"""The files that stackenv adds to an environment, apart from its record."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LAYERS = "_stackenv_layers"
 CARRY = "_stackenv_carry"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
-# From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
-# environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
+# Import from this folder only, although PYTHONPATH still comes first: not the files of another environment,
+# and without a search of each folder of the modules. `sitedir` is a variable of site.py.
 IMPORT_OWN = """\
 sys.path.insert(0, sitedir)
 try:
@@ -36,20 +36,20 @@ except Exception as error:
 finally:
     sys.path.remove(sitedir)
 """
-# What happens while one of the files is missing that put the packages in order.
+# What happens while one of the files that set the import order is missing.
 UNCARRIED = "without the modules loaded, Python does not find their packages"
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
 ANOTHER_PIP = "without it, `pip` belongs to another Python and installs elsewhere"
-# In bin, and behind it on the PATH of the module alone.
+# In bin, and after it on PATH, but only if the module is loaded.
 WITHOUT_PIP = {
     "bin": "after `source bin/activate`, `pip` belongs to another Python and installs elsewhere",
     SHIM: "if bin/pip is gone too, `pip` belongs to another Python and installs elsewhere",
 }
-# A user's own pip.conf may say `user = true`, which no conda environment takes.
+# A user's own pip.conf may say `user = true`, which fails in a conda environment.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
 SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
-# What happens while a file of code for a shell is missing, by when that is run.
+# What happens while a file of shell code is missing, by when the code is run.
 WITHOUT_CODE = {
     "load": "in {}, the module defines no `deactivate`",
     "unload": "in {}, unloading the module may not restore the shell completely",
@@ -59,11 +59,11 @@ WITHOUT_CODE = {
 def describe_shell_files(
     record: Record, source: str, in_module: Sequence[str] = ()
 ) -> tuple[InstalledFile, ...]:
-    """Return the files of code that the shells run after a load and after an unload.
+    """Return the files of code that shells run after the module is loaded and after it is unloaded.
 
-    `source` is the beginning of their names in the templates' folder shell/. From the load on the shell keeps
-    the code of the unload, for the folder may be gone by then; but of the dialects `in_module`, for which the
-    module holds it.
+    `source` is the beginning of their names in the templates' folder shell/. At the load, the shell stores
+    the code for the unload, because the folder may be gone by then; not in the dialects `in_module`, for
+    which the module contains it.
     """
     folder = f"{record.path}/{FOLDER}"
     values = {"MODULE": record.full_name, "PREFIX": record.path, "FILE": f"{folder}/load.csh"}
@@ -90,7 +90,7 @@ def find_site_packages(prefix: str, python: Python) -> str:
 def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
     """Return code that imports `module` from the folder of the .pth file, and evaluates its `attribute`.
 
-    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
+    If the file is missing or damaged, each start prints one line that says what to type, not a traceback.
     """
     fix = f"; hint: stackenv edit {record.full_name} --refresh\n"
     names = f"NAME, FIX = {record.full_name!r}, {fix!r}\n"
@@ -100,7 +100,7 @@ def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
 def describe_pth(record: Record) -> tuple[str, str]:
     """Return the first and the last .pth file of the venv of `record`: lines of code that site.py runs.
 
-    site.py reads the files of a plain venv twice.
+    In a plain venv, site.py reads them twice.
     """
     code = describe_guarded_import(record, LAYERS, "finish")
     first = f"import sys; {LAYERS!r} in sys.modules or exec({code!r})"
@@ -110,7 +110,7 @@ def describe_pth(record: Record) -> tuple[str, str]:
 def describe_layers(
     record: Record, site_packages: str, values: Mapping[str, str]
 ) -> tuple[InstalledFile, ...]:
-    """Return the files in `site_packages` that put the packages of the venv of `record` in order."""
+    """Return the files in `site_packages` that set the import order in the venv of `record`."""
     first, last = describe_pth(record)
     module, carry = (f"{site_packages}/{name}.py" for name in (LAYERS, CARRY))
     return (
@@ -122,13 +122,13 @@ def describe_layers(
 
 
 def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the programs by which the venv of `record` has the pip of its modules, in bin and behind it.
+    """Return the programs that run the modules' pip in the venv of `record`, in bin and after it on PATH.
 
-    In bin a pip that is installed puts its own in their place.
+    A pip that is installed replaces those in bin.
     """
     assert record.python is not None
     runner = f"{record.path}/{FOLDER}/{RUN_PIP}"
-    # No path but this: what holds that of the environment itself is packed in another way.
+    # No other path: a file that contains that of the environment itself is packed in another way.
     values = {"NAME": record.full_name, "PYTHON": f"{record.path}/bin/python"}
     return (
         InstalledFile(
@@ -154,7 +154,7 @@ def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that stackenv adds to the venv of `record`, the record aside."""
+    """Return the files that stackenv adds to the venv of `record`, apart from the record."""
     assert record.python is not None
     site_packages = find_site_packages(record.path, record.python)
     needed = [*record.modules, *([record.python.module] if record.python.module else [])]
@@ -164,7 +164,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         "MODULES": " ".join(dict.fromkeys(needed)),
         "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
-        # What the site has off, it may have on again: of a packed one the record alone is written then.
+        # The site may turn it on again, and in a packed environment only the record is written then.
         "CARRIES": "no" if record.carry_off == "user" else "yes",
     }
     return (
@@ -178,13 +178,13 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files by which the environment's Python, where it has one, hides what modules bring."""
+    """Return the files with which the environment's Python, if any, hides packages of modules."""
     if record.python is None or not record.layers:
         return ()
     site_packages = find_site_packages(record.path, record.python)
     values = describe_hiding(record.module_roots, not record.sees_modules)
     module, loss = f"{site_packages}/{HIDE_MODULES}.py", "Python may import packages of loaded modules"
-    # No expression: it runs in Python 2.7 too.
+    # As a statement, which also runs in Python 2.7.
     start = f"import sys; exec({describe_guarded_import(record, HIDE_MODULES, 'hide()')!r})"
     return (
         InstalledFile(module, "libexec/hide_modules.py", dialect="python", values=values, loss=loss),
@@ -193,7 +193,7 @@ def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that stackenv adds to the conda environment of `record`, the record aside."""
+    """Return the files that stackenv adds to the conda environment of `record`, apart from the record."""
     shims = tuple(
         InstalledFile(
             f"{record.path}/{SHIM}/{pip}",
@@ -226,14 +226,14 @@ FILES: Mapping[str, Callable[[Record], tuple[InstalledFile, ...]]] = {
 
 
 def describe_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that stackenv adds to the environment of `record`, the record aside.
+    """Return the files that stackenv adds to the environment of `record`, apart from the record.
 
-    Of a packed one those that lie beside the image.
+    For a packed environment, only those beside the image.
 
     Raises
     ------
     StackenvError
-        When the environment is of an unknown kind.
+        If the kind of the environment is unknown.
     """
     files = FILES[require_kind(record)](record)
     if record.packed is None:

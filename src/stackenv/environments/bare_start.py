@@ -1,4 +1,4 @@
-"""A program started as cron starts one, where nothing is set."""
+"""Start a program as cron does, without environment variables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ROOT = Path("/")
 def run_bare(
     words: Sequence[str], environ: Mapping[str, str], folder: Path = ROOT
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command `words` in `folder` with the variables `environ` alone; return its status and words.
+    """Run the command `words` in `folder` with only the variables `environ`; return its status and output.
 
     Raises
     ------
     OSError
-        When it cannot be started.
+        If it cannot be started.
     TimeoutExpired
-        When it does not end within `TIMEOUT_S`.
+        If it does not end within `TIMEOUT_S`.
     """
     return subprocess.run(
         words,
@@ -34,5 +34,5 @@ def run_bare(
 
 
 def starts_bare(program: str) -> bool:
-    """Return whether the Python `program` starts where nothing is set; raise as `run_bare` does."""
+    """Return whether the Python `program` starts without any variables; raise as `run_bare` does."""
     return run_bare([program, "-I", "-S", "-c", ""], {}).returncode == 0

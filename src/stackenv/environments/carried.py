@@ -1,4 +1,4 @@
-"""What a venv's Python is to bring of its modules when it is started without them, found by loading them."""
+"""What a venv's Python sets up of its modules when they are not loaded, found by loading them."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from stackenv.plain_files import open_file
 from stackenv.record import Carried, Modulefile, Record
 from stackenv.transactions.transaction import read_text
 
-# What separates the entries: ld.so(8) takes both marks in LD_LIBRARY_PATH, and blanks in LD_PRELOAD.
+# Separators of the entries: ld.so(8) accepts both in LD_LIBRARY_PATH, and blanks in LD_PRELOAD.
 SEPARATORS = {"PYTHONPATH": ":", "EBPYTHONPREFIXES": ":", "LD_LIBRARY_PATH": ":;", "LD_PRELOAD": ": "}
-# Why the Python of an environment brings nothing: in `stackenv info --json`, too.
+# Why the Python of an environment carries nothing; also in `stackenv info --json`.
 CONDA, BY_USER, BY_SITE, NO_PTH, NO_MODULES = "conda", "user", "site", "no-pth", "no-modules"
 NO_RECORD, PYTHON_NEEDS_MODULES = "no-record", "python-needs-modules"
 
 
 def find_reason(record: Record) -> str:
-    """Return why the Python of `record` brings no modules where they are not loaded; empty where it does."""
+    """Return why the Python of `record` does not carry its modules; empty if it does."""
     reasons = {
-        # First what --carry does not change.
+        # First the reasons that --carry does not change.
         CONDA: record.kind != "venv",
         NO_PTH: not record.layers,
         NO_MODULES: not (record.modules and record.python),
         BY_USER: record.carry_off == "user",
         BY_SITE: record.carry_off == "site",
-        # An older stackenv has made it, or its modules could not be loaded from a clean environment.
+        # An older stackenv created it, or its modules could not be loaded in a clean session.
         NO_RECORD: record.carried is None,
         PYTHON_NEEDS_MODULES: record.carried is not None and not record.carried.is_startable,
     }
@@ -52,9 +52,9 @@ def find_reason(record: Record) -> str:
 
 
 def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
-    """Return `record`, a venv's, with what its Python is to bring of `stack` where that is not loaded.
+    """Return the `record` of a venv with what its Python is to set up of `stack` when that is not loaded.
 
-    Its packages are installed already: what was built here may need the modules' libraries.
+    Its packages must be installed already: those that were built here may need libraries of the modules.
     """
     carry_off = choose_carry_off(record.carry_off == "user", settings)
     nothing = replace(record, carried=None, carry_off=carry_off)
@@ -78,7 +78,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
 
 
 def tell_needs_modules(record: Record) -> None:
-    """Say so where the Python of `record` starts only while its modules are loaded."""
+    """Print a message if the Python of `record` starts only while its modules are loaded."""
     if needs_modules(record):
         print_message(
             f"the Python of {record.full_name} starts only while its modules are loaded, because it "
@@ -89,7 +89,7 @@ def tell_needs_modules(record: Record) -> None:
 def needs_modules(record: Record) -> bool:
     """Return whether the Python of `record` starts only while its modules are loaded.
 
-    Where what it brings is not recorded it is started to find that out.
+    If nothing is recorded, the Python is started to find out.
     """
     reason = find_reason(record)
     if reason not in (NO_PTH, BY_USER, BY_SITE) or not (record.modules and record.python):
@@ -97,31 +97,31 @@ def needs_modules(record: Record) -> bool:
     try:
         return not starts_bare(find_program(record))
     except (OSError, subprocess.SubprocessError):
-        # Its Python is gone, which others say, or does not answer.
+        # Its Python is gone, which is reported elsewhere, or does not answer.
         return False
 
 
 def list_replaced(record: Record) -> list[str]:
-    """Return the links in bin whose place scripts will take, by a `record` that is not complete yet."""
+    """Return the links in bin that scripts will replace, for a `record` that is not complete yet."""
     assert record.python is not None
     if find_reason(replace(record, carried=None)) != NO_RECORD:
         return []
     try:
         needed = not starts_bare(find_program(record))
     except (OSError, subprocess.SubprocessError):
-        # It is said when the record is completed.
+        # This is reported when the record is completed.
         return []
     found = find_replaceable(record) if needed else ()
     return [name for name, _ in found if Path(record.path, "bin", name).is_symlink()]
 
 
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
-    """Return who has turned this off: `user`, who comes first, or `site`; empty where it is on."""
+    """Return who turned this off: `user`, which has precedence, or `site`; empty if it is on."""
     return "user" if by_user else "" if settings.carry else "site"
 
 
 def renew_libraries(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
-    """Return `record`, into whose venv packages were installed, with the libraries that they need."""
+    """Return `record` with the libraries that newly installed packages in its venv need."""
     return complete_carried(record, stack, lmod, settings) if lacks_libraries(record, stack) else record
 
 
@@ -137,7 +137,7 @@ def lacks_libraries(record: Record, stack: Stack) -> bool:
 
 
 def list_set_entries(variable: str, stack: Stack) -> list[str]:
-    """Return the entries of `variable` that the load of `stack` has set, and not the user."""
+    """Return the entries of `variable` that loading `stack` has added."""
     before = split_entries(variable, stack.before.get(variable, ""))
     return [e for e in split_entries(variable, stack.environ.get(variable, "")) if e not in before]
 
@@ -145,14 +145,14 @@ def list_set_entries(variable: str, stack: Stack) -> list[str]:
 def describe_carried(
     record: Record, stack: Stack, elsewhere: Mapping[str, str], settings: PersonalSettings
 ) -> Carried:
-    """Return what the modules of `stack` set here and `elsewhere`, as far as a Python alone can use it."""
+    """Return what the modules of `stack` set both here and `elsewhere`, and a single Python can use."""
     assert record.python is not None
     entries = {variable: list_common(variable, elsewhere, stack.environ) for variable in SEPARATORS}
     python_path, prefixes = entries["PYTHONPATH"], entries["EBPYTHONPREFIXES"]
     preload, library_path = entries["LD_PRELOAD"], entries["LD_LIBRARY_PATH"]
     program = find_program(record)
     folders = list_extension_folders(record, python_path, prefixes)
-    # What is in an image is as it was when this was asked before.
+    # The contents of an image have not changed since this was determined before.
     in_image = record.packed and (record.carried is None or record.carried.libraries)
     needed = preload or in_image or needs_library_path(program, folders, library_path)
     names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
@@ -173,16 +173,16 @@ def describe_carried(
 
 
 def list_sources(python_path: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """Return what of `python_path` is in no installation of EasyBuild, as long as EBROOT tells."""
+    """Return the entries of `python_path` in no installation of EasyBuild, by the EBROOT variables."""
     roots = [value.rstrip("/") for name, value in environ.items() if name.startswith("EBROOT")]
     folders = tuple(f"{root}/" for root in filter(None, roots))
     return (entry for entry in python_path if not f"{entry}/".startswith(folders))
 
 
 def find_program(record: Record) -> str:
-    """Return the path of the Python that is started; that of a packed one is in its image, and a link."""
+    """Return the path of the Python that is started; in a packed environment the link is in the image."""
     assert record.python is not None
-    # Of `venv --copies` it is a program of its own.
+    # With `venv --copies` it is a separate program.
     own = Path(record.path, "bin/python")
     if record.packed or not own.exists() or is_launcher(own):
         return record.python.executable
@@ -190,7 +190,7 @@ def find_program(record: Record) -> str:
 
 
 def is_common(one: str | None, other: str | None) -> bool:
-    """Return whether a value is the same in two sessions, and would be later."""
+    """Return whether a value is the same in two sessions, and does not change with time."""
     return one is not None and one == other and not differs_by_the_time(one)
 
 
@@ -202,10 +202,10 @@ def list_common(variable: str, first: Mapping[str, str], second: Mapping[str, st
 
 
 def split_entries(variable: str, value: str) -> list[str]:
-    """Return the entries of a `variable` that mean the same wherever a program is started.
+    """Return the entries of a `variable` that mean the same in every folder.
 
-    One that is empty, or relative, is the folder of the moment or below it: anybody's files. A library is
-    looked for by its name alone where LD_PRELOAD has no slash in it (ld.so(8)).
+    An empty or relative entry means the current folder or one below it, with anybody's files. A library in
+    LD_PRELOAD without a slash is looked up by its name (ld.so(8)).
     """
     entries = re.split(f"[{SEPARATORS[variable]}]", value)
     return [e for e in entries if e.startswith("/") or (variable == "LD_PRELOAD" and e and "/" not in e)]
@@ -214,11 +214,11 @@ def split_entries(variable: str, value: str) -> list[str]:
 def list_extension_folders(record: Record, python_path: Sequence[str], prefixes: Sequence[str]) -> list[Path]:
     """Return the folders in which the Python of `record` finds extension modules, each once.
 
-    Those that .pth files add, and the sources of editable packages, are among them.
+    They include those that .pth files add, and the sources of editable packages.
     """
     assert record.python is not None
     base = Path(record.python.executable).parents[1]
-    # As on Fedora and its like, whose own Python has its platform's in lib64.
+    # On Fedora and similar systems, the system Python keeps those for its platform in lib64.
     libraries = [f"{lib}/python{record.python.minor}" for lib in LIBRARIES]
     standard = [base / library / "lib-dynload" for library in libraries]
     packages = [base / library / "site-packages" for library in libraries]
@@ -230,15 +230,15 @@ def list_extension_folders(record: Record, python_path: Sequence[str], prefixes:
 
 
 def list_added_folders(folder: Path) -> Iterator[Path]:
-    """Yield the folders that the .pth files in `folder` add to sys.path, and those of editable packages.
+    """Yield the folders that .pth files in `folder` add to sys.path, and those of editable packages.
 
-    As `addpackage` of site.py does it, and by PEP 610.
+    This follows `addpackage` in site.py, and PEP 610.
     """
     for file in sorted(folder.glob("*.pth")):
         for line in (read_text(file) or "").splitlines():
             if line.strip() and not line.startswith(("#", "import ", "import\t")):
                 yield folder / line.rstrip()
-    # Of many of them a finder of setuptools' own knows the folder, not sys.path.
+    # For many editable packages, a finder of setuptools knows the folder, not sys.path.
     for file in sorted(folder.glob("*.dist-info/direct_url.json")):
         origin = read_origin(read_text(file))
         if origin.get("dir_info", {}).get("editable"):
@@ -251,7 +251,7 @@ def list_modulefiles(record: Record, environ: Mapping[str, str]) -> Iterable[str
 
 
 def describe_modulefile(path: str) -> Modulefile:
-    """Return by what the modulefile `path` is known."""
+    """Return what identifies the modulefile `path`."""
     with open_file(path) as stream:
         status = os.fstat(stream.fileno())
         digest = hashlib.sha256(stream.read()).hexdigest()

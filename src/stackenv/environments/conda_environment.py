@@ -1,4 +1,4 @@
-"""A conda environment in the making: the module of conda, what conda does, and what an activation does."""
+"""Create a conda environment: find the conda module, run conda, and capture the activation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from stackenv.record import Python, Record
 
 
 def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod) -> str:
-    """Return the module of conda: of `modules`, else loaded, else one that is available; empty: none.
+    """Return the conda module: one of `modules`, else a loaded one, else an available one; empty if none.
 
-    Without a version it is the one that Lmod takes for the default. `names` are the distributions of
-    the site configuration, the preferred first.
+    A name without a version means Lmod's default. `names` are the distributions in the site configuration,
+    in order of preference.
     """
     loaded = [module.full_name for module in lmod.read_loaded()]
     for module in (*modules, *loaded):
@@ -35,13 +35,13 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
             return module
     folders = lmod.environ.get("MODULEPATH", "").split(":")
     present = [name for name in names if list_modulefiles(name, folders)]
-    # A site may hide one that it does not want to be used any more: that only Lmod knows.
+    # A site may hide one that should no longer be used, and only Lmod knows that.
     offered = {software_of(module) for module in (lmod.available(*present) if present else ())}
     return next((name for name in present if name in offered), "")
 
 
 def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:
-    """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
+    """Return the stack of the conda module and `modules`; without a conda module, of `modules` only."""
     conda = choose_conda_module(context.configuration.conda.names, modules, lmod)
     others = [name for name in modules if software_of(name) != software_of(conda)]
     try:
@@ -58,12 +58,12 @@ def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> St
 
 
 def find_conda(stack: Stack) -> str:
-    """Return the program conda of the stack's module.
+    """Return the path of the program `conda` of the stack.
 
     Raises
     ------
     StackenvError
-        When no module brings one.
+        If no module provides one.
     """
     conda = stack.environ.get("CONDA_EXE", "")
     if conda and Path(conda).is_file():
@@ -75,7 +75,7 @@ def find_conda(stack: Stack) -> str:
 
 
 def tell_python_modules(lmod: Lmod) -> None:
-    """Say that a loaded Python module is none of a conda environment's business."""
+    """Print a message if a Python module is loaded, which a conda environment does not use."""
     python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
     if python:
         print_message(f"{python[0]} is loaded; a conda environment has its own Python and does not use it")
@@ -84,8 +84,8 @@ def tell_python_modules(lmod: Lmod) -> None:
 def describe_conda_call(
     verb: str, record: Record, context: Context, channels: Sequence[str], packages: Sequence[str]
 ) -> list[str]:
-    """Return what follows `conda` to create the environment of `record`, or to install into it."""
-    # A hard link into the user's own package cache would keep its owner's group and mode.
+    """Return the arguments of conda to create the environment of `record`, or to install into it."""
+    # A hard link into the user's own package cache would keep the group and mode of that file.
     copy = ["--copy"] if context.shared else []
     named = [word for channel in channels for word in ("--channel", channel)]
     return [verb, "--yes", "--prefix", record.path, *copy, *named, *packages]
@@ -97,7 +97,7 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     Raises
     ------
     InstallError
-        When it fails.
+        If it fails.
     """
     status, _ = run_installer(describe_command(conda, *arguments), environ)
     if status:
@@ -116,7 +116,7 @@ def find_python(prefix: Path) -> Python | None:
 
 
 def draft_conda_record(prefix: Path, stack: Stack, context: Context, **chosen: Any) -> Record:
-    """Return the record of the conda environment at `prefix` as far as it is known before it is captured.
+    """Return the record of the conda environment at `prefix`, as far as known before the capture.
 
     Parameters
     ----------
@@ -137,14 +137,14 @@ def draft_conda_record(prefix: Path, stack: Stack, context: Context, **chosen: A
 
 
 def name_environment(prefix: Path, context: Context) -> str:
-    """Return what conda calls the environment: its name below an environments folder, else its path."""
+    """Return conda's name for the environment: the folder's name in an environments folder, else the path."""
     folders = list_environment_folders(context.environ, context.configuration)
     return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
 
 
 def capture_record(record: Record, context: Context) -> Record:
-    """Return `record` with its packages, and what the activation does; tell what no module can do."""
-    # A twelfth of all imports of `create`, which venvs do not need.
+    """Return `record` with its packages and its activation; print what a module cannot do."""
+    # A twelfth of the imports of `create`, which venvs do not need.
     from stackenv.conda.activation.capture import capture_activation
 
     prefix = Path(record.path)

@@ -1,4 +1,4 @@
-"""What keeps pip and uv from replacing what the modules bring, in the environment and nowhere else."""
+"""The files that keep pip and uv from replacing packages of the modules, in this environment only."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from stackenv.record import FOLDER, Record
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 UV = "bin/uv"
-# The commands of pip that take constraints; `lock` is pip 25.1's.
+# The commands of pip that accept constraints; `lock` exists since pip 25.1.
 PIP_COMMANDS = ("download", "wheel", "lock", "install")
 
 
 def constraints_url(record: Record) -> str:
     """Return the constraints file as a file: URL (RFC 8089), which pip and uv do not split at spaces.
 
-    With an empty host: a uv of 2025 finds no file behind `file:/`. Empty when `record` holds nothing.
+    It has an empty host, because uv of 2025 does not accept `file:/`. Empty if `record` pins nothing.
     """
     return f"file://{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
 
 
 def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the constraints file of the venv of `record`, and what has pip and uv read it.
+    """Return the constraints file of the venv of `record`, and the files that make pip and uv read it.
 
-    pip.conf is what pip reads with --isolated, which ignores variables; all else is done by the layers.
+    pip.conf is for pip with --isolated, which ignores variables; otherwise the layers set the constraints.
     """
     url = constraints_url(record)
     held = "".join(f"[{command}]\nconstraint = {url}\n" for command in PIP_COMMANDS) if url else "[install]\n"
-    # `user = true` in a user's own pip.conf would put packages where this environment does not look. pip's
-    # notice of a new version is off: whoever did what it says would put a copy of pip, 1,500 files, into each
+    # `user = true` in a user's own pip.conf would install packages where this environment does not look.
+    # pip's notice of a new version is off, because following it would copy pip, 1,500 files, into each
     # environment.
     pip_conf = sign(f"[global]\ndisable-pip-version-check = true\n{held}user = false\n")
     return (
@@ -50,7 +50,7 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def sign(body: str) -> str:
-    """Return `body` behind the line by which stackenv knows its file, and that it is as written."""
+    """Return `body` after a line that identifies stackenv's file and shows whether it was changed."""
     return f"# {STACKENV_UUID} sha256:{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
@@ -66,7 +66,7 @@ def describe_constraints(record: Record) -> str:
 
 
 def describe_uv(record: Record) -> InstalledFile:
-    """Return the `uv` that hands the constraints to the user's own, or refuses what a packed one cannot."""
+    """Return the script `uv` that passes the constraints to the user's uv, and refuses changes if packed."""
     values = {
         "NAME": record.full_name,
         "FOLDER": f"{record.path}/{FOLDER}",

@@ -1,4 +1,4 @@
-"""What every command needs: the site configuration, the folder of modules, and its journal."""
+"""The context of every command: the site configuration, the folder of modules, and its journal."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Context:
 
     @property
     def journal(self) -> Journal:
-        """Who changes a module now, and what is left to do when that is interrupted."""
-        # Nobody who only looks at modules needs it, and it is slow to import.
+        """The journal of changes to modules: locks, and what is left to do after an interruption."""
+        # Slow to import, and not needed by commands that only read modules.
         from stackenv.environments.marks import MARKS
         from stackenv.transactions.journal import Journal
 
@@ -42,21 +42,21 @@ class Context:
 
     @property
     def access(self) -> Access:
-        """Who may use what is made here."""
+        """Who may use the files that are created here."""
         from stackenv.transactions.access import Access
 
         return Access.of_project(self.shared) if self.shared else Access()
 
 
 def open_context(shared: Path | None = None) -> Context:
-    """Return where this process works, by its environment.
+    """Return the context of this process, from its environment variables.
 
     Raises
     ------
     ConfigurationError
-        When the site configuration is wrong.
+        If the site configuration is invalid.
     StackenvError
-        When the folder of modules depends on a variable that is not set.
+        If the folder of modules depends on a variable that is not set.
     """
     environ = dict(os.environ)
     configuration = read_configuration(environ)
@@ -65,12 +65,12 @@ def open_context(shared: Path | None = None) -> Context:
 
 
 def recover(context: Context) -> None:
-    """Undo or finish what killed commands have left; tell what was done, and what could not be.
+    """Undo or finish the changes of killed commands; print what was done, and what could not be done.
 
     Raises
     ------
     StackenvError
-        When the folder of modules cannot be read.
+        If the folder of modules cannot be read.
     """
     try:
         if may_have_journals(context.store.root):

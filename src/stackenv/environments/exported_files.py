@@ -1,4 +1,4 @@
-"""What pip, conda and uv take: requirements, an environment.yml, what a project of uv is to hold."""
+"""Exported files for pip, conda and uv: requirements, an environment.yml, constraints of a project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def render_yaml(data: Any) -> str:
 
 
 def render_comments(record: Record) -> str:
-    """Return what requirements do not hold, as comments: the Python and the modules, as they are typed."""
+    """Return comments with what requirements do not contain: the Python, and the modules to load."""
     lines = [f"{record.full_name}: {record.description}" if record.description else record.full_name]
     if record.python:
         lines.append(f"Python {record.python.version}")
@@ -30,18 +30,18 @@ def render_comments(record: Record) -> str:
 
 
 def list_pip_packages(record: Record) -> list[str]:
-    """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
+    """Return requirements for pip: all packages of a venv; in a conda environment, those from pip."""
     found = list_requirements(Path(record.path))
     return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
 
 
 def render_requirements(record: Record) -> str:
-    """Return the requirements that `stackenv create -r` and pip take."""
+    """Return the requirements file for `stackenv create -r` and pip."""
     return render_comments(record) + "".join(f"{line}\n" for line in list_pip_packages(record))
 
 
 def render_environment(record: Record, context: Context) -> str:
-    """Return an environment.yml that `conda env create` takes."""
+    """Return an environment.yml for `conda env create`."""
     prefix, pip = Path(record.path), list_pip_packages(record)
     channels = list_channels(prefix) if record.kind == "conda" else []
     dependencies: list[Any] = [f"{p.name}={p.version}" for p in read_packages(prefix)]
@@ -56,11 +56,11 @@ def render_environment(record: Record, context: Context) -> str:
 
 
 def render_uv(record: Record) -> str:
-    """Return the lines of a pyproject.toml by which uv holds what the modules bring, in a project.
+    """Return the lines of a pyproject.toml with which uv pins the packages of the modules in a project.
 
-    uv reads constraints of a project there alone (uv documentation, "constraint-dependencies"); strings of
-    JSON are strings of TOML, too. They are for the Python of the modules, as the packages are: uv locks a
-    project for each Python that it allows. The lines can be added to a file whose last line has no end.
+    uv reads a project's constraints only there (uv documentation, "constraint-dependencies"). Strings of JSON
+    are valid in TOML. The constraints apply to the Python of the modules only, because uv locks a project for
+    each Python that it allows. The lines can be appended to a file without a newline at its end.
     """
     marker = f" ; python_version == '{record.python.minor}'" if record.python else ""
     lines = [

@@ -1,4 +1,4 @@
-"""The first start of a venv's Python without its modules, which compiles what each later start imports."""
+"""The first start of a venv's Python without its modules, which compiles what later starts import."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from stackenv.record import Record
 
 
 def start_first(record: Record) -> None:
-    """Start the Python of `record` once, as cron does; tell when it does not start, or does not end.
+    """Start the Python of `record` once, as cron does; print a message if it does not start or end.
 
-    Who cannot write to the environment would compile stackenv's files at each start, and so would all tasks
-    of a job at once. Nothing is started that is packed, has no such files, or needs its modules to start.
+    Otherwise users who cannot write to the environment would compile stackenv's files at each start, as would
+    all tasks of a job at once. A Python that is packed, has no such files, or needs its modules to start is
+    not started.
     """
     if not record.layers or record.packed or record.kind != "venv":
         return
     if record.carried is not None and not record.carried.is_startable:
         return
-    # Whoever has just made it knows that it brings no modules, which it would say.
+    # If it carries no modules, the user has just been told, and it need not say so again.
     environ = {} if record.carried else {"STACKENV_TOLD": record.full_name}
     python = Path(record.path, "bin/python")
     try:
         done = run_bare([str(python), "-c", ""], environ)
         said = os.fsdecode(done.stderr).strip().splitlines()
         if done.returncode and needs_modules(record):
-            # That is said where it is decided what is brought.
+            # This was reported when it was decided what is carried.
             return
         why = said[-1] if said else f"status {done.returncode}" if done.returncode else ""
     except (OSError, subprocess.SubprocessError) as error:
@@ -41,6 +42,6 @@ def start_first(record: Record) -> None:
 
 
 def start_changed(record: Record, context: Context) -> None:
-    """Start the Python of `record` once after a change; not in a project, where others write what it runs."""
+    """Start the Python of `record` once after a change, except in a project, where others write its files."""
     if not context.shared:
         start_first(record)
