@@ -121,13 +121,26 @@ def wrap_line(text: str, width: int) -> list[str]:
     return lines
 
 
+def abbreviate_home(text: str) -> str:
+    """Return `text` with ~ for the home folder, where a shell takes that for the same.
+
+    Not in quotes, and not in the line of a configuration file: what is shown there is to be copied.
+    """
+    home = os.environ.get("HOME", "").rstrip("/")
+    if not home.startswith("/"):
+        return text
+    return re.sub(rf"(?:^|(?<=[\s`(]))(?<!= ){re.escape(home)}(?![^/\s`),;:])", "~", text)
+
+
 def lay_out(
     text: str, stream: TextIO, label: str = "", kind: str = "", indent: int = 0, margin: int = 0
 ) -> str:
     """Return `text` behind `label` as `stream` shows it, `indent` columns from the left.
 
-    The label is of the style `kind`; the text begins `margin` columns behind its beginning, or after it.
+    On a terminal the home is ~. The label is of the style `kind`; the text begins `margin` columns behind its beginning, or after it.
     """
+    if stream.isatty():
+        text = abbreviate_home(text)
     head = label.ljust(margin) if not text or len(label) < margin else f"{label} " if label else ""
     lines = wrap(text, measure_width(stream), indent + len(head))
     return " " * indent + paint(label, kind, stream) + head[len(label) :] + lines

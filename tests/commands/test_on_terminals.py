@@ -105,6 +105,12 @@ def test_at_each_width_lines_fit_and_no_name_is_cut(owner: Person, name: str, co
     assert not missing, shown
 
 
+def test_a_terminal_shows_the_home_as_a_tilde_and_a_pipe_the_whole_path(owner: Person) -> None:
+    shown = ESCAPE.sub("", look(owner, "check"))
+    assert "    where: ~/modules/lost/1.0.lua" in shown and f" {owner.home}" not in shown
+    assert f"    where: {owner.home}/modules/lost/1.0.lua" in owner.stackenv("check", status=1).stdout
+
+
 def test_a_pipe_gets_lines_as_long_as_they_are(owner: Person) -> None:
     lines = owner.stackenv("check", status=1).stdout.splitlines()
     assert max(map(len, lines)) > 120

@@ -13,7 +13,7 @@ import pytest
 
 from stackenv import output
 from stackenv.configuration.site_file import SHIPPED_FILE
-from stackenv.terminal import wrap
+from stackenv.terminal import abbreviate_home, wrap
 
 # As in a locale of UTF-8 that is not C.UTF-8, and one of another encoding: there Python's stdout is strict.
 STRICT = """\
@@ -108,3 +108,20 @@ def test_a_wrapped_text_has_the_same_words_and_its_commands_whole(width: int) ->
 
 def test_lines_of_a_text_keep_their_indentation_and_begin_behind_the_label() -> None:
     assert wrap("one:\n  two three", 12, 4) == "one:\n      two\n      three"
+
+
+HOME_SHOWN = {
+    "its environment /home/ann is gone": "its environment ~ is gone",
+    "ls -ld /home/ann/a; rm `/home/ann/b`": "ls -ld ~/a; rm `~/b`",
+    "/home/ann/.bashrc:1, /home/ann/c": "~/.bashrc:1, ~/c",
+    # No shell has ~ there for the home, and pip reads no ~ in a constraint.
+    "cd '/home/ann/a b'; A=/home/ann/a": "cd '/home/ann/a b'; A=/home/ann/a",
+    "[install] constraint = /home/ann/a": "[install] constraint = /home/ann/a",
+    "/home/anna/a": "/home/anna/a",
+}
+
+
+@pytest.mark.parametrize("text", HOME_SHOWN)
+def test_the_home_is_abbreviated_where_a_shell_expands_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert abbreviate_home(text) == HOME_SHOWN[text]
