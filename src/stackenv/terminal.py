@@ -137,7 +137,8 @@ def lay_out(
 ) -> str:
     """Return `text` behind `label` as `stream` shows it, `indent` columns from the left.
 
-    On a terminal the home is ~. The label is of the style `kind`; the text begins `margin` columns behind its beginning, or after it.
+    On a terminal the home is ~. The label is of the style `kind`; the text begins `margin` columns behind
+    its beginning, or after it.
     """
     if stream.isatty():
         text = abbreviate_home(text)
