@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from terminals import open_terminal
 
 
 def answer(
@@ -16,7 +17,7 @@ def answer(
 
     `early` is in the keyboard's queue when it starts, `typed` is typed when it asks.
     """
-    outer, inner = pty.openpty()
+    outer, inner = open_terminal(columns=300)
     os.write(outer, early.encode())
     with subprocess.Popen(words, env=environ, cwd=folder, stdin=inner, stdout=inner, stderr=inner) as process:
         os.close(inner)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
 import subprocess
 
@@ -12,6 +11,7 @@ import pytest
 from answers import read_result
 from leftovers import classes, show
 from people import COMMAND, MINOR, Person
+from terminals import open_terminal
 
 
 def test_what_is_not_stackenvs_stays(person: Person) -> None:
@@ -87,7 +87,7 @@ def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
 
 def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
     prefix = left.home / "venvs/left-1.0"
-    outer, inner = pty.openpty()
+    outer, inner = open_terminal(columns=300)
     with subprocess.Popen(
         [COMMAND, "clean"], env=left.environ, cwd=left.home, stdin=inner, stdout=inner, stderr=subprocess.PIPE
     ) as process:

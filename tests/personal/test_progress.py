@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from terminals import open_terminal
 from test_interrupted import SLOW, require_nothing_left, wait_until
 from users import STACKENV, User, make_user
 
@@ -68,7 +68,7 @@ class AtTerminal:
     def __init__(self, user: User, *words: str) -> None:
         loaded = user.run(f"module load {user.stack.bundle_module}; env -0")
         environ = dict(entry.split("=", 1) for entry in loaded.stdout.split("\0") if "=" in entry)
-        self.leader, follower = pty.openpty()
+        self.leader, follower = open_terminal(columns=300)
         self.process = subprocess.Popen(
             ["setsid", "--ctty", STACKENV, *words],
             **dict.fromkeys(("stdin", "stdout", "stderr"), follower),
@@ -105,7 +105,7 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     assert not says_pip(running.shown.replace("\r", "\n"))
     # It is erased before what stays, in which there is no step.
     stays = running.shown[running.shown.rindex(ERASED) :]
-    assert "Created it/1.0 (3 packages)" in stays and "ml use ~/modules; ml it" in stays
+    assert "Created it/1.0 (2 packages)" in stays and "ml use ~/modules; ml it" in stays
     for step in ("check that it/1.0 is still free", "create the folder", "install with pip"):
         assert step not in running.shown
     # Whoever stops it by Ctrl-Z has a cursor.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from answers import read_result
 from stacked import Stack
+from terminals import open_terminal
 from users import STACKENV, User, make_user
 from uvs import UVS
 from wheels import make_wheel
@@ -267,7 +267,7 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
 @pytest.mark.any_value("cached")
 def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why: str) -> None:
     mine = cached.home.parent / NOW / name
-    outer, inner = pty.openpty()
+    outer, inner = open_terminal(columns=300)
     with subprocess.Popen(
         [STACKENV, "clean"],
         env=cached.environ,
