@@ -48,7 +48,7 @@ def test_it_asks_on_a_terminal(owner: Person) -> None:
     words = [COMMAND, "remove", "asked"]
     status, shown = answer(words, owner.environ, owner.home, "n\n")
     assert (status, place.is_dir()) == (1, True)
-    assert f"delete the environment {place}" in shown
+    assert f"delete the environment ~/{place.relative_to(owner.home)}" in shown
     assert "nothing was changed" in shown
     status, _ = answer(words, owner.environ, owner.home, "\x04")
     assert (status, place.is_dir()) == (130, True)
