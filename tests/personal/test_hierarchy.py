@@ -151,7 +151,7 @@ def test_where_nothing_is_loaded_the_hint_has_the_whole_way(user) -> None:
     typed = f"run: module load {' '.join(NEXT)}; then the same command"
     assert made.returncode != 0 and typed in made.stderr
     asked = user.stackenv("create", "env", "--python", "3.11")
-    assert "type: module load GCCcore/13.2.0 Python/3.11.2" in asked.stderr
+    assert "run: module load GCCcore/13.2.0 Python/3.11.2" in asked.stderr
     again = user.run(f"module load {' '.join(NEXT)}; stackenv create env")
     assert again.returncode == 0, again.stderr
 
