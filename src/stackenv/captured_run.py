@@ -1,4 +1,4 @@
-"""A program that is run to its end for what it says: without input, its words in memory."""
+"""Run a program to its end, without input, and capture its output."""
 
 from __future__ import annotations
 

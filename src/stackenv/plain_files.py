@@ -1,7 +1,7 @@
-"""Files read that others than stackenv may have put there: never one that is not a regular file.
+"""Read files that others may have written, but only regular files.
 
-A named pipe would be waited for, and a device may never end. What reads a file of a home, an environment or a
-folder of modules reads it by these, so that such a thing counts as a file that cannot be read
+Reading a named pipe would wait, and a device may never end. All files in homes, environments and folders of
+modules are read by these functions, so that a special file counts as one that cannot be read
 (tests/pure/test_plain_files.py).
 """
 

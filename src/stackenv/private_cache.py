@@ -1,4 +1,4 @@
-"""Files in the cache folder that only their user can have written; without one nothing is kept, or said."""
+"""Cache files that only their user can have written; without a cache folder, nothing is stored or said."""
 
 from __future__ import annotations
 

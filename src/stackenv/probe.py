@@ -1,4 +1,4 @@
-"""A question to another Python: a script is run by it, and its answer is read."""
+"""Run a script with another Python, and read its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of a user: those that variables and files name, and what is in them, where it can be seen."""
+"""Paths of a user, as named by variables and files, and what is in them as far as it can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in an environment and was not installed there: data, sources, scripts of the user."""
+"""Files in an environment that no package owns: data, sources and scripts of the user."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SETTINGS = ("conda-meta/pinned", "conda-meta/state")
 
 
 def list_foreign(record: Record) -> list[str]:
-    """Return the paths, below the environment of `record`, of what nobody has installed there.
+    """Return the paths, relative to the environment of `record`, of what belongs to no package.
 
     Of a folder of which nothing was installed the folder alone. In a packed one only what is beside the
     image is seen. The paths are for people: what cannot be printed is escaped as Python escapes it.

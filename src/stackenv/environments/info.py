@@ -1,4 +1,4 @@
-"""What a personal module is made of, and what its environment holds now."""
+"""`stackenv info`: what a personal module is based on, and what its environment contains now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an installation failed: what pip or uv say is read for what the modules have to do with it."""
+"""Why an installation failed, from the output of pip or uv: does it conflict with the modules?"""
 
 from __future__ import annotations
 

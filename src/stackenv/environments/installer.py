@@ -1,4 +1,4 @@
-"""The programs that install packages, pip and conda: what of their words is shown, and when."""
+"""Run pip and conda, and show their output as far as it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command is started in an environment: words for sh, and the program that holds them."""
+"""Start a command in an environment: the arguments for sh, and the script that contains them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the files in an environment stackenv wrote, and which are the user's own."""
+"""Which files in an environment were written by stackenv, and which belong to the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The personal module of an environment: what it refuses, what it is based on, and what it sets."""
+"""The personal module of an environment: when it refuses to load, its base modules, and what it sets."""
 
 from __future__ import annotations
 

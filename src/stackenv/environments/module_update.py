@@ -1,4 +1,4 @@
-"""What the commands that change a module have in common: its record, who uses it, and the change itself."""
+"""What all commands that change a module need: its record, whether it is in use, and the changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOSSES = {"uv": "; uv may replace packages of the modules"}
 
 
 def open_store(context: Context, dry_run: bool) -> None:
-    """Make sure that the modules can be changed, and finish what others have left."""
+    """Check that the modules can be changed, and undo or finish the changes of killed commands."""
     context.store.check_writable()
     if not dry_run:
         recover(context)
@@ -58,7 +58,7 @@ def read_own_record(module: StoredModule) -> Record:
 
 
 def require_unpacked(record: Record) -> None:
-    """Raise StackenvError when the environment of `record` is packed: what was asked for would change it."""
+    """Raise StackenvError if the environment of `record` is packed, because it would be changed."""
     if record.packed:
         raise StackenvError(
             f"{record.full_name} is packed and cannot be changed; nothing was changed",
@@ -67,7 +67,7 @@ def require_unpacked(record: Record) -> None:
 
 
 def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
-    """Return what to type so that this shell uses `module` no more; empty when it does not use it."""
+    """Return the command after which this shell no longer uses `module`; empty if it does not use it."""
     if environ.get(IN_CHARGE) == module.full_name or module.full_name in environ.get(
         "LOADEDMODULES", ""
     ).split(":"):

@@ -1,4 +1,4 @@
-"""Where the modulefiles of environments are: the user's own, or a project's."""
+"""The folder with the modulefiles of environments: the user's own, or a project's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of environments, as they are typed: in time for who types TAB."""
+"""The names of environments, fast enough for completion with TAB."""
 
 from __future__ import annotations
 

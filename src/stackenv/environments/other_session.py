@@ -1,4 +1,4 @@
-"""The modules of a stack as another session loads them, where nothing of the user's own session is set."""
+"""Load the modules of a stack as in another session, without anything from the user's own session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that an environment holds, read from their metadata, and who installed each: conda, or pip."""
+"""The packages in an environment, read from their metadata, and who installed each: conda or pip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an environment has its packages: in lib, and with some Pythons in lib64, too."""
+"""The folders of an environment's packages: in lib, and with some Pythons also in lib64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leads into an environment that is packed into one file, and what tells of which one it is."""
+"""The scripts of a packed environment, and the files that identify its image."""
 
 from __future__ import annotations
 

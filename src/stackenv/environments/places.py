@@ -1,4 +1,4 @@
-"""Where an environment can be: the places of the site and of a project, and what a path must be for it."""
+"""Where an environment can be: the folders of the site and of a project, and which paths are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This machine: its kind, its operating system, its CPU, and what compiled packages need of that."""
+"""This machine: its architecture, operating system and CPU, and what compiled packages need of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Python and the packages that it finds, asked by running it."""
+"""A Python and the packages that it finds, determined by running it."""
 
 from __future__ import annotations
 

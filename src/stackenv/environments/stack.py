@@ -1,4 +1,4 @@
-"""The modules that an environment is based on: which of the loaded ones count, their Python and packages."""
+"""The base modules of an environment: which of the loaded ones count, their Python and their packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of modulefiles: NAME/VERSION.lua, each written by stackenv or left alone."""
+"""The folder of modulefiles, NAME/VERSION.lua; files that stackenv did not write are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's or a module's uv: which it is, and how it installs packages into a venv in the place of pip."""
+"""The uv of the user or of a module: which one is used, and how it installs packages instead of pip."""
 
 from __future__ import annotations
 

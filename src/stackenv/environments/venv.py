@@ -1,4 +1,4 @@
-"""A venv that exists already: made by venv, virtualenv or uv, with or without pip."""
+"""An existing venv, created by venv, virtualenv or uv, with or without pip."""
 
 from __future__ import annotations
 

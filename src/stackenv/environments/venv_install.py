@@ -1,4 +1,4 @@
-"""How a venv is made, how pip installs packages in it, and what is known of it when it is complete."""
+"""Create a venv, install packages in it with pip, and complete its record."""
 
 from __future__ import annotations
 

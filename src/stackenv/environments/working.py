@@ -1,4 +1,4 @@
-"""What goes around the work on an environment: signals, access, and a folder for temporary files."""
+"""The frame of all work on an environment: signals, access, and a folder for temporary files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Lmod is, and what it answers: every process of Lmod that asks about modules starts here."""
+"""Find Lmod and ask it about modules: every process of Lmod is started here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The collections of modules that the user has saved with `module save`: read, and nothing run."""
+"""Read the collections that the user saved with `module save`, without running anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Lmod writes, its table of what is loaded and its changes of variables: read, never run as code."""
+"""Read what Lmod writes, its table of loaded modules and its changes of variables; never run it as code."""
 
 from __future__ import annotations
 

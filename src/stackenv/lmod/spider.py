@@ -1,4 +1,4 @@
-"""What Lmod's spider says: which modules lead to a folder, and which to another module of a hierarchy."""
+"""Read the output of Lmod's spider: which modules add a folder, and which make another module available."""
 
 from __future__ import annotations
 

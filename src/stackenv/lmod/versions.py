@@ -1,4 +1,4 @@
-"""The names of modules without their versions, and their order by both."""
+"""The names of modules without versions, and the order of modules by name and version."""
 
 from __future__ import annotations
 

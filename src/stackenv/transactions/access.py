@@ -1,4 +1,4 @@
-"""Who may use what is made: its owner alone, or the group of a project."""
+"""Who may use the files that are created: only their owner, or the group of a project."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What an update is about to touch, kept until the update is complete, and put back when it fails.
+"""The backup of an update: kept until the update is complete, and restored if it fails.
 
-Neither pip nor conda takes back what it had begun when it is killed. So before they start all that they
-are going to touch is listed, and copied into a folder in the environment. To put it back: what is
-not in the list was added, and goes; what is missing or changed comes back. Copies and no hard links, since
-a file may be written in place; renamed back, so that a full disk is in nobody's way.
+Neither pip nor conda undoes its changes when it is killed. So before they start, everything that they may
+change is listed and copied into a folder in the environment. On restore, what is not in the list is deleted,
+and what is missing or changed comes back. Files are copied, not linked, because they may be written in place,
+and renamed back, so that a full disk does not prevent the restore.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The single changes of the disk that a journal can hold; each may be carried out again when interrupted."""
+"""The changes that a journal can contain; each can be carried out again after an interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to a command that is told to stop: what it has started ends, and it undoes what it did."""
+"""Stop a command at a signal: its child processes end, and it undoes its changes."""
 
 from __future__ import annotations
 

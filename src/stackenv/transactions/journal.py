@@ -1,8 +1,8 @@
-"""The journal: who is changing a module now, and what is left to do when that is interrupted.
+"""The journal: which command is changing a module, and what is left to do if it is interrupted.
 
-One file a module, in the folder .stackenv of the modules' folder (Lmod does not look at names that
-begin with a dot). Made by O_EXCL, it is the lock too, for flock does not hold on every NFS; it names
-host and process. What a killed command has left, the next one undoes or finishes.
+There is one file for each module, in the folder .stackenv of the folder of modules (Lmod ignores names that
+begin with a dot). It is created exclusively and so is also the lock, because flock does not work on every
+NFS. It names host and process. The next command undoes or finishes what a killed command has left.
 """
 
 from __future__ import annotations

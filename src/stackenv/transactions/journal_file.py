@@ -1,4 +1,4 @@
-"""What a journal says, and whether it can be believed: in a project's folder others write files too."""
+"""The contents of a journal, and whether they can be trusted: others may write in a project's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether killed commands can have left something: what undoes it is slow to import, and seldom needed."""
+"""Check quickly whether killed commands may have left something, before the code to undo it is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journals that are in the way: whose they are, whether somebody carries them out, what is said of them."""
+"""Errors for modules that are locked by a journal: whose it is, and whether its command still runs."""
 
 from __future__ import annotations
 

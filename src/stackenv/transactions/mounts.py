@@ -1,4 +1,4 @@
-"""What is mounted below a folder: given back before the folder is removed, also when its server hangs."""
+"""Unmount what is mounted below a folder before it is removed, even if a server does not respond."""
 
 from __future__ import annotations
 

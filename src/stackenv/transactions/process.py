@@ -1,4 +1,4 @@
-"""Who has a journal open, and whether they still run: here by the process, elsewhere by their heartbeat."""
+"""The process that holds a journal, and whether it still runs: by its number here, by heartbeat elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The temporary folder of one command; when that is killed, the next command removes it."""
+"""The temporary folder of one command; if that is killed, the next command removes it."""
 
 from __future__ import annotations
 

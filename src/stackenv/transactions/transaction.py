@@ -1,4 +1,4 @@
-"""What a command changes on the disk, whole or not at all: steps with an undo, then a switch."""
+"""All changes of a command, made completely or not at all: steps with an undo, then a switch."""
 
 from __future__ import annotations
 

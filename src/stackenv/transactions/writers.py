@@ -1,4 +1,4 @@
-"""Who else can write a file or folder: by its mode, and by its access control list."""
+"""Who else can write to a file or folder, by its mode and its access control list."""
 
 from __future__ import annotations
 
