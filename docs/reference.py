@@ -78,7 +78,8 @@ The object has the same keys for each command:
 
 """
 STABLE = """
-The exit status is the same as without `--json`. A command that is interrupted prints nothing on stdout.
+The exit status is the same as without `--json`. If a command is interrupted, stdout has either this object,
+with an `error.status` above 128, or nothing.
 
 `format_version` is {}. It is raised when a key is removed or renamed, or when its meaning changes. New keys
 can be added without a new version, so ignore the keys that you do not know.

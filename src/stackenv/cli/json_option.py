@@ -66,7 +66,7 @@ def show_steps(sentences: Sequence[str], as_json: bool) -> None:
 def answering(words: Sequence[str]) -> Iterator[None]:
     """Within the block the command line `words` is run; if it asks for JSON, print that at the end.
 
-    An interrupted command prints nothing.
+    Ctrl-C before a command has begun its work prints nothing, as without --json.
     """
     Asked.command, Asked.result = "", None
     failure: StackenvError | OSError | click.ClickException | None = None
