@@ -118,7 +118,7 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
         "two/1.0": ["23.1", "23.1", module, "-"],
     }
     (line,) = (line for line in told.stderr.splitlines() if module in line)
-    assert line.startswith(f"packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
+    assert line.startswith(f"packaging in bare/1.0, held/1.0, two/1.0 comes from {module} and is")
     assert "stackenv edit NAME --allow-shadow packaging; ml NAME; pip install --upgrade packaging" in line
     assert without_journals(describe_tree(user.home)) == before
 
