@@ -1,5 +1,5 @@
--- Sends the cache of a tool to the first of `places` whose variables are set, whose parent exists and where the user
--- may write, decided at the load; not where the user has told the tool already, by a variable or in a file.
+-- Sends the cache of a tool to the first of `places` whose variables are set, whose parent exists and which is
+-- writable. This is decided at load, and skipped if the user has set a cache by a variable or in a file.
 function cache_folders(variables, own, places)
   local decided = not loading
   for _, other in ipairs(own.variables) do decided = decided or os.getenv(other) end

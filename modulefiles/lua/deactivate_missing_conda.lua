@@ -1,8 +1,8 @@
--- Leaves the environments at an unload when the installation is gone from under the shell: PATH and conda's
--- variables are cleaned, what packages' scripts have set stays.
+-- Deactivates the environments at unload if the installation no longer exists: cleans PATH and conda's variables;
+-- what the scripts of packages have set remains.
 function deactivate_missing_conda(message, show_again)
   if not unloading or isFile(root .. "/bin/python") then return end
-  -- In this mode Lmod undoes what it reads.
+  -- At unload Lmod reverses each of these calls.
   local function unset(...)
     for _, variable in ipairs({ ... }) do
       if os.getenv(variable) then setenv(variable, "") end

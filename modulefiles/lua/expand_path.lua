@@ -1,5 +1,5 @@
--- Returns the folder of `parts`, texts and names of variables. One of which a variable is not set, or that a list
--- variable or a shell would split, cannot be used.
+-- Returns the folder that `parts`, texts and names of variables, stand for; nil if a variable is not set, or if a list
+-- variable or a shell would split the path.
 function expand_path(parts)
   local path = ""
   for _, part in ipairs(parts) do

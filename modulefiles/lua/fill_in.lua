@@ -1,2 +1,2 @@
--- Puts `text` in the place of %s.
+-- Replaces %s in `message` by `text`.
 function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end

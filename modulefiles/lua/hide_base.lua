@@ -1,4 +1,4 @@
--- Takes conda's base off PATH. Only a shell can put it back: unload.sh does, and takes the mark away.
+-- Removes conda's base from PATH. Only a shell can put it back: unload.sh does, and removes the mark.
 function hide_base()
   local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
   if loading and base ~= "/bin" and lists("PATH", base) then

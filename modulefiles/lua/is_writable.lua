@@ -1,4 +1,4 @@
--- Whether the user can write to `folder`, or make it: what another member of a group has made first may be closed.
+-- Returns whether the user can write to `folder` or create it; another member of the group may own it.
 function is_writable(folder)
   while folder ~= "" and not isDir(folder .. "/") do folder = folder:gsub("/[^/]*$", "") end
   local found, posix_library = pcall(require, "posix")

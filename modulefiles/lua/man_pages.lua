@@ -1,4 +1,4 @@
--- Unset, MANPATH means the system's pages, which an entry of ours alone would hide; an empty one means them.
+-- An unset MANPATH means the system's pages; our entry alone would hide them, so an empty entry is added for them.
 function man_pages(folder)
   -- EasyBuild's own part of the modulefile may have put the folder there.
   local before = os.getenv("MANPATH") or folder

@@ -1,4 +1,4 @@
--- Has the script `entrance` mount the image of a packed environment; `mark` is there when it is mounted.
+-- Runs the script `entrance` to mount the image of a packed environment; the file `mark` exists while it is mounted.
 function mount_image(entrance, mark)
   if loading and not isFile(mark) then
     local said, succeeded = capture(entrance .. " mount 2>&1")

@@ -1,4 +1,4 @@
--- Says whose folders on PYTHONPATH are in the way: the user's own, or else those of a module.
+-- Says that PYTHONPATH is set: by the user, or else by a module.
 function notice_pythonpath(of_user, of_module)
   local own, brought
   for entry in (loading and os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do

@@ -1,4 +1,4 @@
--- An activation, or a reload of conda's module, has put it there once more.
+-- An activation, or a reload of conda's module, may have added the entry again.
 function put_first(entry, priority) -- on PATH, once
   remove_entry("load", "PATH", entry)
   remove_entry("unload", "PATH", entry)

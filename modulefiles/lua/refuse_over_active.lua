@@ -1,4 +1,4 @@
--- Stops a load over another active environment. Of two personal modules Lmod unloads the first one afterwards.
+-- Refuses to load over another active environment. When Lmod exchanges two personal modules, it unloads the first last.
 function refuse_over_active(message)
   local level, now = active_level(), os.getenv("CONDA_PREFIX")
   if loading and level > 0 and not (level == 1 and now == os.getenv("STACKENV_CONDA_ENV")) then

@@ -1,4 +1,4 @@
--- Packages were compiled here for the CPU. /proc/cpuinfo has x86's flags, or arm's Features.
+-- Packages were compiled for the CPU. /proc/cpuinfo lists `flags` on x86 and `Features` on Arm.
 function require_cpu_features(features, message)
   local text = loading and read_text("/proc/cpuinfo") or ""
   local has = " " .. (text:match("\nflags%s*:([^\n]*)") or text:match("\nFeatures%s*:([^\n]*)") or "") .. " "

@@ -1,5 +1,5 @@
--- Compiled parts run on one kind of machine, and on one major version of an operating system: in Red Hat's family
--- PLATFORM_ID tells it (os-release(5)), elsewhere ID and VERSION_ID. Neither starts a process.
+-- Compiled packages run on one kind of machine and on one major version of an operating system: PLATFORM_ID in Red
+-- Hat's family (os-release(5)), elsewhere ID and VERSION_ID. No process is started.
 function require_platform(machine, system, message)
   local release = loading and "\n" .. read_text("/etc/os-release") or ""
   local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")

@@ -1,4 +1,4 @@
--- Sets a variable that the user has not set; STACKENV_SET says which these are, and to what they were set.
+-- Sets a variable if the user has not set it; STACKENV_SET records these variables and their values.
 function set_noted(variable, value)
   if not loading or os.getenv(variable) then return end
   local noted = os.getenv("STACKENV_SET")

@@ -1,6 +1,6 @@
 -- Sends environments and packages to the first usable of `places`, decided at the load.
 function storage_places(places)
-  -- Over another module of the family Lmod loads this one, unloads both, and loads this one again.
+  -- If another module of the family is loaded, Lmod loads this one, unloads both, and loads this one again.
   local other = (os.getenv("STACKENV_CONDA_ROOT") or root) ~= root
   if not unloading and (not loading or other) then return end
   local environments, packages

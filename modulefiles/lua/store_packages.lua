@@ -1,5 +1,5 @@
--- Sets CONDA_PKGS_DIRS when the user has not; an unload unsets it while it is still ours. What the module stackenv
--- has set may be on another file system than our environments.
+-- Sets CONDA_PKGS_DIRS if the user has not; an unload unsets it if the value is still ours. The value that the module
+-- stackenv set is replaced, because it may be on a different file system from our environments.
 function store_packages(folder)
   local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
   if unloading then folder = ours end

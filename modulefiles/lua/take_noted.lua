@@ -1,4 +1,4 @@
--- Whether a variable is as the module stackenv has set it (set_noted.lua), which leaves it alone from now on.
+-- Returns whether a variable is as the module stackenv set it (set_noted.lua), which ignores it from now on.
 function take_noted(variable)
   local noted = ":" .. (os.getenv("STACKENV_SET") or "") .. ":"
   local first, last = noted:find(":" .. variable .. "=" .. (os.getenv(variable) or "") .. ":", 1, true)

@@ -1,4 +1,4 @@
--- Unsets at unload what `set_noted` has set; what the user has changed since stays.
+-- Unsets at unload what `set_noted` has set, except what the user has changed since.
 function unset_noted()
   if not unloading then return end
   for variable, value in (os.getenv("STACKENV_SET") or ""):gmatch("([%w_]+)=([^:]*)") do

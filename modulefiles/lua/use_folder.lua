@@ -1,6 +1,6 @@
--- Has Lmod look for modules in a folder, which need not be there yet; an unload takes away what the load has put
--- there. In no other mode, for what spider keeps, of root's home perhaps, is for all users. A module there of this
--- one's name, unless it is this, Lmod would load in its place, and that again this one, without end.
+-- Adds a folder, which need not exist yet, to MODULEPATH; an unload removes it. Nothing is done in other modes, because
+-- spider's cache, perhaps made by root, is shared by all users. If the folder had another module of this name, Lmod
+-- would load that one instead, which would load this one again, without end.
 function use_folder(parts)
   local folder = loading and expand_path(parts) or unloading and os.getenv("STACKENV_MODULES")
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")

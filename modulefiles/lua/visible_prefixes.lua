@@ -1,4 +1,4 @@
--- Returns the environments that are on PATH. One takes the place of that below it, or, stacked, is in front.
+-- Returns the environments that are on PATH. Each replaces the one below it or, if stacked, comes before it.
 function visible_prefixes()
   local active, visible = active_level(), {}
   for level = 1, active do

@@ -1,4 +1,4 @@
-"""What `stackenv clean` finds, by class: one function and one row of `FINDERS` each."""
+"""Finds what `stackenv clean` can delete, by class: one function and one row of `FINDERS` each."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from stackenv.jupyter.state import judge_kernel
 from stackenv.lmod.bindings import Lmod
 from stackenv.user_paths import is_own, list_folders
 
-# What names conda's package caches, with commas between.
+# The variable that names conda's package caches, separated by commas.
 PACKAGES = "CONDA_PKGS_DIRS"
 
 
 def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
-    """Return `item` with what its places hold, and with why it stays if processes here use them.
+    """Return `item` with the size of its places, and with the reason to keep it if processes here use them.
 
-    `environ` is that of the shell: of a shell /proc only has the variables that it was started with.
+    `environ` is that of the shell, because /proc only has the variables that a shell was started with.
     """
     usage = measure_trees({place: Path(place) for place in item.places})
     watched = [Path(place) for place in item.watched or item.places]
@@ -61,9 +61,9 @@ def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 
 def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
-    """Yield what conda's own `clean` removes: archives, extracted packages, indexes.
+    """Yield what `conda clean` removes: archives, extracted packages, indexes.
 
-    In each package cache of this user, those included that conda had before it was sent elsewhere.
+    All package caches of this user are included, also those that conda used earlier.
     """
     stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")
@@ -88,15 +88,15 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
 
 
 def judge_conda_caches(kind: str, folders: Iterable[Path]) -> str:
-    """Return why conda is not to remove the class `kind` from `folders`; empty when nothing keeps it."""
+    """Return why conda must not remove the class `kind` from `folders`; empty if it may."""
     foreign = find_foreign(folders, (kind,))
     return advise_on_foreign("conda", str(foreign)) if foreign else ""
 
 
 def name_package_caches(environ: Mapping[str, str], context: Context) -> str:
-    """Return what CONDA_PKGS_DIRS has to be for conda to see each package cache of this user.
+    """Return the value of CONDA_PKGS_DIRS with which conda sees each package cache of this user.
 
-    What `environ` has in it stays in front.
+    The entries in `environ` come first.
     """
     known = list_package_caches(environ, context.configuration)
     own = (str(path) for path in known if path.is_dir() and is_own(path) and "," not in str(path))
@@ -104,9 +104,9 @@ def name_package_caches(environ: Mapping[str, str], context: Context) -> str:
 
 
 def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
-    """Yield the personal modules whose environment's folder is gone."""
+    """Yield the personal modules whose environment no longer exists."""
     for module in context.store.list_modules():
-        # Not while the file system that it is on is away: its parent is gone then, too.
+        # Not while the file system is unavailable: then the parent is missing, too.
         if not Path(module.prefix).exists() and Path(module.prefix).parent.is_dir():
             words = ["stackenv", "remove", module.full_name, "--yes"]
             words += ["--shared", str(context.shared)] if context.shared else []
@@ -120,18 +120,18 @@ def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
 
 
 def find_leftover_environments(context: Context) -> Iterator[Reclaimable]:
-    """Yield the environments that stackenv made and no module leads to: left over, or rebuilt elsewhere."""
+    """Yield the environments that stackenv created and no module uses: left over, or rebuilt elsewhere."""
     yield from judge_environments((*list_prefixes(context), *list_replaced(context)), context)
 
 
 def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[Reclaimable]:
-    """Yield those of the environments `prefixes` that stackenv made and no module leads to."""
+    """Yield those of the environments `prefixes` that stackenv created and no module uses."""
 
     def read_prefix(modulefile: Path) -> str | None:
         module = context.store.read(modulefile)
         return module.prefix if module else None
 
-    # Of a modulefile that was renamed by hand, or hidden by a dot, the record does not know.
+    # The record does not know of a modulefile that was renamed by hand or hidden by a dot.
     files = context.store.root.rglob("*.lua")
     led_to = {os.path.realpath(prefix) for prefix in map(read_prefix, files) if prefix}
     for leftover in list_leftovers(prefixes, read_prefix):
@@ -149,9 +149,9 @@ def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[R
 
 
 def list_replaced(context: Context) -> Iterator[Path]:
-    """Yield the environments that were rebuilt elsewhere, wherever they are, and those before them.
+    """Yield the environments that were rebuilt elsewhere, wherever they are, and their predecessors.
 
-    In a project only this user's: what a colleague has made is the colleague's to remove.
+    In a project only this user's own, because others must remove theirs themselves.
     """
     for module in context.store.list_modules():
         prefix, seen = module.prefix, set()
@@ -166,7 +166,7 @@ def list_replaced(context: Context) -> Iterator[Path]:
 
 
 def list_prefixes(context: Context) -> Iterator[Path]:
-    """Yield the folders in which environments of stackenv can be: of the project, else of this user."""
+    """Yield the folders that can be environments of stackenv: of the project, or else of this user."""
     if context.shared:
         for name in ("venvs", "envs"):
             yield from filter(is_own, list_folders(context.shared / name))
@@ -179,14 +179,14 @@ def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:
     """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
     for stored in list_kernels(context.environ):
         state = judge_kernel(stored)
-        # A copy that somebody has made is theirs to remove.
+        # A copy must be removed by the user who made it.
         if state.can_go and not stored.is_copy:
             action = RunCommand(("stackenv", "kernel", "remove", stored.name))
             what = f"Jupyter kernel {stored.display_name}: {state.problem}"
             yield Reclaimable("kernels", what, (str(stored.folder),), 0, 0, (action,), context.environ)
 
 
-# In the order in which they are shown and removed: a module that goes may leave a kernel.
+# In the order in which they are shown and removed: a removed module may leave a broken kernel.
 FINDERS: Mapping[str, Callable[[Context], Iterator[Reclaimable]]] = {
     "conda": find_conda_caches,
     "pip": find_pip_caches,
@@ -196,14 +196,14 @@ FINDERS: Mapping[str, Callable[[Context], Iterator[Reclaimable]]] = {
     "environments": find_leftover_environments,
     "kernels": find_broken_kernels,
 }
-# Of a project: the others are of an account.
+# The classes of a project; the others belong to an account.
 SHARED = ("modules", "environments")
 
 
 def list_reclaimable(
     context: Context, print_message: Callable[[str], None], advance: Callable[[int], None]
 ) -> list[Reclaimable]:
-    """Return what can go, measured; `print_message` hears what could not be looked at."""
+    """Return what can be deleted, with sizes; `print_message` is called for what could not be checked."""
     found = []
     for name, finder in FINDERS.items():
         if context.shared and name not in SHARED:

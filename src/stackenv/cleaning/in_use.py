@@ -1,4 +1,4 @@
-"""Why an environment that no module leads to stays: what is in it, and what depends on it."""
+"""Why an environment without a module must be kept: what is in it, and what depends on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stackenv.output import shorten_list
 
 
 def find_reason_to_keep(leftover: Leftover, context: Context) -> str:
-    """Return why only its user may delete an environment; empty when nothing keeps it."""
+    """Return why only its user may delete an environment; empty if stackenv may."""
     prefix = str(leftover.prefix)
     foreign = list_foreign(replace(leftover.record, path=prefix))
     if foreign:
@@ -39,22 +39,22 @@ def find_reason_to_keep(leftover: Leftover, context: Context) -> str:
 
 
 def list_venvs(context: Context) -> Iterator[Path]:
-    """Yield the venvs that this user has: where they usually are, and wherever a module leads to one."""
+    """Yield the venvs of this user, in the usual places and wherever a module uses one."""
     yield from storage_places.list_venvs(context.environ, context.configuration)
     yield from (Path(module.prefix) for module in context.store.list_modules())
 
 
 def list_kernels_on(prefix: str, context: Context) -> Iterator[Path]:
-    """Yield the folders of kernelspecs, of the user but not of stackenv, that name a place below `prefix`."""
+    """Yield the folders of the user's own kernelspecs that name a path below `prefix`."""
     for folder, words in list_named_paths(context.environ):
         if any(is_below(word, prefix) for word in words):
             yield folder
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Return whether `path` is in `folder`, by its name or in truth."""
+    """Return whether `path` is in `folder`, by its name or by its real path."""
     if not path.startswith("/"):
         return False
-    # A venv's python is a link that leads out of it.
+    # A venv's python is a link to a file outside of it.
     pairs = ((os.path.normpath(path), os.path.normpath(folder)), tuple(map(os.path.realpath, (path, folder))))
     return any(f"{inner}/".startswith(f"{outer}/") for inner, outer in pairs)

@@ -1,4 +1,4 @@
-"""Environments that stackenv made and that no module leads to any more."""
+"""Environments that stackenv created and that no module uses any longer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Leftover:
     Parameters
     ----------
     prefix
-        Its folder.
+        Folder of the environment.
     record
-        What is recorded in it.
+        The record in it.
     replaced_by
-        The environment that its module leads to now: it was rebuilt there. Empty when there is no module.
+        The environment that its module uses now, because it was rebuilt there; empty if there is no module.
     """
 
     prefix: Path
@@ -32,17 +32,17 @@ class Leftover:
 
 
 def list_leftovers(prefixes: Iterable[Path], read_prefix: Callable[[Path], str | None]) -> Iterator[Leftover]:
-    """Yield those of `prefixes` that stackenv made, for a module that is gone or leads elsewhere.
+    """Yield those of `prefixes` that stackenv created for a module that is gone or uses another one.
 
-    An adopted environment is not stackenv's to delete, nor is a copy (its record names another folder), nor
-    one whose folder of modules is away, nor one that is being made.
+    Stackenv does not delete an adopted environment, a copy (whose record names another folder), one whose
+    folder of modules is unavailable, or one that is being created.
 
     Parameters
     ----------
     prefixes
         The folders to look at.
     read_prefix
-        Returns the environment that a modulefile leads to; None for one that stackenv did not write.
+        Returns the environment that a modulefile uses; None if stackenv did not write the modulefile.
     """
     seen = set()
     for prefix in prefixes:
@@ -60,7 +60,7 @@ def list_leftovers(prefixes: Iterable[Path], read_prefix: Callable[[Path], str |
 
 
 def read_intact_record(prefix: Path) -> Record | None:
-    """Return the record in `prefix` if it is complete and of this very folder; None otherwise."""
+    """Return the record in `prefix` if it is complete and names this folder; otherwise None."""
     try:
         if any((prefix / FOLDER).glob("unfinished-*")):
             return None

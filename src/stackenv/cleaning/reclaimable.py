@@ -1,4 +1,4 @@
-"""What can go, how much it gives back, and how it goes."""
+"""What can be deleted, how much space that frees, and how it is deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stackenv.health.finding import RunCommand
 
 @dataclass(frozen=True)
 class DeleteEnvironment:
-    """Delete the environment at `prefix`, which the record in it says stackenv has made for `full_name`."""
+    """Delete the environment at `prefix`, which stackenv created for `full_name` according to its record."""
 
     prefix: str
     full_name: str
@@ -22,28 +22,28 @@ class DeleteEnvironment:
 
 @dataclass(frozen=True)
 class Reclaimable:
-    """Something that nobody needs, as far as this node can tell.
+    """Something that is no longer needed, as far as this node can tell.
 
     Parameters
     ----------
     kind
         Its class: a row of `stackenv.cleaning.finders.FINDERS`.
     what
-        What it is, for people.
+        Description for people.
     places
-        The files and folders that go.
+        The files and folders to delete.
     size_bytes, inodes
-        What the file system gets back; of a file with several hard links nothing while one is left.
+        What the file system gains; a file with several hard links counts only if all are deleted.
     actions
-        How it goes.
+        How it is deleted.
     environ
         Environment variables for `actions` that are commands.
     watched
-        The folders in which no process may be at work; none: `places`.
+        The folders that no process may be using; `places` if empty.
     kept
-        Why it stays all the same; empty when it can go.
+        Why it must be kept; empty if it can be deleted.
     judge
-        Returns the same, as it is by then: asked again when it is to go, which may be hours later.
+        Returns the current reason; called again before the deletion, which may be hours later.
     """
 
     kind: str

@@ -56,15 +56,15 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
 
 
 def remove(item: Reclaimable, context: Context) -> None:
-    """Carry out the actions of `item`, if nothing keeps it by now.
+    """Carry out the actions of `item`, unless it must now be kept.
 
     Raises
     ------
     StackenvError
-        When it is in use, or an action fails.
+        If it is in use, or an action fails.
     """
     if not any(os.path.lexists(place) for place in item.places):
-        # It went with something else: a kernel goes with its module.
+        # It was removed with something else, as a kernel is with its module.
         return
     now = measure_item(replace(item, kept=item.judge()), context.environ)
     if now.kept:
@@ -77,14 +77,14 @@ def remove(item: Reclaimable, context: Context) -> None:
 
 
 def delete_environment(action: DeleteEnvironment, context: Context) -> None:
-    """Delete a leftover environment under the journal: a killed one is finished by the next command.
+    """Delete a leftover environment, journaled, so that the next command finishes an interrupted deletion.
 
     Raises
     ------
     StackenvError
-        When a module leads to it by now, something else keeps it, or the disk refuses.
+        If a module uses it now, something else keeps it, or it cannot be deleted.
     """
-    # Again: between the look and the answer there may have been hours.
+    # Checked again, because the answer may have taken hours.
     now = list(judge_environments([Path(action.prefix)], context))
     if not now or now[0].kept:
         raise StackenvError(now[0].kept if now else "a module uses it now")

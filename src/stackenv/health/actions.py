@@ -1,4 +1,4 @@
-"""Carries out fixes: the user's own files rewritten, with what they held kept; commands run."""
+"""Carries out fixes: rewrites the user's files, keeping backups, and runs commands."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ START = "import sys; from stackenv.cli.start import main; sys.exit(main())"
 
 
 def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:
-    """Carry out `action`; each can be carried out again.
+    """Carry out `action`; it can be carried out again.
 
     Raises
     ------
     InterruptedCommandError
-        When a signal to stop came; a command has had time to take back what it did.
+        If a signal to stop arrived; the command had time to undo what it did.
     StackenvError
-        When the disk refuses, a file has changed meanwhile, or a command fails.
+        If a file cannot be written or has changed meanwhile, or if a command fails.
     """
     try:
         with stopping_at_signals():
@@ -51,15 +51,15 @@ def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:
 
 
 def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
-    """Make the file `path` hold `new` instead of `old`; return where `old` is kept.
+    """Replace the contents `old` of the file `path` with `new`; return the path of the backup.
 
-    Links stay links, what they lead to keeps mode, owner and extended attributes. A file with further hard
-    links is written in place, all others whole or not at all.
+    A link stays a link, and its target keeps mode, owner and extended attributes. A file with several hard
+    links is written in place; any other is replaced atomically.
 
     Raises
     ------
     StackenvError
-        When it does not hold `old` any more, or the disk refuses.
+        If the file no longer contains `old`, or cannot be written.
     """
     real = Path(os.path.realpath(path))
     if read_file_bytes(real) != old:
@@ -80,12 +80,12 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
 
 
 def move_aside(path: Path, contents: bytes, target: Path) -> None:
-    """Rename the file or link `path`, which holds `contents`, to `target`.
+    """Rename the file or link `path`, which contains `contents`, to `target`.
 
     Raises
     ------
     StackenvError
-        When it does not hold them any more, there is a `target` by now, or the disk refuses.
+        If it no longer contains them, or `target` exists.
     """
     if read_file_bytes(path) != contents or os.path.lexists(target):
         raise StackenvError(f"{path} has changed meanwhile, so it was left unchanged", "stackenv check")
@@ -93,11 +93,11 @@ def move_aside(path: Path, contents: bytes, target: Path) -> None:
 
 
 def keep_copy(real: Path, path: Path, contents: bytes) -> Path:
-    """Return a file beside `path` that holds `contents`, with the mode of `real`; made when missing."""
+    """Return a file beside `path` with `contents` and the mode of `real`; create it if it is missing."""
     for number in itertools.count(1):
         kept = Path(name_backup(str(path)) + (f".{number}" if number > 1 else ""))
         if not os.path.lexists(kept):
-            # Start-up files can hold tokens: never, not for a moment, open to more than `real` is.
+            # Start-up files can contain tokens: the copy must never be readable by more users than `real`.
             before = os.umask(0o077)
             try:
                 with contextlib.suppress(TakenError):
@@ -112,7 +112,7 @@ def keep_copy(real: Path, path: Path, contents: bytes) -> Path:
 
 
 def replace_contents(path: Path, contents: bytes) -> None:
-    """Rename a file with `contents` over `path`, with its mode, owner and attributes."""
+    """Replace `path` atomically by a file with `contents` and the same mode, owner and attributes."""
     status = path.stat()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -133,9 +133,9 @@ def replace_contents(path: Path, contents: bytes) -> None:
 
 
 def write_in_place(path: Path, contents: bytes) -> None:
-    """Write `contents` into the file `path`, whose inode has other names too."""
+    """Write `contents` into the file `path`, which has other hard links."""
     with path.open("r+b") as stream:
-        # Buffered: a single write to a disk that is nearly full may take less than all, without an error.
+        # Buffered, because a single write to a nearly full disk can be short without an error.
         stream.write(contents)
         stream.flush()
         stream.truncate()
@@ -143,12 +143,12 @@ def write_in_place(path: Path, contents: bytes) -> None:
 
 
 def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Run the program `words`, its words on stderr; `stackenv` is the one that runs now.
+    """Run the command `words` with its output on stderr; `stackenv` is the one that is running now.
 
     Raises
     ------
     StackenvError
-        When it fails, or is not there.
+        If it fails or cannot be started.
     """
     own = words[0] == "stackenv"
     command = [sys.executable, "-I", "-c", START, *words[1:]] if own else list(words)
@@ -162,8 +162,8 @@ def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             check=False,
-            # Ctrl-C at a terminal reaches this process alone, which sends one SIGTERM: a second signal would
-            # end what the program does to take back its work.
+            # Ctrl-C at a terminal reaches only this process, which sends one SIGTERM: a second signal would
+            # interrupt the command while it undoes its work.
             start_new_session=True,
         )
     except OSError as error:

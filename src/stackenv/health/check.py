@@ -1,4 +1,4 @@
-"""Looks for what is wrong: in the environments, and in the user's account."""
+"""Checks the environments and the user's account for problems."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from stackenv.health.side_by_side import count_processes, look_side_by_side
 from stackenv.output import showing_progress
 from stackenv.transactions.interruption import stopping_at_signals
 
-# The subject of what is found in the account.
+# The subject of findings about the account.
 ACCOUNT = "your account"
-# Subject of each group of findings, and the findings.
+# The subject of each group of findings, and the findings.
 Found = list[tuple[str, list[Finding]]]
 
 
-# What is being looked at has nothing to take back.
+# A check has nothing to undo when it is stopped.
 GRACE_S = 1
 
 
 def look(name: str | None, context: Context) -> Found:
-    """Return what is found in the environment `name`, or in the account and all environments.
+    """Return the findings about the environment `name`, or about the account and all environments.
 
     Raises
     ------
     InterruptedCommandError
-        When a signal to stop came; what was started is ended.
+        If a signal to stop arrived; started processes have been ended.
     """
     with stopping_at_signals(GRACE_S, "nothing was changed"):
         return look_at_all(name, context)
 
 
 def look_at_all(name: str | None, context: Context) -> Found:
-    """Return what `look` does."""
+    """Return the findings, as `look` does."""
     loader = StackLoader(context.environ)
     if name:
         module = context.store.find(name, default=True)
@@ -54,18 +54,18 @@ def look_at_all(name: str | None, context: Context) -> Found:
     environments = [describe_subject(module, context, loader, thorough=False) for module in modules]
     subjects = [environment.full_name for environment in environments]
     looks = [functools.partial(look_at, environment) for environment in environments]
-    # First, for what is wrong there is often the cause of what is wrong in an environment.
+    # First, because a problem of the account is often the cause of one in an environment.
     if not context.shared:
         subjects.insert(0, ACCOUNT)
         looks.insert(0, functools.partial(look_at_account, context))
     with showing_progress("checking", len(looks)) as advance:
-        # Before the processes begin, which would each load the same ones.
+        # Before the processes start, each of which would load the same ones.
         loader.load_all(e.stack_key for e in environments if e.record is not None and e.record.modules)
         return list(zip(subjects, look_side_by_side(looks, advance, count_processes(len(looks)))))
 
 
 def look_at(environment: CheckedEnvironment) -> list[Finding]:
-    """Return what is found in `environment`."""
+    """Return the findings about `environment`."""
     with closing(environment):
         environment.begin()
         reasons = dict(environment.record.muted) if environment.record else {}
@@ -73,20 +73,20 @@ def look_at(environment: CheckedEnvironment) -> list[Finding]:
 
 
 def mute(finding: Finding, reasons: Mapping[str, str]) -> Finding:
-    """Return `finding` with the reason for which it is muted, if it is; what is grave never is."""
+    """Return `finding` with the reason for which it is muted, if it is; grave findings cannot be muted."""
     reason = "" if finding.level in GRAVE else reasons.get(finding.rule, "")
     return replace(finding, muted=reason) if reason else finding
 
 
 def look_at_account(context: Context) -> list[Finding]:
-    """Return what is found in the user's account."""
+    """Return the findings about the user's account."""
     home = Path(context.environ.get("HOME", "/"))
     account = Account(home, context.environ, context.configuration, find_working_folder())
     return list(apply_rules(ACCOUNT_RULES, account))
 
 
 def find_working_folder() -> Path | None:
-    """Return where the command was typed; None where that folder is gone."""
+    """Return the folder in which the command was typed; None if it no longer exists."""
     try:
         return Path.cwd()
     except OSError:
@@ -96,7 +96,7 @@ def find_working_folder() -> Path | None:
 def describe_subject(
     module: StoredModule, context: Context, loader: StackLoader, thorough: bool
 ) -> CheckedEnvironment:
-    """Return what the rules look at; the record is read, and nothing else."""
+    """Return the environment as the rules see it; only its record is read here."""
     record, problem, hint, lost = None, "", "", False
     try:
         record = read_own_record(module)

@@ -29,13 +29,13 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import software_of
 from stackenv.record import Package, Record
 
-# MODULEPATH, modules, and whether their Python and its packages are asked for.
+# MODULEPATH, the modules, and whether their Python and its packages are needed.
 StackKey = tuple[str, tuple[str, ...], bool]
 
 
 @dataclass
 class StackLoader:
-    """Loads modules, each set of them once: environments often have the same base modules."""
+    """Loads each set of modules once, because environments often have the same base modules."""
 
     environ: Mapping[str, str]
     loaded: dict[StackKey, Stack | StackenvError] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class StackLoader:
                 self.loaded.update(zip(missing, pool.map(self.try_load, missing)))
 
     def try_load(self, key: StackKey) -> Stack | StackenvError:
-        """Return the stack of `key`, or why there is none."""
+        """Return the stack of `key`, or the error if it cannot be loaded."""
         modulepath, modules, with_python = key
         environ = {**self.environ, "MODULEPATH": modulepath}
         try:
@@ -67,30 +67,30 @@ class StackLoader:
 
     @cached_property
     def modules(self) -> dict[str, str]:
-        """The newest version of each module that there is, by full name, by its name."""
+        """The full name of the newest version of each available module, by its name."""
         return {software_of(name): name for name in Lmod.find(self.environ).available()}
 
 
 @dataclass
 class CheckedEnvironment:
-    """One environment and its module, for the rules; nothing here is changed.
+    """One environment and its module, as the rules see them; nothing is changed.
 
     Parameters
     ----------
     full_name
-        Of the module.
+        Full name of its module.
     modulefile
-        Its file.
+        Path of its modulefile.
     prefix
         The folder of the environment.
     record
-        What is recorded; None when that cannot be read, and `problem` says why.
+        The record; None if it cannot be read, and `problem` says why.
     problem, hint
-        Empty when the record can be read; otherwise why it cannot be, and what to type.
+        Why the record cannot be read, and what to type; empty if it can.
     shared
-        The root of its project, whose group may change it; None when it is the user's own.
+        The root of its project, whose group may change it; None if it is the user's own.
     believed
-        Whether nobody else can have written the record: to load its modules runs code.
+        Whether no other user can have written the record; loading its modules runs code.
     environ
         The environment variables of the caller.
     configuration
@@ -98,11 +98,11 @@ class CheckedEnvironment:
     loader
         Shared by all environments of one check.
     thorough
-        Whether to compare the contents of all files: one environment was asked for.
+        Whether to compare the contents of all files, as when one environment is checked by name.
     record_lost
         Whether the record is gone or damaged, and can be written again.
     showing
-        Shows how many files were compared.
+        Shows how many files have been compared.
     """
 
     full_name: str
@@ -122,38 +122,38 @@ class CheckedEnvironment:
 
     @property
     def modulepath(self) -> str:
-        """Where its modules are looked for: where they were found, if nobody else can have written that."""
+        """MODULEPATH for its modules: the recorded one, if no other user can have written it."""
         own = self.environ.get("MODULEPATH", "")
         return self.record.modulepath if self.record and self.believed else own
 
     @property
     def refresh(self) -> RunCommand:
-        """What writes all of stackenv's files of the environment, and its module, again."""
+        """The command that rewrites all files of stackenv in the environment, and its module."""
         project = ("--shared", str(self.shared)) if self.shared else ()
         return RunCommand(("stackenv", "edit", self.full_name, "--refresh", *project))
 
     @property
     def stack_key(self) -> StackKey:
-        """What the loader takes for its stack."""
+        """The key by which the loader knows its stack."""
         assert self.record is not None
         return self.modulepath, self.record.modules, self.record.kind == "venv"
 
     @cached_property
     def stack(self) -> Stack:
-        """The modules of the record, loaded now.
+        """The recorded modules, as they load now.
 
         Raises
         ------
         ModuleError
-            When they cannot be loaded.
+            If they cannot be loaded.
         StackenvError
-            When their Python does not run.
+            If their Python does not run.
         """
         return self.loader.load(self.stack_key)
 
     @property
     def loaded_stack(self) -> Stack | None:
-        """The stack; None when it cannot be loaded: the rule `modules-gone` reports why."""
+        """The stack; None if it cannot be loaded, which the rule `modules-gone` reports."""
         try:
             return self.stack
         except StackenvError:
@@ -161,7 +161,7 @@ class CheckedEnvironment:
 
     @cached_property
     def venv(self) -> Venv | None:
-        """The venv; None when it cannot be read: the rule `python-changed` reports why."""
+        """The venv; None if it cannot be read, which the rule `python-changed` reports."""
         try:
             return read_venv(self.prefix)
         except StackenvError:
@@ -169,7 +169,7 @@ class CheckedEnvironment:
 
     @cached_property
     def stack_packages(self) -> tuple[Package, ...]:
-        """What a venv finds in its modules; nothing when they cannot be loaded."""
+        """The packages that a venv finds in its modules; none if they cannot be loaded."""
         stack = self.loaded_stack
         if stack is None or self.record is None or self.record.kind != "venv":
             return ()
@@ -178,32 +178,32 @@ class CheckedEnvironment:
 
     @cached_property
     def distributions(self) -> list[InstalledDistribution]:
-        """What is installed into the environment's own site-packages; nothing while it is packed."""
+        """The packages in the environment's own site-packages; none while it is packed."""
         packed = self.record is not None and self.record.packed
         return [] if packed else read_site_packages(self.prefix)
 
     @cached_property
     def owners(self) -> Owners:
-        """Who has installed what is there; nothing while it is packed."""
+        """Which tool installed each of its packages; nothing while it is packed."""
         packed = self.record is not None and self.record.packed
         return Owners((), ()) if packed else read_owners(self.prefix)
 
     @cached_property
     def extensions(self) -> dict[InstalledDistribution, list[str]]:
-        """The compiled modules of each package that has some."""
+        """The compiled modules of each package that has any."""
         found = {distribution: list_extensions(distribution) for distribution in self.distributions}
         return {distribution: names for distribution, names in found.items() if names}
 
     @cached_property
     def imports(self) -> RunningImports | None:
-        """The imports of the compiled modules, which begin when this is asked for; None where none may.
+        """The imports of the compiled modules, which start on first use; None if they must not run.
 
-        An import runs what is in the environment: only where nobody else can have written the record.
+        An import runs code of the environment, so no other user may have been able to write the record.
 
         Raises
         ------
         ProbeError
-            When the Python of the environment does not start.
+            If the Python of the environment does not start.
         """
         record, python = self.record, self.prefix / "bin/python"
         if record is None or record.packed or not (self.thorough and self.believed):
@@ -216,21 +216,21 @@ class CheckedEnvironment:
         return RunningImports(str(python), list(self.extensions.values()), environ)
 
     def begin(self) -> None:
-        """Begin what goes on beside the rules."""
-        # The rule that needs them asks again, and reports why they cannot begin.
+        """Start what runs in parallel with the rules."""
+        # The rule that needs the imports asks again, and reports why they cannot start.
         with contextlib.suppress(Exception):
             _ = self.imports
 
     def close(self) -> None:
-        """End the imports, if they have begun."""
+        """End the imports, if they have started."""
         imports = self.__dict__.get("imports")
         if imports is not None:
             imports.close()
 
     @cached_property
     def faulty_files(self) -> tuple[Fault, ...]:
-        """The files of packages that are gone, or not as they were installed."""
-        # What was adopted may have been moved before.
+        """The files of packages that are missing, or have changed since they were installed."""
+        # An adopted environment may have been moved earlier.
         stays = self.record is not None and self.record.owned
         files = describe_files(self.record) if self.record and self.record.kind == "venv" else ()
         right = list_stand_ins(files, str(self.prefix))
@@ -239,6 +239,6 @@ class CheckedEnvironment:
 
     @cached_property
     def packages(self) -> tuple[Package, ...]:
-        """The environment's own packages as they are now."""
+        """The packages that are installed in the environment now."""
         assert self.record is not None
         return read_own_packages(self.record)

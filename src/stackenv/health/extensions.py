@@ -1,4 +1,4 @@
-"""The compiled extensions of installed packages, and which of them do not import."""
+"""Finds the compiled modules of installed packages, and those that cannot be imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackenv.probe import RunningProbe
 
 PROBE = Path(__file__).with_name("probe_imports.py")
 TIMEOUT_S = 1200
-# Of other errors many are meant: an optional package that is not there, a test that wants its runner.
+# Many other errors are intended: a missing optional package, a test module without its runner.
 SIGNS_OF_DAMAGE = (
     "undefined symbol",
     "cannot open shared object",
@@ -28,14 +28,14 @@ SIGNS_OF_DAMAGE = (
     "wrong ELF class",
     "cannot enable executable stack",
 )
-# What Python says of modules of a package that import each other, whatever else is loaded; scipy has some.
+# Raised for modules of a package that import each other, whatever else is loaded; scipy has some.
 A_CYCLE = "partially initialized module"
-# Libraries of drivers, which are on the nodes that have the hardware.
+# Driver libraries, which are installed only on nodes with the hardware.
 DRIVERS = ("libcuda.so", "libnvidia-", "libnvcuvid", "libhsa-runtime", "libamdhip64", "libze_loader")
 
 
 class FailedImport(NamedTuple):
-    """A module that does not import: the kind of its error, or `crash`, `exit` or `slow`, and the words."""
+    """A module that cannot be imported: the type of the error, or `crash`, `exit` or `slow`, and its text."""
 
     name: str
     kind: str
@@ -43,32 +43,32 @@ class FailedImport(NamedTuple):
 
     @property
     def is_of_elsewhere(self) -> bool:
-        """Whether it may work on another node, in a job or in more time."""
+        """Whether it may work on another node, in a job, or with more time."""
         return self.kind in ("slow", "exit") or any(driver in self.words for driver in DRIVERS)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it may have failed for what another package has loaded or changed."""
-        # That something is not there is often meant, and hides what would be found behind it.
+        """Whether it may have failed because of what another package loaded or changed."""
+        # A missing module is often intended, and hides errors that would follow.
         missing = self.kind in ("ImportError", "ModuleNotFoundError") and A_CYCLE not in self.words
         return self.kind != "slow" and (missing or self.is_broken or self.is_of_elsewhere)
 
     @property
     def is_broken(self) -> bool:
-        """Whether the module cannot work here, whatever it was made for."""
+        """Whether the module cannot work here in any case."""
         damaged = self.kind == "crash" or any(sign in self.words for sign in SIGNS_OF_DAMAGE)
         return damaged and not self.is_of_elsewhere
 
 
 def list_extensions(distribution: Distribution) -> list[str]:
-    """Return the modules of `distribution` that are compiled: a/b.cpython-311-x86_64-linux-gnu.so is a.b."""
+    """Return the compiled modules of `distribution`: a/b.cpython-311-x86_64-linux-gnu.so is a.b."""
     names = []
-    # Without a RECORD by the list that setup.py has left.
+    # Without a RECORD, the list that setup.py wrote.
     files = [row[0] for row in read_record_rows(distribution) if row] or map(str, distribution.files or ())
     for file in files:
         *folders, name = file.split("/")
         stem, dot, rest = name.partition(".")
-        # Others that end in .so are libraries which extensions load.
+        # Other .so files are libraries that extensions load.
         extension = dot and rest.endswith("so") and (rest == "so" or rest.startswith(("cpython-", "abi3")))
         parts = (*folders, stem)
         if extension and all(part.isidentifier() for part in parts):
@@ -77,7 +77,7 @@ def list_extensions(distribution: Distribution) -> list[str]:
 
 
 class RunningImports:
-    """The imports of the modules of packages, in one process, which goes on while other things are done.
+    """Imports the modules of packages in one process, which runs in the background.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class RunningImports:
     Raises
     ------
     ProbeError
-        When `python` cannot be started.
+        If `python` cannot be started.
     """
 
     def __init__(self, python: str, groups: Sequence[Sequence[str]], environ: Mapping[str, str]) -> None:
@@ -98,16 +98,15 @@ class RunningImports:
         self.probe = RunningProbe(self.python, PROBE, environ, [together])
 
     def list_failed(self, showing: Showing = showing_nothing) -> list[FailedImport]:
-        """Return what does not import; wait for it, and show how far it has come.
+        """Wait for the imports, show their progress, and return those that failed.
 
-        What has failed beside the modules of other packages is tried again without those: they may have
-        loaded other libraries of the same names, and who uses one of them does not load the other, or have
-        led Python away from what is there.
+        A module that failed is tried again without the modules of other packages: those may have loaded
+        other libraries of the same names, or changed where Python looks.
 
         Raises
         ------
         ProbeError
-            When the Python does not run.
+            If the Python does not run.
         """
         failed = listen(self.probe, sum(map(len, self.groups)), showing)
         doubtful = {f.name for f in failed if f.is_doubtful}
@@ -124,7 +123,7 @@ class RunningImports:
 
 
 def listen(probe: RunningProbe, modules: int, showing: Showing) -> list[FailedImport]:
-    """Return what the imports of so many `modules` answer; show how far they have come."""
+    """Return the failed imports of this number of `modules`; show the progress."""
     done = 0
     with showing("importing", modules) as advance:
 

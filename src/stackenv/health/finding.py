@@ -1,4 +1,4 @@
-"""What a check has found: the fault, where it is, why it hurts, and how to fix it."""
+"""A finding of `stackenv check`: the problem, where it is, why it matters, and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Literal, Union
 from stackenv.errors import quote_word
 from stackenv.output import format_count
 
-# broken: something does not work, or will not; insecure: others can take it over; warning: it works, and
-# costs or surprises; unchecked: nobody could look.
+# broken: something does not work, or will fail later; insecure: other users can take it over; warning: it
+# works, but is costly or surprising; unchecked: the check could not run.
 Level = Literal["broken", "insecure", "warning", "unchecked"]
-# With one of these the status of `stackenv check` is 1.
+# If there is a finding of these levels, `stackenv check` exits with status 1.
 GRAVE: frozenset[Level] = frozenset({"broken", "insecure"})
 
 
-# What a fault can break for the fixes of others: conda in each environment, or all in its own environment.
+# What a problem can break for other fixes: conda in every environment, or everything in its own environment.
 Needed = Literal["conda", "environment"]
 
 BACKUP = ".stackenv-backup"
 
 
 def name_backup(path: str) -> str:
-    """Return where what the file `path` held is kept: beside it, and read by no shell.
+    """Return the path of the backup of the file `path`: beside it, under a name that no shell reads.
 
-    Of a folder like ~/.bashrc.d shells read each file, but hidden ones.
+    In a folder like ~/.bashrc.d, shells read every file that is not hidden.
     """
     folder, _, name = path.rpartition("/")
     hidden = "." if folder.endswith(".d") and not name.startswith(".") else ""
@@ -34,7 +34,7 @@ def name_backup(path: str) -> str:
 
 @dataclass(frozen=True)
 class RewriteFile:
-    """Make the user's own file `path`, which holds `old`, hold `new`; what it held is kept beside it."""
+    """Replace the contents `old` of the user's file `path` with `new`, and keep a backup beside it."""
 
     path: str
     old: bytes
@@ -53,7 +53,7 @@ class RewriteFile:
 
 @dataclass(frozen=True)
 class MoveAside:
-    """Rename the user's own file `path`, which holds `contents`, to `target`, which nobody reads."""
+    """Rename the user's file `path`, which contains `contents`, to `target`, which no program reads."""
 
     path: str
     contents: bytes
@@ -71,7 +71,7 @@ class MoveAside:
 
 @dataclass(frozen=True)
 class RunCommand:
-    """Run the program `words`; `stackenv` as the first of them is the one that runs now."""
+    """Run the command `words`; if the first is `stackenv`, it is the stackenv that is running now."""
 
     words: tuple[str, ...]
 
@@ -81,7 +81,7 @@ class RunCommand:
 
     @property
     def needs(self) -> frozenset[Needed]:
-        """What must work for it to work."""
+        """What must work before this command can work."""
         needs: list[tuple[Needed, bool]] = [
             ("environment", self.words[:2] == ("stackenv", "run")),
             ("conda", "conda" in self.words),
@@ -94,32 +94,32 @@ Action = Union[RewriteFile, MoveAside, RunCommand]
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault.
+    """One problem that a rule has found.
 
     Parameters
     ----------
     rule
-        Which rule has found it: its row in `stackenv.health.rules`.
+        The rule that found it: its key in `stackenv.health.rules`.
     level
-        How bad it is.
+        How serious it is.
     what
-        The fault, in a sentence.
+        The problem, in a sentence.
     where
-        The file (with `:line` where one line is at fault), folder, variable or module that has it.
+        The file (with `:line` if one line is the cause), folder, variable or module with the problem.
     why
-        What it does to the user.
+        What it means for the user.
     hint
-        What to type or to do.
+        What to type or do.
     fix
-        What `stackenv check --fix` does, in this order; empty when only the user can decide.
+        What `stackenv check --fix` does, in this order; empty if only the user can decide.
     parts
-        Each of several faults, where `what` may name the first alone.
+        The individual problems, if there are several; `what` may name only the first.
     hides
-        The rules that are skipped, since they would only find the effects of this fault.
+        The rules that are skipped because they would only find the effects of this problem.
     breaks
-        What fails as long as this is not fixed; empty when nothing does that a fix would need.
+        What fails until this is fixed, if other fixes need it; empty otherwise.
     muted
-        Why its user does not want to hear of it; empty when they do.
+        The reason for which the user has muted it; empty if it is not muted.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""Carries out the fixes of what check has found, causes before effects."""
+"""Carries out the fixes of findings, causes before effects."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from stackenv.transactions.interruption import InterruptedCommandError
 
 @dataclass
 class Fixing:
-    """The fixes of what was found, as far as they have come.
+    """The fixes of findings, and how far they have got.
 
     Parameters
     ----------
     agree
-        Is asked about the fix of a finding, with the subject of that; what it raises ends all.
+        Asks the user about the fix of a finding, given its subject; what it raises ends the command.
     dry_run
-        Print what would be done.
+        Whether to only print what would be done.
     done
-        What was carried out, or listed by a dry run.
+        The actions that were carried out, or listed by a dry run.
     tried
-        What was carried out, has failed or was not agreed to.
+        The actions that were carried out, failed, or were declined.
     fixed
         How many findings were fixed.
     """
@@ -44,10 +44,10 @@ class Fixing:
     fixed: int = 0
 
     def fix_all(self, found: Found) -> bool:
-        """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
+        """Carry out the fixes of `found` that the user agrees to; an action that several need runs once.
 
-        One that needs what another fault breaks is skipped as long as that is not fixed, or is fixed by
-        going without the user's configuration. Return whether none was skipped and none has failed.
+        A fix that needs what another problem breaks is skipped until that is fixed, and also if it was fixed
+        by moving the user's configuration aside. Return whether none was skipped and none failed.
         """
         whole = True
         for subject, findings in found:
@@ -66,8 +66,8 @@ class Fixing:
         return bool(finding.fix) and self.done.issuperset(finding.fix)
 
     def _fix(self, subject: str, finding: Finding, unfixed: Sequence[Finding]) -> bool:
-        """Carry out the fix of `finding`; return whether it was not skipped and has not failed."""
-        # What follows something new is done again: it is for the sake of that.
+        """Carry out the fix of `finding`; return whether it was neither skipped nor failed."""
+        # An action that follows a new one is repeated, because it completes that one.
         actions = list(itertools.dropwhile(self.tried.__contains__, finding.fix))
         reason = self._find_obstacle(actions, unfixed)
         if reason:
@@ -78,10 +78,10 @@ class Fixing:
         return not actions or self._carry_out(subject, finding, actions)
 
     def _find_obstacle(self, actions: Sequence[Action], unfixed: Sequence[Finding]) -> str:
-        """Return why `actions` must not be carried out now, to follow "skipped"; empty when they can be.
+        """Return why `actions` must not be carried out now, as text after "skipped"; empty if they can be.
 
-        What they need is broken by one of `unfixed` or by a fault of the account, or has just been set
-        aside.
+        The reason is that one of `unfixed`, or a problem of the account, breaks what they need, or that
+        conda's configuration has just been moved aside.
         """
         needed = {need for action in actions for need in action.needs}
         causes = list(unfixed)
@@ -101,9 +101,9 @@ class Fixing:
         return ""
 
     def _carry_out(self, subject: str, finding: Finding, actions: Sequence[Action]) -> bool:
-        """Carry out `actions`, of the fix of `finding`, if they are agreed to; a dry run lists them.
+        """Carry out `actions`, the fix of `finding`, if the user agrees; a dry run only lists them.
 
-        Return whether none has failed.
+        Return whether none failed.
         """
         if self.dry_run:
             for action in actions:

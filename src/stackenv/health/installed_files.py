@@ -1,4 +1,4 @@
-"""Files of installed packages that are gone, or are not as they were installed."""
+"""Finds files of installed packages that are missing, or have changed since installation."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from stackenv.environments.own_packages import Owners, describe_requirement, rea
 from stackenv.plain_files import read_file_bytes
 from stackenv.transactions.file_hash import hash_file
 
-# Python writes them again, whatever the installer has recorded.
+# Python rewrites these, whatever the installer recorded.
 COMPILED = (".pyc", ".pyo")
 NOTES = ("METADATA", "RECORD")
-# As pathlib has it: with another error it is not known whether a file is there.
+# As in pathlib: after any other error, whether a file exists is unknown.
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
-# Enough to hide the time in which a file system on the network answers; on one's own disk more are no gain.
+# Enough to hide the latency of a network file system; on a local disk more threads do not help.
 THREADS = 4
-# So many files that to hand them to a thread costs little.
+# Enough files that handing them to a thread costs little.
 AT_ONCE = 50
-# How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
+# The beginning of a script that pip or uv wrote: three lines if `#!` cannot contain the interpreter's path
 # (pip/_vendor/distlib/scripts.py).
 FIRST_LINE = re.compile(rb"#!([^\n]*)\n(?:'''exec' ([^\n]*)\n' '''\n)?")
-# Installers and those who move an environment write no other interpreter into a first line.
+# Installers, and tools that move an environment, write no other interpreter into the first line.
 PYTHON = re.compile(rb"(?:^|[/ ])(?:python|pypy|graalpy)w?[\d.]*t?(?: |$)")
 
 
@@ -41,12 +41,12 @@ Showing = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 @contextmanager
 def showing_nothing(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
-    """Show nothing of what is done within the block."""
+    """Show no progress within the block."""
     yield lambda _: None
 
 
 class Fault(NamedTuple):
-    """A file that is not right: what installs it again, where it is, and whether it is there."""
+    """A damaged file: the requirement that reinstalls it, its path, and whether it exists."""
 
     requirement: str
     path: Path
@@ -54,10 +54,10 @@ class Fault(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """A file as it was installed: what installs it again; without a size or a SHA-256 that is unknown."""
+    """A file as it was installed; an unknown size is None, and an unknown SHA-256 is empty."""
 
     requirement: str
-    # Of one as a Path each of many thousands would be taken apart.
+    # A string, because constructing many thousands of Paths is slow.
     path: str
     size_bytes: int | None
     sha256: str
@@ -67,17 +67,17 @@ class Installed(NamedTuple):
 def list_faults(
     owners: Owners, prefix: Path, stays: bool, thorough: bool, showing: Showing = showing_nothing
 ) -> Iterator[Fault]:
-    """Yield each file at `prefix` that is not right: of a package by the list of who has installed it.
+    """Yield each missing or changed file at `prefix`, according to the records of the installers.
 
     Parameters
     ----------
     stays
-        Whether the environment is known to be where it was made, so that its scripts begin as they did;
-        otherwise they are asked.
+        Whether the environment is known to be where it was created, so that its scripts still begin as they
+        did; otherwise this is found out from the scripts.
     thorough
-        Whether contents are compared too.
+        Whether to compare contents, too.
     showing
-        Takes a title and the number of files; gives what is told of each number of them that is done.
+        Takes a title and the number of files; returns a function that is called with each number compared.
     """
 
     @functools.cache
@@ -91,19 +91,19 @@ def list_faults(
     yield from list_lost_notes(path for path, _ in owners.by_pip)
     files = [*list_conda_files(owners, prefix), *list_pip_files(owners, prefix)]
     parts = [files[begin : begin + AT_ONCE] for begin in range(0, len(files), AT_ONCE)]
-    # A file system on the network answers many at once; hashes are made beside each other too.
+    # A network file system answers many requests at once, and hashes are computed in parallel.
     with showing("reading files", len(files)) as advance, ThreadPoolExecutor(THREADS) as pool:
         try:
             for part, faults in zip(parts, pool.map(compare, parts)):
                 advance(len(part))
                 yield from faults
         finally:
-            # Of an interrupted check nobody waits for the rest.
+            # After an interruption the rest is not needed.
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def list_conda_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
-    """Yield the files that conda has noted."""
+    """Yield the files that conda recorded."""
     for note in owners.by_conda:
         requirement = f"{note['name']}={note['version']}"
         for name, sha256 in list_files(note).items():
@@ -112,7 +112,7 @@ def list_conda_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
 
 
 def list_pip_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
-    """Yield the files of what pip, or a tool like it, has installed (PEP 376, PEP 627)."""
+    """Yield the files that pip, or a similar tool, installed (PEP 376, PEP 627)."""
     for distribution in owners.distributions:
         if not read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
             yield from list_recorded(distribution, prefix)
@@ -121,8 +121,8 @@ def list_pip_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
 def find_fault(
     file: Installed, prefix: Path, is_in_place: Callable[[], bool], thorough: bool
 ) -> Fault | None:
-    """Return what is wrong with `file`; None when it is as it was installed."""
-    # conda does not note the hash of what a link leads to, nor that of a link.
+    """Return the fault of `file`; None if it is as it was installed."""
+    # conda records neither the hash of a link nor that of its target.
     if file.by_conda and os.path.islink(file.path):  # noqa: PTH114
         return None
     try:
@@ -148,14 +148,14 @@ def list_recorded(distribution: Distribution, prefix: Path) -> Iterator[Installe
         if not name or name.endswith((*COMPILED, "__pycache__", "__pycache__/")):
             continue
         path = os.path.normpath(name if name.startswith("/") else f"{site}/{name}")
-        # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
+        # A RECORD can name any file; one outside the environment must not be read.
         if path.startswith(f"{prefix}/"):
             size_bytes = int(size) if size.isdecimal() else None
             yield Installed(requirement, path, size_bytes, decode_hash(sha256), False)
 
 
 def decode_hash(text: str) -> str:
-    """Return the SHA-256 that RECORD has as `text`, in hexadecimal; empty when it has none.
+    """Return the SHA-256 in `text`, a field of RECORD, in hexadecimal; empty if it has none.
 
     It is in base64 without padding (PEP 376).
     """
@@ -165,12 +165,12 @@ def decode_hash(text: str) -> str:
     try:
         return base64.urlsafe_b64decode(f"{value}{'=' * (-len(value) % 4)}").hex()
     except ValueError:
-        # No file has it.
+        # No file has this hash.
         return value
 
 
 def is_changed(file: Installed, status: os.stat_result, thorough: bool) -> bool:
-    """Return whether `file` has another size, or other contents; what is not known is not compared."""
+    """Return whether `file` differs in size or contents; what is unknown is not compared."""
     if file.size_bytes is not None and status.st_size != file.size_bytes:
         return True
     return bool(
@@ -179,24 +179,24 @@ def is_changed(file: Installed, status: os.stat_result, thorough: bool) -> bool:
 
 
 def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
-    """Yield what is gone of the notes that installers write into the `folders` of metadata.
+    """Yield the missing files among those that installers write into the metadata `folders`.
 
-    Without METADATA Python does not know the package, without RECORD pip cannot take it away (PEP 627).
+    Without METADATA Python does not know the package; without RECORD pip cannot uninstall it (PEP 627).
     """
     for folder in folders:
         name, _, version = folder.name[: -len(".dist-info")].partition("-")
         if folder.suffix == ".dist-info" and folder.is_dir() and version:
             for note in NOTES:
-                # A full disk leaves files without contents.
+                # A full disk leaves empty files.
                 if not (folder / note).exists() or not (folder / note).stat().st_size:
                     yield Fault(f"{name.replace('_', '-')}=={version}", folder / note, False)
 
 
 def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool:
-    """Return whether `path` is a script whose first line is not the one that it was installed with.
+    """Return whether `path` is a script whose first line was rewritten after installation.
 
-    conda-pack and people who move environments write another. RECORD has a hash of the whole, so that the
-    rest can then be compared with nothing; there must be a rest, and it must be text.
+    conda-pack and people who move environments rewrite it. RECORD has a hash of the whole file, so the rest
+    cannot be compared then; there must be a rest, and it must be text.
     """
     if path.parent != prefix / "bin":
         return False
@@ -204,14 +204,14 @@ def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool
     begin = FIRST_LINE.match(contents)
     if not begin or b"\0" in contents or not contents[begin.end() :].strip():
         return False
-    # That of a shell script, say, is as its author wrote it, wherever the environment is.
+    # A shell script, for example, begins as its author wrote it, wherever the environment is.
     if not (begin[2] or PYTHON.search(begin[1])):
         return False
     return not (names_prefix(begin, prefix) and is_in_place())
 
 
 def has_original_script(distribution: Distribution, prefix: Path) -> bool:
-    """Return whether a script of `distribution` is as it was installed, with an interpreter in `prefix`."""
+    """Return whether a script of `distribution` is unchanged and has an interpreter in `prefix`."""
     for file in list_recorded(distribution, prefix):
         path = Path(file.path)
         if path.parent == prefix / "bin" and file.sha256 and path.is_file():

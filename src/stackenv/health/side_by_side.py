@@ -1,4 +1,4 @@
-"""Several looks at once, each in a process of its own; what they find comes in the order of the looks."""
+"""Runs several checks in parallel processes; the results come in the order of the checks."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 Look = Callable[[], Found]
-# More gain nothing where all wait for the same file system.
+# More do not help when all wait for the same file system.
 MOST_PROCESSES = 8
-# What a look takes, with the programs that it starts.
+# Memory that a check needs, including the programs that it starts.
 LOOK_BYTES = 300_000_000
 
 
 def count_processes(looks: int) -> int:
-    """Return how many of so many looks the processors and the free memory of this node allow at once."""
+    """Return how many of this number of `looks` can run at once, by the node's processors and free memory."""
     processors = len(os.sched_getaffinity(0))
     return max(1, min(looks, processors, MOST_PROCESSES, read_free_bytes() // LOOK_BYTES))
 
 
 def read_free_bytes() -> int:
-    """Return how much memory programs can have without swapping; 0 where that is not known."""
+    """Return how much memory is available without swapping; 0 if unknown."""
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = read_file_text("/proc/meminfo").splitlines()
         # proc(5): in units of 1024 bytes.
@@ -40,9 +40,9 @@ def read_free_bytes() -> int:
 def look_side_by_side(
     looks: Sequence[Look[Found]], advance: Callable[[int], None], processes: int
 ) -> list[Found]:
-    """Return what `looks` return, in their order; `processes` at a time.
+    """Return the results of `looks`, in their order; run `processes` of them at a time.
 
-    No thread may run that a fork could harm. `advance` hears of each that is done.
+    No thread may be running that a fork could harm. `advance` is called after each.
     """
     found: dict[int, Found] = {}
     waiting = deque(range(len(looks)))
@@ -57,7 +57,7 @@ def look_side_by_side(
                 try:
                     found[number] = here.recv()
                 except (EOFError, OSError):
-                    # It was killed, for its memory say, or has failed: what it had is looked at here.
+                    # The process failed or was killed, perhaps for its memory: its check runs here.
                     found[number] = looks[number]()
                 else:
                     if waiting:
@@ -67,7 +67,7 @@ def look_side_by_side(
         for process in workers.values():
             process.kill()
             process.join()
-    # Where no process could start, or all have ended.
+    # If no process could be started, or all have ended.
     for number in waiting:
         found[number] = looks[number]()
         advance(1)
@@ -75,10 +75,10 @@ def look_side_by_side(
 
 
 def start_workers(looks: Sequence[Look[Found]], number: int) -> dict[Connection, BaseProcess]:
-    """Start `number` processes that answer which of `looks` they are given; fewer where no more can start."""
+    """Start up to `number` processes, each of which runs those of `looks` that it is given."""
     import multiprocessing
 
-    # What they need is in memory already.
+    # A fork already has everything it needs in memory.
     fork = multiprocessing.get_context("fork")
     workers: dict[Connection, BaseProcess] = {}
     with contextlib.suppress(OSError):
@@ -93,30 +93,30 @@ def start_workers(looks: Sequence[Look[Found]], number: int) -> dict[Connection,
 
 def give(here: Connection, waiting: deque[int]) -> int:
     """Give the next of `waiting` to the process behind `here`; return its number."""
-    # One that has been killed meanwhile answers nothing.
+    # A process that was killed meanwhile does not answer.
     with contextlib.suppress(OSError):
         here.send(waiting[0])
     return waiting.popleft()
 
 
 def wait_for(running: Iterable[Connection]) -> list[Connection]:
-    """Return those of `running` that have answered, or ended; wait for the first."""
+    """Wait until one of `running` has answered or ended; return all that have."""
     from multiprocessing.connection import wait
 
     return cast("list[Connection]", wait(list(running)))
 
 
 def answer(connection: Connection, looks: Sequence[Look[Found]], others: Iterable[Connection]) -> None:
-    """Answer the number of each look that `connection` brings with what it returns, until one fails."""
+    """Run each check whose number `connection` brings, and send its result, until one fails."""
     import signal
 
-    # Held open here, they would not end with the process that has started this one.
+    # Held open here, they would not close when the parent process ends.
     for other in others:
         other.close()
-    # An interruption is the business of that one.
+    # The parent process handles interruptions.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    # What fails is tried again by that process, which can say so.
+    # The parent process repeats a failed check, and can report the error.
     with contextlib.suppress(Exception):
         while True:
             connection.send(looks[connection.recv()]())

@@ -1,4 +1,4 @@
-"""What is beside the image of a packed environment: its record, its commands, and what is read unmounted."""
+"""Writes the files beside the image of a packed environment: its record, its commands, and others."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.files import write_file
 
-# Sourced by a shell, they change its own variables: they cannot run somewhere else.
+# These are sourced to change the variables of a shell, so they cannot run inside the image.
 SOURCED = re.compile(r"(de)?activate(\W.*|_this\.py)?", re.IGNORECASE)
 
 
 def write_relocated(files: Iterable[InstalledFile], record: Record, folder: Path) -> None:
-    """Write `files`, which are meant for the environment of `record`, into `folder` instead."""
+    """Write `files`, whose paths are in the environment of `record`, into `folder` instead."""
     for file in files:
         path = folder / Path(file.path).relative_to(record.path)
         write_file(path, render_installed_file(file), file.executable)
 
 
 def write_missing(files: Iterable[InstalledFile], record: Record, folder: Path) -> None:
-    """Write into `folder` those of the `files` of `record` that it lacks: an older stackenv had fewer."""
+    """Write the missing `files` of `record` into `folder`; an older stackenv wrote fewer."""
     for file in files:
         if not os.path.lexists(folder / Path(file.path).relative_to(record.path)):
             write_relocated((file,), record, folder)
 
 
 def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -> None:
-    """Make in `folder`, beside the image, all else that a packed environment is: `record` has its image.
+    """Write everything that a packed environment needs beside the image into `folder`.
 
-    `texts` are the requirements and the environment.yml, by the names of their files.
+    `record` describes the image; `texts` are the requirements and the environment.yml, by file name.
     """
     source = Path(record.path)
-    # First, for what is written there is as open as they are.
+    # First, so that files in them are never more accessible than before.
     folders = [name for name in (".", "bin", FOLDER) if (source / name).is_dir()]
     for name in folders:
         (folder / name).mkdir(exist_ok=True)
@@ -63,7 +63,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
         copy_present(source / name, folder / name)
     history = folder / "conda-meta/history"
     if history.exists():
-        # conda takes an environment whose history it cannot write for one that it must not change.
+        # conda does not change an environment whose history is read-only.
         history.chmod(0o444)
     write_relocated(describe_entrance(record), record, folder)
     for name in (REQUIREMENTS, ENVIRONMENT):
@@ -83,11 +83,10 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
 
 
 def is_text_for_others(entry: Path, record: Record) -> bool:
-    """Return whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
+    """Return whether `entry` of bin is a script that works outside of the image.
 
-    Scripts with an interpreter of the environment, ours, and in a venv that runs from any place all others.
-    The program that reads them leads to the image, also where a script of ours starts it; a link to our
-    script would have to be run.
+    These are scripts of stackenv, scripts with an interpreter in the environment, and, in a venv that runs
+    from any place, all other scripts: the interpreter that reads them is a link into the image.
     """
     assert record.packed is not None
     if SOURCED.fullmatch(entry.name) or not os.access(entry, os.X_OK):
@@ -102,18 +101,18 @@ def is_text_for_others(entry: Path, record: Record) -> bool:
 
 
 def list_strangers(prefix: Path) -> list[str]:
-    """Return what is in the packed environment at `prefix` beside what `write_beside_image` writes."""
+    """Return the entries of the packed environment at `prefix` that `write_beside_image` does not write."""
     known = {name.partition("/")[0] for name in KEPT} | {FOLDER, "bin"}
     return sorted(entry.name for entry in prefix.iterdir() if entry.name not in known)
 
 
 def is_mark(name: str) -> bool:
-    """Return whether the file `name` of stackenv's folder belongs to a command at work, or to the image."""
+    """Return whether the file `name` in stackenv's folder belongs to a running command, or to the image."""
     return name.startswith(("unfinished-", "packed-")) or name in (Path(NOTE).name, "__pycache__")
 
 
 def copy_present(source: Path, target: Path) -> None:
-    """Copy the file, link or folder `source`, where there is one."""
+    """Copy the file, link or folder `source`, if it exists."""
     if source.is_dir() and not source.is_symlink():
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
     elif os.path.lexists(source):
@@ -122,7 +121,7 @@ def copy_present(source: Path, target: Path) -> None:
 
 
 def write_unpacked(record: Record, folder: Path) -> None:
-    """Make what was extracted to `folder` an environment that is not packed."""
+    """Turn the files extracted to `folder` into an environment that is not packed."""
     assert record.packed is not None
     for name in (NOTE, MARK.format(record.packed.identity)):
         (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Makes a folder beside an environment that takes its place when it is complete: an image for its files."""
+"""Creates a folder beside an environment that replaces it when complete: an image, or its files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from stackenv.transactions.transaction import Step, Switch, find_nothing
 
 @dataclass
 class Exchange:
-    """An exchange under way, of the environment of `module`, whose record is `record`.
+    """An exchange of the environment of `module`, whose record is `record`, in progress.
 
     Parameters
     ----------
     identity
-        Of the new folder.
+        ID of the new folder.
     real
-        Where the environment really is.
+        Real path of the environment.
     staged
-        Where the new one is made.
+        Where the new folder is created.
     aside
-        What the old one is called while it is removed.
+        Path of the old folder while it is removed.
     """
 
     module: StoredModule
@@ -50,11 +50,11 @@ class Exchange:
 
     @property
     def unfinished(self) -> Path:
-        """The mark of the new folder while it is made."""
+        """The file that marks the new folder as incomplete."""
         return self.staged / FOLDER / f"unfinished-{self.identity}"
 
     def plan_making(self, sentence: str, make: Callable[[], None]) -> Step:
-        """Return the step that makes the new folder, and has `make` fill it."""
+        """Return the step that creates the new folder, which `make` fills."""
 
         def make_marked() -> None:
             self.context.access.make_folder(self.staged)
@@ -67,7 +67,7 @@ class Exchange:
     def plan_switch(
         self, record: Record, sentence: str, find_problem: Callable[[], str] = find_nothing
     ) -> Switch:
-        """Return how the new one, of `record`, takes the place of the environment, which is deleted last."""
+        """Return the changes by which the new folder, of `record`, replaces the environment, deleted last."""
         notes, kept = plan_kept_modulefile(self.module, self.module.path)
         changes = (
             *kept,

@@ -1,4 +1,4 @@
-"""The image of an environment: what is compiled for it, its description, its contents, and its check."""
+"""The image of an environment: compiling files for it, describing it, reading it, and checking it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SHOWN_DIFFERENCES = 5
 
 
 def describe_compilation(record: Record) -> tuple[str, ...]:
-    """Return the words that compile all modules of the environment of `record` which are not compiled.
+    """Return the command that compiles the uncompiled Python files of `record`'s environment; empty if none.
 
-    Empty where there are none. An image cannot be added to later.
+    This must be done before packing, because an image is read-only.
     """
     python = Path(record.path, "bin/python")
     folders = [str(folder.parent) for folder in list_package_folders(Path(record.path))]
@@ -32,13 +32,13 @@ def describe_compilation(record: Record) -> tuple[str, ...]:
 
 
 def compile_packages(words: Sequence[str]) -> None:
-    """Run `words`; that some packages carry files for other Pythons, as data of tests, is no failure."""
-    # Not in the user's folder, whose compileall.py `-m` would run.
+    """Run `words`; errors are ignored, because some packages contain files for other Pythons as test data."""
+    # Not in the user's folder, where `-m` would run a compileall.py.
     subprocess.run(words, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry], what: str) -> None:
-    """Raise StackenvError, with the names, when `found` is not what is `wanted`."""
+    """Raise StackenvError, with the names of files, if `found` differs from `wanted`."""
     differences = list_differences(wanted, found)
     if differences:
         more = len(differences) - SHOWN_DIFFERENCES
@@ -51,25 +51,25 @@ def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]
 
 
 def describe_image(image: Path, identity: str, way: str, mounts: str, entries: int, tree: str) -> PackedImage:
-    """Return the description of the file `image`, which is durable when this returns."""
+    """Return the description of the file `image`, after making sure that it is on disk."""
     with open_file(image) as stream:
         os.fsync(stream.fileno())
     return PackedImage(identity, image.stat().st_size, hash_file(image), entries, tree, way, mounts)
 
 
 def read_image(image: Path, advance: Callable[[int], None] = lambda _: None) -> dict[str, TreeEntry]:
-    """Return all that is in `image`, read to the last byte."""
+    """Return all entries in `image`, read to the last byte."""
     with opened_image(image) as folder:
         return read_tree(folder, advance)
 
 
 def require_image(record: Record) -> Path:
-    """Return the image of `record`, which is as it was when it was made.
+    """Return the path of the image of `record`, after checking that it is intact.
 
     Raises
     ------
     StackenvError
-        When it is gone, truncated, damaged or another.
+        If it is missing, truncated, damaged or the wrong one.
     """
     assert record.packed is not None
     image, hint = (

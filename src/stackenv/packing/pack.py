@@ -1,4 +1,4 @@
-"""Makes one file of an environment, behind the same module."""
+"""Packs an environment into one image, which the same module loads."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from stackenv.transactions.transaction import Step, Switch, Transaction, carry_o
 
 
 def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
-    """Return the packing of the environment of the module `name`, of which nothing is done yet.
+    """Return the packing of the environment of the module `name`, not started yet.
 
     Raises
     ------
     StackenvError
-        When it is packed already or in use, this node lacks the programs, the folder cannot be exchanged,
-        or no image can be mounted.
+        If it is already packed or in use, this node lacks the programs, the folder cannot be replaced, or no
+        image can be mounted.
     """
     open_store(context, dry_run)
     module = context.store.find(name, default=True)
@@ -62,7 +62,7 @@ def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
 
 
 def require_idle(record: Record) -> None:
-    """Raise BusyError while processes of this user on this node use the environment of `record`."""
+    """Raise BusyError if processes of this user on this node use the environment of `record`."""
     users = list_processes_using(Path(record.path))
     if users:
         shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
@@ -76,19 +76,19 @@ def require_idle(record: Record) -> None:
 
 @dataclass
 class Packing(Exchange):
-    """One packing under way: what is known when it begins, and what its steps find out."""
+    """A packing in progress: what is known at the beginning, and what its steps find out."""
 
     packed: Record | None = None
     stamps: dict[str, tuple[int, int, int]] | None = None
 
     @classmethod
     def begin(cls, module: StoredModule, record: Record, context: Context) -> Packing:
-        """Return the packing of `record`, of which nothing is done yet.
+        """Return the packing of `record`, not started yet.
 
         Raises
         ------
         StackenvError
-            When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
+            If this node lacks the programs, the folder cannot be replaced, or no image can be mounted.
         """
         find_program("mksquashfs", "squashfs-tools")
         real = Path(record.path).resolve()
@@ -104,12 +104,12 @@ class Packing(Exchange):
         return packing
 
     def require_mountable(self, way: str) -> None:
-        """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
+        """Raise ModuleError if this user cannot mount an image on this node as a load would."""
         mounts = self.context.configuration.pack.mounts
         require_mountable(self.record, way, mounts, self.context.environ)
 
     def sentences(self) -> list[str]:
-        """Return what is going to be done."""
+        """Return what will be done, a sentence for each step."""
         return [*(step.sentence for step in self.plan().steps), self.switch_sentence]
 
     @property
@@ -118,7 +118,7 @@ class Packing(Exchange):
         return f"replace {self.record.path} with the image, write {self.module.path}, delete the files"
 
     def plan(self) -> Transaction:
-        """Return the steps that make the image, and what belongs beside it."""
+        """Return the steps that create the image and the files beside it."""
         marks = describe_marks(self.record, self.identity)
         steps = (
             Step(f"compile the Python files in {self.record.path} that are not compiled yet", self.compile),
@@ -166,7 +166,7 @@ class Packing(Exchange):
         require_same(wanted, found, "the image differs from the environment")
         way, reason = choose_way(self.record, wanted)
         if reason:
-            # Known only now, and not what was tried at the beginning.
+            # The way is known only now, and differs from the one tested at the beginning.
             print_message(reason)
             self.require_mountable(way)
         mounts = self.context.configuration.pack.mounts
@@ -184,12 +184,12 @@ class Packing(Exchange):
             self.context.access.give_tree(self.staged)
 
     def find_changes(self, folder: Path) -> str:
-        """Return what was changed in the environment, now at `folder`, since it was compared; else empty."""
+        """Return the files of the environment, now at `folder`, that changed since `verify`; else empty."""
         changed = list_changes(self.stamps or {}, folder)
         return shorten_list(changed, 3)
 
     def find_problem(self) -> str:
-        """Return why the files must not be deleted; empty when nobody has changed one of them."""
+        """Return why the files must not be deleted; empty if none of them has changed."""
         changed = self.find_changes(self.aside)
         return changed and (
             f"WARNING: {changed} changed while {self.module.full_name} was packed; the changes are not in "
@@ -197,7 +197,7 @@ class Packing(Exchange):
         )
 
     def switch(self) -> Switch:
-        """Return the changes that put the image in the place of the files."""
+        """Return the changes that replace the files with the image."""
         assert self.packed
         changed = self.find_changes(self.real)
         if changed:

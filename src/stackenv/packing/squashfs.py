@@ -1,4 +1,4 @@
-"""Images: made, extracted and looked into, by the programs of squashfs-tools and squashfuse."""
+"""Creates, extracts and reads images, with the programs of squashfs-tools and squashfuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stackenv.output import SCREEN
 from stackenv.transactions.child_process import end_with_parent
 from stackenv.transactions.mounts import TIMEOUT_S, release_mounts
 
-# Fewer than a login node has, which others use too.
+# Fewer than a login node has, because others use it, too.
 MOST_PROCESSORS = 8
 # mksquashfs' own level for zstd, 15, took many times as long for an image 7 % smaller (scipy, pandas and
 # matplotlib, 343 MB, mksquashfs 4.5.1).
@@ -25,12 +25,12 @@ ZSTD_LEVEL = 6
 
 
 def find_program(name: str, package: str) -> str:
-    """Return the path of the program `name`, of the distribution's `package`.
+    """Return the path of the program `name`, from the system package `package`.
 
     Raises
     ------
     StackenvError
-        When this node has none.
+        If this node does not have it.
     """
     found = shutil.which(name) or shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
     if found:
@@ -42,7 +42,7 @@ def find_program(name: str, package: str) -> str:
 
 
 def list_compressors(mksquashfs: str) -> list[str]:
-    """Return what `mksquashfs` was built to compress with."""
+    """Return the compressors that `mksquashfs` supports."""
     done = subprocess.run([mksquashfs, "-help"], capture_output=True, text=True, check=False)
     _, _, text = (done.stdout + done.stderr).partition("Compressors available")
     lines = text.splitlines()[1:]
@@ -52,7 +52,7 @@ def list_compressors(mksquashfs: str) -> list[str]:
 
 
 def choose_compression(mksquashfs: str) -> tuple[str, ...]:
-    """Return the options that have `mksquashfs` compress with zstd, or with gzip where it is not built in."""
+    """Return the options that make `mksquashfs` use zstd, or gzip if it does not support zstd."""
     if "zstd" in list_compressors(mksquashfs):
         return ("-comp", "zstd", "-Xcompression-level", str(ZSTD_LEVEL))
     return ("-comp", "gzip")

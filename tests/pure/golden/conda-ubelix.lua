@@ -1,16 +1,16 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:fffa18aeaaf2fa3b316c8b874608399b52bcf1037baa3a76260cc171859ed756
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:adb9570c483305d85a158cde785935941b892b5f4af75b53fb44d8bb19f16528
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
 local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, require_installed, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, take_noted, unset_without_shell, usable_place, visible_prefixes
 
--- What the module does, in this order; the functions that Lmod does not have follow.
+-- What the module does, in order; the functions that it defines itself follow.
 local function main()
-  -- Whole, and one conda at a time.
+  -- Requires a complete installation; only one conda can be loaded.
   require_installed(root .. "/libexec/stackenv/activation.py", "Anaconda3/2024.02-1 cannot be loaded on this node: its file /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py is missing. Please tell your site's support. For them: if each CPU type has its own software tree, each must be completed on a node that has it, by the EasyBuild hooks (--module-only --force) or by `stackenv site install`")
   family("conda")
   refuse_shells({ "bare", "rc" }, "Anaconda3 has no `conda` for this shell")
-  -- What unload brings back: no conda, or another one.
+  -- Saves what an unload restores: no conda, or another one.
   save_prior_conda()
   prepend_path("PATH", root .. "/libexec/stackenv/pip")
   prepend_path("PATH", root .. "/bin")
@@ -191,7 +191,7 @@ fi]],
   notice_pythonpath("Anaconda3: PYTHONPATH is set (%s) and takes precedence over the packages of conda environments; if an import fails, unload that module or unset PYTHONPATH", "Anaconda3: PYTHONPATH is set (%s); the Python of base imports those packages, activated environments do not")
   notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python is the one of that environment until you run: conda deactivate", root .. "/bin/conda")
   notice_no_place("Anaconda3: none of the folders of this site for conda environments can be used now; new environments go to the default of conda, the folder .conda in your home directory")
-  -- Leave the environments that were activated after the load.
+  -- Deactivates the environments that were activated after the load.
   deactivate_missing_conda("/software/Anaconda3/2024.02-1 is gone, so its environments were deactivated without their scripts; start a new shell", {
     sh = [[
 [ -z "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ] || export PYTHONPATH="$STACKENV_HIDDEN_PYTHONPATH"
@@ -465,7 +465,7 @@ function refuse_shells(names, message)
     if loading and shell == myShellName() then LmodError(message) end
   end
 end
-function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was added
   for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function require_installed(path, message)

@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:c8e4c8a4a4560576c284117f97a4552147bf5bf4c1b4727e2260fe475a3c8506
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:58a0f07178f293e69ec4521c8fa50c9cff61709203c133aa427c4f0279c1d12f
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
-local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
+local exchanged = loading and active and active ~= name and isloaded(active) -- Lmod unloads the old module last
 local activate, active_level, fill_in, forget_words, hide_base, lists, notice, notice_pythonpath, push_env, put_first, read_text, refuse_over_active, remove_entry, require_module, require_path, require_platform, run_in_shell, set_default, unset_without_shell
-local function main() -- what the module does; the functions that Lmod does not have follow
+local function main() -- what the module does; the functions that it defines itself follow
   whatis("Name: myenv")
   whatis("Version: 1.0")
   whatis("Description: personal conda environment on Anaconda3/2024.02-1")
@@ -92,7 +92,7 @@ end]],
   })
 end
 
-function activate(environment) -- an unload unsets these only where nothing was activated on top
+function activate(environment) -- an unload unsets these only if nothing was activated on top
   if loading or unloading then setenv("STACKENV_CONDA_ENV", prefix) end
   if unloading and (active_level() ~= 1 or os.getenv("CONDA_PREFIX") ~= prefix) then return end
   setenv("CONDA_PREFIX", prefix)
@@ -103,7 +103,7 @@ function active_level()
   return tonumber(os.getenv("CONDA_SHLVL") or "") or 0
 end
 function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
-function forget_words(variable) -- in shells that have loaded what stackenv 0.1 wrote; not needed after 0.3
+function forget_words(variable) -- for shells with a module that stackenv 0.1 wrote; can be removed after 0.3
   local copy, stack, now = "STACKENV_" .. variable, "__LMOD_STACK_" .. variable, os.getenv(variable) or ""
   local word = unloading and active == name and (os.getenv(copy) or ""):match("^%S+")
   if word and (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
@@ -144,7 +144,7 @@ function notice_pythonpath(of_user, of_module)
   if own and of_user then notice(of_user, own) end
   if brought and not own and of_module then notice(of_module, brought) end
 end
-function push_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+function push_env(variable, value) -- a pushenv; the user's value is restored unless it was changed after the load
   local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
   local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
   if not unloading and not exchanged and (value or now) then
@@ -168,7 +168,7 @@ function refuse_over_active(message)
     LmodError(fill_in(message, now or "?"))
   end
 end
-function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was added
   for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function require_module(module, message)

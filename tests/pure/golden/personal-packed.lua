@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:f9f8105b7cd5b83060c341ebbe97fe40d242d00aa6c2ac2448b2eaec15858dd6
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:4c60f91aa2a0c7f27bfed6ffbbcf5a66ed8e130a363f7b15d2e164549a0e403c
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
-local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
+local exchanged = loading and active and active ~= name and isloaded(active) -- Lmod unloads the old module last
 local forget_words, lists, mount_image, push_env, read_text, remove_entry, require_module, require_path, require_platform, run_in_shell, save_env
-local function main() -- what the module does; the functions that Lmod does not have follow
+local function main() -- what the module does; the functions that it defines itself follow
   whatis("Name: biopy")
   whatis("Version: 1.0")
   whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
@@ -30,7 +30,7 @@ local function main() -- what the module does; the functions that Lmod does not 
   run_in_shell("unload", { sh = "if [ -f /home/user/venvs/biopy-1.0/stackenv/unload.sh ] && [ -s /home/user/venvs/biopy-1.0/stackenv/unload.sh ] && [ -r /home/user/venvs/biopy-1.0/stackenv/unload.sh ]; then \\. /home/user/venvs/biopy-1.0/stackenv/unload.sh; else eval \"${_STACKENV_UNLOAD-}\"; fi", csh = "if ( -f '/home/user/venvs/biopy-1.0/stackenv/unload.csh' && -s '/home/user/venvs/biopy-1.0/stackenv/unload.csh' && -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'", fish = "if test -f '/home/user/venvs/biopy-1.0/stackenv/unload.fish'; and test -s '/home/user/venvs/biopy-1.0/stackenv/unload.fish'; and test -r '/home/user/venvs/biopy-1.0/stackenv/unload.fish'; builtin source '/home/user/venvs/biopy-1.0/stackenv/unload.fish'; else; eval $_STACKENV_UNLOAD; end" })
 end
 
-function forget_words(variable) -- in shells that have loaded what stackenv 0.1 wrote; not needed after 0.3
+function forget_words(variable) -- for shells with a module that stackenv 0.1 wrote; can be removed after 0.3
   local copy, stack, now = "STACKENV_" .. variable, "__LMOD_STACK_" .. variable, os.getenv(variable) or ""
   local word = unloading and active == name and (os.getenv(copy) or ""):match("^%S+")
   if word and (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
@@ -47,7 +47,7 @@ function mount_image(entrance, mark)
   end
   if unloading then capture(entrance .. " unmount 2>&1") end
 end
-function push_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+function push_env(variable, value) -- a pushenv; the user's value is restored unless it was changed after the load
   local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
   local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
   if not unloading and not exchanged and (value or now) then
@@ -60,7 +60,7 @@ function push_env(variable, value) -- a pushenv; what the user had comes back, u
   end
 end
 function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
-function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was added
   for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function require_module(module, message)

@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:ec80c229187e2959b849afdbdb5f1f0555af309b0f7f93756264cdc88241c0de
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:4110ec840e3eec10cd8723c72544b74cbd29b73039d7df01236cc92ca809fb37
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
 
--- What the module does, in this order; the functions that Lmod does not have follow.
+-- What the module does, in order; the functions that it defines itself follow.
 local function main()
-  -- The command, and its pages.
+  -- The command and its man pages.
   prepend_path("PATH", root .. "/bin")
   man_pages(root .. "/man")
   set_noted("STACKENV_SITE_CONFIG", "/etc/stackenv/site.yaml")
@@ -49,7 +49,7 @@ if status is-interactive
   functions -e _stackenv_completion
 end]],
   })
-  -- What the user had not set before the load.
+  -- Unsets what the user had not set before the load.
   unset_noted()
 end
 

@@ -1,8 +1,8 @@
 """What `stackenv check` looks for: a file of rules for each subject, a row for each rule.
 
-A rule is a function that takes what is looked at and yields the findings: a `CheckedEnvironment` for the
-rules of an environment, an `Account` for those of the account. It reads, and changes nothing. What it cannot
-find out it raises as StackenvError or OSError: `apply_rules` reports that as `unchecked`.
+A rule is a function that takes a `CheckedEnvironment` (rules for environments) or an `Account` (rules for the
+account) and yields findings. It changes nothing. If it cannot find something out, it raises StackenvError or
+OSError, which `apply_rules` reports as `unchecked`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EnvironmentRule = Callable[[CheckedEnvironment], Iterator[Finding]]
 AccountRule = Callable[[Account], Iterator[Finding]]
 Subject = TypeVar("Subject")
 
-# In the order in which they are reported: what comes first is often the cause of what follows.
+# In the order in which findings are reported: the first are often the cause of the others.
 ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
     "environment-gone": managed_files.find_environment_gone,
     "modules-gone": modules.find_modules_gone,
@@ -75,16 +75,16 @@ ACCOUNT_RULES: Mapping[str, AccountRule] = {
     "lmod-cache": modules.find_lmod_cache,
     "quota": storage.find_quota,
 }
-# Whose findings break conda in each environment.
+# The rules whose findings break conda in every environment.
 CONDA_RULES = {name: ACCOUNT_RULES[name] for name in ("condarc", "conda-envs-variables")}
 
 
 def apply_rules(
     rules: Mapping[str, Callable[[Subject], Iterator[Finding]]], subject: Subject, every: bool = False
 ) -> Iterator[Finding]:
-    """Yield what `rules`, one of the tables above, find in `subject`.
+    """Yield the findings of `rules`, one of the tables above, about `subject`.
 
-    Rules that would find the effects of what is found before are asked only for `every` fault.
+    Rules that would only find the effects of earlier findings are skipped unless `every` is true.
     """
     hidden: set[str] = set()
     for name, rule in rules.items():
@@ -114,7 +114,7 @@ def describe_unchecked(rule: str, error: Exception) -> Finding:
 
 
 def describe_error(error: Exception) -> str:
-    """Return what `error` says, with its type if its text was not written for users."""
+    """Return the text of `error`, with its type if its text was not written for users."""
     if isinstance(error, StackenvError):
         return error.message
     return explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

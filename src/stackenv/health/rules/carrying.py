@@ -1,4 +1,4 @@
-"""What an environment's Python is to bring of its modules where they are not loaded, and whether it can."""
+"""Whether an environment's Python carries its modules, and so finds their packages without a load."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from stackenv.transactions.writers import name_user
 BARE = "if its Python is started without its modules (by an editor, cron, ssh or srun),"
 MISSED = "it does not find their packages"
 WHY = f"{BARE} {MISSED}"
-# Where the entries of each of these are recorded.
+# Under which key of the record the entries of each variable are.
 VARIABLES = {
     "PYTHONPATH": "python_path",
     "EBPYTHONPREFIXES": "prefixes",
@@ -73,9 +73,9 @@ def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def list_gone(carried: Carried, stack: Stack) -> list[str]:
-    """Return the installations of modules that are recorded, and gone while their modulefiles are there.
+    """Return the recorded installations of modules that no longer exist although their modulefiles do.
 
-    Not each folder: some modules name one that has never been there.
+    Single folders do not count, because some modules name folders that never existed.
     """
     entries = (*carried.python_path, *carried.prefixes, *carried.libraries)
     roots = [path for name, path in stack.environ.items() if name.startswith("EBROOT") and len(path) > 1]
@@ -84,7 +84,7 @@ def list_gone(carried: Carried, stack: Stack) -> list[str]:
 
 
 def look_at_carried(environment: CheckedEnvironment, record: Record, carried: Carried) -> Iterator[Finding]:
-    """Yield the findings about what is recorded."""
+    """Yield the findings about the recorded modules `carried`."""
     changes = [*list_changed(environment, record, carried)]
     if changes:
         what, why = ("; ".join(dict.fromkeys(texts)) for texts in zip(*changes))
@@ -99,10 +99,10 @@ def look_at_carried(environment: CheckedEnvironment, record: Record, carried: Ca
 
 
 def report_outdated(environment: CheckedEnvironment, what: str, more: str = "", why: str = WHY) -> Finding:
-    """Return the finding `what`, which a refresh corrects; `more` follows the hint."""
+    """Return the finding `what`, which a refresh fixes; `more` is added to the hint."""
     fix, name, record = environment.refresh, environment.full_name, environment.record
     again = fix.sentence
-    # Whether it carries at all is decided by a file in the image; in a namespace that hides all beside it.
+    # A file in the image decides whether it carries; in a namespace the image hides all files beside it.
     packed = record.packed if record else None
     is_recorded = record is not None and (record.carried or record.carry_off)
     is_in_image = packed is not None and (packed.way == "namespace" or not is_recorded)
@@ -143,9 +143,9 @@ def report_python(environment: CheckedEnvironment) -> Finding:
 def list_changed(
     environment: CheckedEnvironment, record: Record, carried: Carried
 ) -> Iterator[tuple[str, str]]:
-    """Yield a sentence for each thing that is not what was recorded, and what such a start does then.
+    """Yield a sentence for each difference from the record, and what a start without modules then does.
 
-    Where the modules cannot be loaded nothing is said: the rule `modules-gone` reports that.
+    Nothing if the modules cannot be loaded, which the rule `modules-gone` reports.
     """
     stack = environment.loaded_stack
     if stack is None:
@@ -164,7 +164,7 @@ def list_changed(
 
 
 def compare_modulefile(file: Modulefile) -> str:
-    """Return a sentence when the modulefile is gone, or holds something else than when it was recorded."""
+    """Return a sentence if the modulefile is gone or has changed since it was recorded; otherwise empty."""
     try:
         now = describe_modulefile(file.path)
     except (FileNotFoundError, NotADirectoryError):
@@ -175,11 +175,11 @@ def compare_modulefile(file: Modulefile) -> str:
 
 
 def compare_entries(carried: Carried, stack: Stack) -> Iterator[str]:
-    """Yield a sentence for each variable of which the modules set other entries now than recorded."""
+    """Yield a sentence for each variable for which the modules now set other entries than recorded."""
     for variable, name in VARIABLES.items():
         recorded = getattr(carried, name)
         if name == "libraries" and not recorded:
-            # Not one is needed.
+            # No library is needed.
             continue
         there = list(dict.fromkeys(split_entries(variable, stack.environ.get(variable, ""))))
         new = [e for e in list_set_entries(variable, stack) if e not in recorded and is_to_be_found(e, stack)]
@@ -188,7 +188,7 @@ def compare_entries(carried: Carried, stack: Stack) -> Iterator[str]:
 
 
 def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings) -> Iterator[str]:
-    """Yield a sentence when the variables that the site wants carried are others, or have other values."""
+    """Yield a sentence if the variables that the site wants carried, or their values, have changed."""
     recorded = dict(carried.variables)
     now = {
         name: stack.environ[name]
@@ -202,22 +202,22 @@ def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings
 
 
 def compare_cpus(carried: Carried, settings: PersonalSettings) -> Iterator[tuple[str, str]]:
-    """Yield a sentence, and what follows from it, when the site wants CPUs compared, or no more."""
+    """Yield a sentence, and its consequence, if the site has changed whether CPUs are compared."""
     what = "the site configuration now has a different rule for CPUs (personal.carry_on_any_cpu)"
     if carried.cpu_features and settings.carry_on_any_cpu:
         yield what, "it does not use the modules on a CPU that lacks a feature of the recorded one"
-    # There are machines whose CPU has nothing that is compared.
+    # On some machines the CPU has no feature that is compared.
     elif not carried.cpu_features and not settings.carry_on_any_cpu and list_cpu_features():
         yield what, "it uses the modules on older CPUs too, where their programs may crash"
 
 
 def is_to_be_found(entry: str, stack: Stack) -> bool:
-    """Return whether there is something at `entry`, wherever a program is started."""
+    """Return whether `entry` exists, independent of where a program is started."""
     return not is_of_session(entry, stack.before) and ("/" not in entry or Path(entry).exists())
 
 
 def is_of_session(value: str, environ: Mapping[str, str]) -> bool:
-    """Return whether `value` is one that depends on the session, which is not recorded."""
+    """Return whether `value` depends on the session; such values are not recorded."""
     values = [environ.get(name, "") for name in ANOTHER_SESSION]
     return any(
         f"{value}/".startswith(f"{own.rstrip('/')}/") if own.startswith("/") else own in value.split("/")
@@ -226,14 +226,14 @@ def is_of_session(value: str, environ: Mapping[str, str]) -> bool:
 
 
 def list_lacking(carried: Carried) -> list[str]:
-    """Return what this CPU lacks of that of the record (require_cpu in modulefiles/libexec/carry.py)."""
+    """Return the recorded features that this CPU lacks (require_cpu in modulefiles/libexec/carry.py)."""
     if not carried.cpu_features or (carried.cpu_alias and carried.cpu_alias == read_cpu_alias()):
         return []
     return sorted(set(carried.cpu_features) - read_cpu_features())
 
 
 def report_cpu(environment: CheckedEnvironment, carried: Carried, lacking: list[str]) -> Finding:
-    """Return the finding that this node's CPU lacks what that of the record has."""
+    """Return the finding that this node's CPU lacks features of the recorded CPU."""
     refresh = environment.refresh.sentence
     return Finding(
         "carrying",
@@ -247,15 +247,15 @@ def report_cpu(environment: CheckedEnvironment, carried: Carried, lacking: list[
 
 
 def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
-    """Yield one finding when others can have written the record than the file that reads it.
+    """Yield a finding if users who cannot write the file that reads the record could have written the record.
 
-    The same conditions as at a start of the Python (read_record in modulefiles/libexec/carry.py).
+    The conditions are those at a start of the Python (read_record in modulefiles/libexec/carry.py).
     """
     assert record.python is not None
     path = environment.prefix / RECORD_FILE
     reader = maker = Path(find_site_packages(str(environment.prefix), record.python), f"{LAYERS}.py")
     if record.packed:
-        # The other is in the image, and of whoever has packed it.
+        # The reader is in the image, and belongs to the user who packed it.
         reader, maker = environment.prefix / ENTRANCE, environment.prefix / IMAGE
     try:
         found, own, folder = path.lstat(), reader.stat(), path.parent.stat()
@@ -288,6 +288,6 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
 
 
 def is_of_group(found: os.stat_result, folder: os.stat_result, owners: Collection[int]) -> bool:
-    """Return whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    """Return whether a file belongs to a member of the group that one of `owners` shares `folder` with."""
     shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
     return shared and folder.st_uid in owners and folder.st_gid == found.st_gid

@@ -1,4 +1,4 @@
-"""The user's configuration of conda: files that conda cannot read, entries against the site's, variables."""
+"""The user's conda configuration: unreadable files, entries that the site forbids, conflicting variables."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find_syntax_faults(file: Path) -> Iterator[Finding]:
 
 
 def find_repeated(node: yaml.MappingNode, file: Path) -> Iterator[Finding]:
-    """Yield a finding for each key that the mapping `node` of `file` has twice (ruamel.yaml refuses that)."""
+    """Yield a finding for each key that `node` of `file` has twice, which ruamel.yaml rejects."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
@@ -63,7 +63,7 @@ def find_repeated(node: yaml.MappingNode, file: Path) -> Iterator[Finding]:
 
 
 def report_unreadable(where: str, problem: object) -> Finding:
-    """Return the finding that the file of `where` has `problem`."""
+    """Return the finding that conda cannot read the file at `where` because of `problem`."""
     return Finding(
         "condarc",
         "broken",
@@ -76,7 +76,7 @@ def report_unreadable(where: str, problem: object) -> Finding:
 
 
 def set_aside(file: Path, finding: Finding) -> Finding:
-    """Return `finding` with the fix that conda goes without `file`, if it is the user's to rename."""
+    """Return `finding` with the fix of moving `file` aside, if the user may rename it."""
     if file.lstat().st_uid != os.geteuid() or not os.access(file.parent, os.W_OK):
         return finding
     action = MoveAside(str(file), read_file_bytes(file), str(next(name_aside(file))))
@@ -88,7 +88,7 @@ def set_aside(file: Path, finding: Finding) -> Finding:
 
 
 def name_aside(file: Path) -> Iterator[Path]:
-    """Yield the free names for `file` where conda does not read it."""
+    """Yield unused names for `file` under which conda does not read it."""
     for number in itertools.count(1):
         target = file.with_name(f"{file.name}.moved-aside" + (f".{number}" if number > 1 else ""))
         if not os.path.lexists(target):
@@ -100,7 +100,7 @@ FOLDERS = {"envs_dirs": "environments", "envs_path": "environments", "pkgs_dirs"
 
 @dataclass(frozen=True)
 class Fault:
-    """A line of a condarc: the finding, and whether it is an entry of a list that can go."""
+    """A finding about a line of a condarc; `can_go` says whether its list entry can be deleted."""
 
     finding: Finding
     key: str
@@ -128,7 +128,7 @@ def find_condarc_policy(account: Account) -> Iterator[Finding]:
 
 
 def find_forbidden_entries(node: yaml.MappingNode, file: Path, account: Account) -> Iterator[Fault]:
-    """Yield what is against the site configuration in the mapping `node` of `file`."""
+    """Yield the entries in the mapping `node` of `file` that the site configuration forbids."""
     conda = account.configuration.conda
     for key_node, value in node.value:
         key = str(key_node.value)
@@ -146,7 +146,7 @@ def find_forbidden_entries(node: yaml.MappingNode, file: Path, account: Account)
             where = f"{file}:{entry.start_mark.line + 1}"
             if key in FOLDERS:
                 finding = judge_folder(key, entry.value, where, account)
-                # Environments in it would not be found by name any more.
+                # Without the entry, environments in the folder would not be found by name.
                 can_go = key == "pkgs_dirs" and len(entries) == len(scalars)
             else:
                 finding = judge_channel(entry.value, where, account) if key == "channels" else None
@@ -156,7 +156,7 @@ def find_forbidden_entries(node: yaml.MappingNode, file: Path, account: Account)
 
 
 def judge_folder(key: str, text: str, where: str, account: Account) -> Finding | None:
-    """Return the finding when the folder `text` of `key` is where the site configuration does not want it."""
+    """Return a finding if the folder `text` of `key` is in a place that the site does not want; else None."""
     path = find_absolute(expand(text, account.environ))
     if path is None:
         return None
@@ -176,7 +176,7 @@ def judge_folder(key: str, text: str, where: str, account: Account) -> Finding |
 
 
 def judge_channel(text: str, where: str, account: Account) -> Finding | None:
-    """Return the finding when the site configuration denies the channel `text`."""
+    """Return a finding if the site configuration denies the channel `text`; else None."""
     channels = account.configuration.conda.channels
     denied = [name_channel(channel) for channel in channels.denied]
     stands_for = [name_channel(text)]
@@ -198,14 +198,14 @@ def report_entry(where: str, what: str, why: str = "", hint: str = "") -> Findin
 
 
 def make_fix(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[RewriteFile, ...]:
-    """Return what takes the entries of `faults` out of `file`; nothing where that is not simple.
+    """Return the fix that deletes the entries of `faults` from `file`; empty if that is not simple.
 
-    Whole lines go, and what is left must mean the same without these entries.
+    Only whole lines are deleted, and the rest must keep its meaning.
     """
     try:
         before = yaml.safe_load(contents) if faults else {}
     except (yaml.YAMLError, ValueError, RecursionError):
-        # Tags, which conda may know.
+        # It has tags, which conda may know.
         return ()
     after: dict[str, Any] = dict(before)
     lines, gone = contents.splitlines(keepends=True), set()

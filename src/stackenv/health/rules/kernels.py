@@ -1,4 +1,4 @@
-"""Kernels in the user's Jupyter folder that do not start: what they lead to is gone."""
+"""Kernels in the user's Jupyter folder that do not start because their target is gone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHY = "notebooks cannot start this kernel, and Jupyter does not say why"
 
 def find_kernels(account: Account) -> Iterator[Finding]:
     """Yield a finding for each broken kernel, whoever created it."""
-    # Where no variable says where Jupyter's folder is, there are no kernels.
+    # If Jupyter's folder cannot be determined, there are no kernels.
     with contextlib.suppress(StackenvError):
         for kernel in list_kernels(account.environ):
             yield from check_own_kernel(kernel)
@@ -28,10 +28,10 @@ def find_kernels(account: Account) -> Iterator[Finding]:
 
 
 def check_own_kernel(kernel: StoredKernel) -> Iterator[Finding]:
-    """Yield the finding of a kernel that stackenv wrote, if it is broken."""
+    """Yield a finding if `kernel`, which stackenv wrote, is broken."""
     state = judge_kernel(kernel)
     if not state.starts:
-        # A copy is its maker's to remove.
+        # A copy must be removed by the user who made it.
         removed = state.can_go and not kernel.is_copy
         fixes = (RunCommand(tuple(shlex.split(state.hint))),) if removed else ()
         what = f"the kernel {kernel.display_name!r} does not start: {state.problem}"
@@ -39,7 +39,7 @@ def check_own_kernel(kernel: StoredKernel) -> Iterator[Finding]:
 
 
 def check_foreign_kernel(folder: Path) -> Iterator[Finding]:
-    """Yield the finding of the kernelspec in `folder`, which stackenv did not write, if it is broken."""
+    """Yield a finding if the kernelspec in `folder`, which stackenv did not write, is broken."""
     problem = describe_fault(folder)
     if problem:
         name = folder.name

@@ -1,4 +1,4 @@
-"""What stackenv has written for an environment: the record, the modulefile, the files in it."""
+"""The files that stackenv wrote for an environment: the record, the modulefile, and files in it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
     # `stale` has these.
     unused = list_unused_files(describe_files(record), record.path)
-    # What only a record of the modules needs: the rule `carrying` reports that there is none.
+    # Needed only with recorded modules; the rule `carrying` reports if there are none.
     needless = set() if record.carried else {f"{CARRY}.py"}
     lost = [file for file in lost if file not in unused and Path(file.path).name not in needless]
     if holds_shell_code(environment.modulefile):
@@ -123,13 +123,13 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def report_not_executable(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
-    """Yield one finding with the programs of stackenv's, in the environment, that cannot be executed."""
+    """Yield a finding for programs of stackenv in the environment that cannot be executed."""
     programs = [
         file
         for file in describe_files(record)
         if file.executable and has_contents(Path(file.path)) and not is_users(file, record.path)
     ]
-    # Not by os.access: where a mount lets nothing be executed a refresh cures nothing.
+    # Not by os.access: on a noexec mount a refresh would not help.
     lost = [file for file in programs if not Path(file.path).stat().st_mode & stat.S_IXUSR]
     if not lost:
         return
@@ -152,7 +152,7 @@ def report_not_executable(environment: CheckedEnvironment, record: Record) -> It
 
 
 def holds_shell_code(modulefile: Path) -> bool:
-    """Return whether `modulefile` holds the code for sh and fish itself, as older ones do."""
+    """Return whether `modulefile` contains the code for sh and fish, as older ones do."""
     text = read_text(modulefile) or ""
     return "deactivate" in text and "run_in_shell(" not in text
 
@@ -171,7 +171,7 @@ def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
     if not outdated:
         return
     fix = environment.refresh
-    # As many as are shown.
+    # The reasons of those that are shown.
     what, why = ("; ".join(dict.fromkeys(filter(None, texts))) for texts in zip(*outdated[:4]))
     shown = what + (f"; and {len(outdated) - 4} more" if len(outdated) > 4 else "")
     yield Finding(
@@ -186,7 +186,7 @@ def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
-    """Yield a sentence when stackenv has written the modulefile, and would write another now."""
+    """Yield a sentence if stackenv wrote the modulefile, and would write it differently now."""
     text = read_file_text(modulefile, errors="surrogateescape")
     if not is_as_written(text):
         return
@@ -200,9 +200,9 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
 
 
 def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield a sentence for each of stackenv's files in the environment that is changed, and why it hurts.
+    """Yield a sentence for each changed file of stackenv in the environment, and why it matters.
 
-    The rule `managed-files` reports those that are gone or empty, and needed.
+    The rule `managed-files` reports needed files that are missing or empty.
     """
     files = describe_files(record)
     lost = list_lost_files(list_unused_files(files, record.path), record.path)
@@ -222,7 +222,7 @@ def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:
-    """Yield a sentence for each package that the modules have in another version than is held."""
+    """Yield a sentence for each package that is pinned to another version than that of the modules."""
     record, venv = environment.record, environment.venv
     if record is None or record.kind != "venv" or record.packed or venv is None:
         return
@@ -241,7 +241,7 @@ def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:
 
 
 def list_changed_scripts(record: Record) -> Iterator[str]:
-    """Yield a sentence when the activation scripts are not those that were captured."""
+    """Yield a sentence if the activation scripts have changed since they were captured."""
     captured = (record.activation or {}).get("scripts_sha256")
     if captured and not record.packed and captured != hash_activation(Path(record.path)):
         yield "its activation scripts have changed since its module was written (etc/conda)"

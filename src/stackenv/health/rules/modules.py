@@ -1,4 +1,4 @@
-"""The site's modules: those that are gone, loaded over conda, or missing from Lmod's cache."""
+"""The site's modules: no longer available, loaded over conda, or missing from Lmod's cache."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
 def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding when MODULEPATH has its modules in a different software tree from when it was created.
 
-    A site may have several by kind of CPU, with the same names in them. One that MODULEPATH has as well, or
-    that the same folder leads to, is no other.
+    A site may have a tree for each kind of CPU, with the same module names. A tree that MODULEPATH contains,
+    too, or that is the same folder by another path, does not count.
     """
     record, name = environment.record, environment.full_name
     if record is None or not (record.python and record.python.module):
@@ -72,22 +72,22 @@ def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def find_folder(module: str, folders: Sequence[str]) -> str:
-    """Return the first of `folders` that has the modulefile of `module`; empty when none has."""
+    """Return the first of `folders` that has the modulefile of `module`; empty if none has."""
     return next((folder for folder in folders if folder and Path(folder, f"{module}.lua").is_file()), "")
 
 
 def find_modules_at_login(account: Account) -> Iterator[Finding]:
     """Yield a finding for each line of a start-up file that loads a module that is not available.
 
-    A module of a folder that one of the files uses is there, and so is one of a hierarchy. Where a folder
-    cannot be known before a shell has run the file, nothing is said.
+    Conditions in the file are ignored. Modules in folders that one of the files uses, and modules of a
+    hierarchy, count as available. If a folder is known only to a shell that runs the file, nothing is found.
     """
     loads = [(file, load) for file in account.start_files for load in list_loads(file)]
     folders = list_used_folders(account.start_files, account.environ)
     modulepath = account.environ.get("MODULEPATH", "")
     if not loads or folders is None or not modulepath:
         return
-    # The module of stackenv itself may have been purged, which uses the folder of the user's own.
+    # The module stackenv, which uses the folder of the user's own modules, may not be loaded now.
     own = account.configuration.personal.modules.expand(account.environ)
     searched = list(dict.fromkeys([*modulepath.split(":"), *map(str, folders), *([own] if own else [])]))
     doubtful = {name for _, load in loads for name in load.names if not is_file_of_module(name, searched)}
@@ -102,7 +102,7 @@ def find_modules_at_login(account: Account) -> Iterator[Finding]:
 
 
 def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
-    """Return whether one of `folders` has the module, or a folder of its versions, just as it is named."""
+    """Return whether one of `folders` has a module, or a folder of versions, with exactly this name."""
     paths = (Path(folder, name) for folder in folders if folder)
     return any(path.exists() or Path(f"{path}.lua").exists() for path in paths)
 
@@ -141,13 +141,13 @@ VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
 def find_stack_over_conda(account: Account) -> Iterator[Finding]:
     """Yield a finding when a module takes precedence over the conda environment that is active in this shell.
 
-    What was loaded before the activation is hidden, and what is loaded later is hidden by the files of
-    an environment that has a personal module (modulefiles/libexec/hide_modules.py has the same rule).
+    Modules that were loaded before the activation are hidden, and in an environment with a personal module
+    later ones are, too (modulefiles/libexec/hide_modules.py has the same rule).
     """
     environ = account.environ
     prefix, root = environ.get("CONDA_PREFIX", ""), environ.get("STACKENV_CONDA_ROOT", "")
-    # Another conda hides nothing, and the rule `managed-files` reports a personal module's environment that
-    # has lost its files.
+    # Another conda hides nothing; and the rule `managed-files` reports an environment with a personal module
+    # that has lost its files.
     if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
         return
     if not account.configuration.conda.hide_modules or hides_modules(Path(prefix)):
@@ -177,21 +177,21 @@ def is_within(path: str, folders: Iterable[str]) -> bool:
 
 
 def hides_modules(prefix: Path) -> bool:
-    """Return whether the Python of the conda environment at `prefix` hides modules at its start."""
+    """Return whether the Python of the conda environment at `prefix` hides modules when it starts."""
     return any(prefix.glob(f"lib/python*/site-packages/{FIRST_PTH}"))
 
 
 def name_module(entries: list[str], environ: Mapping[str, str]) -> str:
-    """Return the loaded module that brought one of `entries`: the last, which was asked for; or an entry."""
+    """Return the last loaded module that added one of `entries`; the first entry if none is found."""
     loaded = environ.get("LOADEDMODULES", "").split(":")
     named = [module for module in loaded if any(f"/{module}/" in f"{entry}/" for entry in entries)]
     return named[-1] if named else entries[0]
 
 
-# Up to Lmod 8.7.14, where files with a dot are not wanted, and since.
+# Up to Lmod 8.7.14, without dot files, and later.
 CACHE_FOLDERS = (".lmod.d/.cache", ".lmod.d/__cache__", ".cache/lmod")
 CACHE_VALID_S = 86400
-# The first level of the table is by folder (libexec/serializeTbl.lua); the compiled file has it too.
+# The keys of the outer table are folders (libexec/serializeTbl.lua), in the compiled file, too.
 COVERED = re.compile(rb"""["'\x00-\x1f\x80-\xff](/[^"'\x00-\x1f\x80-\xff]+)""")
 
 
@@ -202,7 +202,7 @@ def find_lmod_cache(account: Account) -> Iterator[Finding]:
         files = sorted(path for path in folder.glob("spiderT*") if path.is_file())
         if not files or (folder / "invalidated").exists():
             continue
-        # By the oldest: Lmod reads the compiled one first.
+        # The oldest counts, because Lmod reads the compiled file first.
         written = min(path.stat().st_mtime for path in files)
         if written < time.time() - read_valid_s(account):
             continue
@@ -225,13 +225,13 @@ def find_lmod_cache(account: Account) -> Iterator[Finding]:
 
 
 def read_valid_s(account: Account) -> int:
-    """Return for how long Lmod believes a cache."""
+    """Return for how many seconds Lmod uses a cache."""
     text = account.environ.get("LMOD_ANCIENT_TIME", "")
     return int(text) if text.isdigit() else CACHE_VALID_S
 
 
 def is_newer(folder: Path, written: float) -> bool:
-    """Return whether a module has come or gone below `folder` since, by the times of the folders alone."""
+    """Return whether a module was added or removed below `folder` since `written`, by the folders' times."""
     with contextlib.suppress(OSError):
         if folder.stat().st_mtime > written:
             return True

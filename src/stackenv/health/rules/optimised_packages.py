@@ -1,4 +1,4 @@
-"""Packages of an environment that the site's modules have too, built for this machine."""
+"""Packages of an environment that the site's modules also have, built for this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stackenv.output import format_bytes
 def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for each package in a venv that hides one of its modules without being allowed to.
 
-    When one is gone uv sees no package of that name there: what shows it the modules' has to come back.
+    After it is uninstalled, uv sees no package of that name until a refresh writes the stub again.
     """
     record = environment.record
     if record is None or record.kind != "venv" or record.packed:
@@ -59,7 +59,7 @@ def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def list_needing(distributions: Iterable[Distribution], name: str, version: str) -> Iterator[str]:
-    """Yield a sentence for each of `distributions` that the stack's `version` of `name` is not right for."""
+    """Yield a sentence for each requirement of `distributions` that `version` of `name` does not satisfy."""
     for distribution in distributions:
         for line in distribution.requires or ():
             with contextlib.suppress(InvalidRequirement, UndefinedEnvironmentName):
@@ -71,9 +71,9 @@ def list_needing(distributions: Iterable[Distribution], name: str, version: str)
 
 
 def measure_distribution(distribution: Distribution) -> tuple[int, str]:
-    """Return the bytes of the files of `distribution`, and the day of its installation, by its RECORD.
+    """Return the size in bytes of `distribution` and the day of its installation, by its RECORD.
 
-    Without one, by those of the sources' files that are there.
+    Without a RECORD, by the files that exist.
     """
     files = [(file, Path(str(distribution.locate_file(file)))) for file in distribution.files or ()]
     notes = [path for file, path in files if file.name == "RECORD"] or [path for _, path in files]
@@ -89,7 +89,7 @@ def measure_file(path: Path) -> int:
     return path.lstat().st_size if path.is_file() else 0
 
 
-# Where the build for the machine makes a difference, by the names of conda and of EasyBuild's modules
+# Packages for which an optimised build matters: conda's names, and those of EasyBuild's modules
 # (the SciPy-bundle holds numpy, scipy and pandas; easybuild-easyconfigs).
 OPTIMISED: Mapping[str, str] = {
     "h5py": "h5py",

@@ -1,4 +1,4 @@
-"""Installed packages that are damaged, cannot be imported, or do not fit together."""
+"""Installed packages that are damaged, cannot be imported, or are incompatible."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def find_missing_files(environment: CheckedEnvironment) -> Iterator[Finding]:
         what = (
             f"{format_count(files, 'file')} of installed packages {'was' if files == 1 else 'were'} changed"
         )
-        # What is installed again for its missing files is whole by that.
+        # Packages that are reinstalled for missing files are complete afterwards.
         yield report_files(environment, changed, what, "warning", missing)
 
 
@@ -54,7 +54,7 @@ def report_files(
     level: str,
     installed: Collection[str] = (),
 ) -> Finding:
-    """Return the finding of `faults`: files by what installs them again, if it is not `installed` yet."""
+    """Return the finding of `faults`, files by requirement; its fix leaves out those in `installed`."""
     names = [f"{requirement} ({len(paths)})" for requirement, paths in faults.items()]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     lost = [r for r, paths in faults.items() if any(is_note(path) for path in paths)]
@@ -74,16 +74,16 @@ def report_files(
 
 
 def is_note(path: Path) -> bool:
-    """Return whether pip needs the file `path` to take its package away."""
+    """Return whether pip needs the file `path` to uninstall its package."""
     return path.name in NOTES and path.parent.suffix == ".dist-info"
 
 
 def list_reinstalls(
     full_name: str, requirements: Iterable[str], lost: Collection[str] = ()
 ) -> Iterator[RunCommand]:
-    """Yield the commands that install `requirements` again: conda's, which have one =, and pip's.
+    """Yield the commands that reinstall `requirements`: conda's, with one =, and pip's.
 
-    pip takes away what it installs again, which it cannot do with those that have `lost` their notes.
+    pip uninstalls a package before it reinstalls it, which is impossible for those that `lost` metadata.
     """
     inside = ("stackenv", "run", full_name, "--")
     by_pip = [r for r in requirements if "==" in r or " @ " in r]
@@ -100,7 +100,7 @@ def list_reinstalls(
 
 
 def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when the image of a packed environment is gone or cut off."""
+    """Yield a finding if the image of a packed environment is missing or truncated."""
     record = environment.record
     assert record is not None and record.packed is not None
     image = environment.prefix / IMAGE
@@ -136,7 +136,7 @@ def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def report_not_imported(environment: CheckedEnvironment) -> Finding:
-    """Return the finding that nothing is imported, for that runs what others can have put there."""
+    """Return the finding that nothing was imported, because other users could have written the code."""
     number = sum(map(len, environment.extensions.values()))
     modules = f"{format_count(number, 'compiled module')} {'was' if number == 1 else 'were'}"
     return Finding(
@@ -153,10 +153,10 @@ def report_not_imported(environment: CheckedEnvironment) -> Finding:
 def report_broken(
     environment: CheckedEnvironment, distribution: Distribution, broken: Sequence[str], why: str
 ) -> Finding:
-    """Return the finding that the modules `broken` of `distribution` cannot be imported; `why`: the first."""
+    """Return the finding that modules of `distribution` cannot be imported; `why` is the first's error."""
     requirement = environment.owners.find_requirement(distribution, environment.prefix)
     (command,) = list_reinstalls(environment.full_name, [requirement])
-    # The rule `missing-files` installs it again already.
+    # The rule `missing-files` already reinstalls it.
     is_damaged = any(fault.requirement == requirement for fault in environment.faulty_files)
     is_conda = environment.record is not None and environment.record.kind == "conda"
     name = canonicalize_name(distribution.metadata["Name"])
@@ -208,7 +208,7 @@ def find_numpy_bounds(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def advise_numpy(environment: CheckedEnvironment) -> str:
-    """Return what gives the environment another numpy, by where it has this one from."""
+    """Return how to change numpy, depending on where the environment has it from."""
     if any(note["name"] == "numpy" for note in environment.owners.by_conda):
         return "to change numpy: conda install numpy=VERSION"
     if environment.record and environment.record.kind == "conda":
@@ -216,7 +216,7 @@ def advise_numpy(environment: CheckedEnvironment) -> str:
     return f"to use modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE"
 
 
-# numpy's bounds are a rule of their own: what breaks there crashes.
+# The bounds of numpy have a rule of their own, because breaking them causes crashes.
 OF_ANOTHER_RULE = frozenset({"numpy"})
 
 
@@ -242,11 +242,11 @@ def find_inconsistent(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def list_unmet(environment: CheckedEnvironment) -> list[tuple[str, str]]:
-    """Return what is needed and not met, by its name, with a sentence.
+    """Return the unmet requirements: the name of the missing package, and a sentence.
 
-    Of pip's packages alone: conda keeps its own consistent, and names some of them differently. By the
-    metadata, without a process; only what is not met by that is asked of the environment's Python, for
-    a .pth file may lead to more packages.
+    Only for packages that pip installed: conda keeps its own consistent, and names some differently. This
+    reads metadata without starting a process; the environment's Python is asked only if a requirement is
+    unmet, because a .pth file may add packages.
     """
     record = environment.record
     if record is None or record.python is None or record.packed or record.user_site:
@@ -262,7 +262,7 @@ def list_unmet(environment: CheckedEnvironment) -> list[tuple[str, str]]:
 
 
 def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what pip's packages need and `versions` does not meet, by its name, with a sentence."""
+    """Yield the requirements of packages of pip that `versions` does not meet: the name, and a sentence."""
     record = environment.record
     assert record is not None and record.python is not None
     markers = {
@@ -287,7 +287,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
 
 
 def is_met(specifier: SpecifierSet, version: str) -> bool:
-    """Return whether `version` is one of `specifier`; one that is no version by PEP 440 is not compared."""
+    """Return whether `version` satisfies `specifier`; also true if it is not a version by PEP 440."""
     try:
         return specifier.contains(Version(version), prereleases=True)
     except InvalidVersion:
@@ -295,7 +295,7 @@ def is_met(specifier: SpecifierSet, version: str) -> bool:
 
 
 def ask_python(environment: CheckedEnvironment) -> dict[str, str]:
-    """Return the version of each package that the environment's Python finds; nothing if it does not run."""
+    """Return the version of each package that the environment's Python finds; empty if it does not run."""
     stack = environment.loaded_stack
     environ = stack.environ if stack else environment.environ
     try:

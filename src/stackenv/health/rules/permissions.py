@@ -1,4 +1,4 @@
-"""What others can change, an environment, its module, a cache: they run code as whoever uses it."""
+"""Environments, modules and caches that other users can change, and so run code as their users."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def who_writes(path: Path, environment: CheckedEnvironment) -> str:
-    """Return who else can write `path`; of a project's environment its groups may."""
+    """Return who else can write `path`; for an environment of a project, its group may."""
     writers = list(list_writers(path, path.stat()))
     return ", ".join(who for who in writers if not environment.shared or who == "everybody")
 
 
 def is_sticky(path: Path) -> bool:
-    """Return whether in the folder `path` nobody can touch what is another's, as in /tmp."""
+    """Return whether users cannot change each other's files in the folder `path`, as in /tmp."""
     return bool(path.stat().st_mode & stat.S_ISVTX)
 
 
 def report_open(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> Finding:
-    """Return the finding of the environment's own `paths`, with who can write each."""
+    """Return the finding about `paths` of the environment, which others can write."""
     first, who = next(iter(paths.items()))
     mine = [path for path in paths if path.stat().st_uid == os.geteuid()]
     mode = "o-w" if environment.shared else "go-w"
@@ -78,7 +78,7 @@ def report_open(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> F
 
 
 def report_above(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> Finding:
-    """Return the finding of the folders `paths`, which the environment or its module is in."""
+    """Return the finding about `paths`, folders above the environment or its module."""
     first, who = next(iter(paths.items()))
     owner = first.stat().st_uid
     command = RunCommand(("chmod", "go-w", str(first))).sentence
@@ -102,8 +102,8 @@ def describe_paths(paths: Mapping[Path, str]) -> str:
 def find_open_caches(account: Account) -> Iterator[Finding]:
     """Yield a finding for the package caches that other users can write.
 
-    Of what is above a cache nothing is said, for in a group's folder that is the group's; but where a folder
-    above lets nobody else through, all is well.
+    Folders above a cache are not checked, because in a group's folder they belong to the group; but a cache
+    is safe if a folder above lets no other user through.
     """
     environ, configuration = account.environ, account.configuration
     caches = [
@@ -129,8 +129,8 @@ def find_open_caches(account: Account) -> Iterator[Finding]:
 
 
 def is_reachable(path: Path) -> bool:
-    """Return whether others than its owner can come to `path`: each folder above lets them through.
+    """Return whether other users than the owner can reach `path`: each folder above lets them through.
 
-    Of a folder with an access control list the group's bits are the most that anybody has (acl(5)).
+    For a folder with an access control list, the group bits are the maximum that anyone has (acl(5)).
     """
     return all(folder.stat().st_mode & 0o011 for folder in path.resolve().parents)

@@ -1,4 +1,4 @@
-"""A project's own environment, in which packages of the loaded modules are a second time."""
+"""A project's own environment that has packages of the loaded modules a second time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MINOR = re.compile(r"/python(3\.\d+)/")
 
 @dataclass(frozen=True)
 class Clash:
-    """A package that the environment at hand has, and a loaded module, too: what `import` gives there."""
+    """A package in both the project's environment and a loaded module, and which of them is imported."""
 
     own: Package
     theirs: Package
@@ -50,7 +50,7 @@ class Clash:
 def find_project_environment(account: Account) -> Iterator[Finding]:
     """Yield findings for packages that both the project's environment and the loaded modules have.
 
-    Nothing is started where the two have no package in common.
+    No process is started if they have no package in common.
     """
     found = locate_environment(account)
     if found is None:
@@ -66,7 +66,7 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
         yield report_not_asked(prefix, both, doubt)
         return
     clashes = list(list_clashes(prefix, {name: own[name] for name in both}, theirs, account.environ))
-    # The module's package in the version of the lock is what the lock says.
+    # A module's package in the locked version does what the lock file says.
     losing = [c for c in clashes if c.module_wins and c.own.version != c.theirs.version]
     if losing:
         yield report_modules_win(prefix, losing, project, account)
@@ -76,9 +76,9 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
 
 
 def locate_environment(account: Account) -> tuple[Path, Path] | None:
-    """Return the folder of the project that the account's folder is in and its environment; None without.
+    """Return the folder of the current project and its environment; None if there is none.
 
-    One of stackenv's is looked at with its module.
+    An environment of stackenv is checked with its module instead.
     """
     name = account.environ.get(VARIABLE) or OWN
     for folder in list_project_folders(account.folder, account.home):
@@ -89,7 +89,7 @@ def locate_environment(account: Account) -> tuple[Path, Path] | None:
 
 
 def list_project_folders(folder: Path | None, home: Path) -> Iterator[Path]:
-    """Yield `folder` and its parents where they have a project's file, up to the home or a mount's edge."""
+    """Yield `folder` and its parents that have a project file, up to the home or a mount point."""
     device = None
     last = Path(os.path.realpath(home))
     for parent in (folder, *folder.parents) if folder else ():
@@ -116,7 +116,7 @@ def read_own(prefix: Path) -> dict[str, Package]:
 
 
 def read_modules(environ: Mapping[str, str]) -> dict[str, Package]:
-    """Return by name the packages that loaded modules bring: the first in the order of the variables."""
+    """Return the packages of loaded modules by name; the first in the order of the variables wins."""
     found: dict[str, Package] = {}
     loaded = environ.get("LOADEDMODULES", "").split(":")
     for folder in list_module_folders(environ):
@@ -127,16 +127,16 @@ def read_modules(environ: Mapping[str, str]) -> dict[str, Package]:
 
 
 def list_module_folders(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the folders in which modules can bring packages, by their real paths, as they are searched."""
+    """Yield the folders in which modules can have packages, by real path, in search order."""
     for entry in filter(None, environ.get("PYTHONPATH", "").split(":")):
         yield Path(os.path.realpath(entry))
-    # EasyBuild's sitecustomize.py takes the folder for the version of the Python that runs.
+    # EasyBuild's sitecustomize.py uses the folder for the version of the running Python.
     for entry in filter(None, environ.get("EBPYTHONPREFIXES", "").split(":")):
         yield from list_package_folders(Path(os.path.realpath(entry)))
 
 
 def describe_writers(prefix: Path) -> str:
-    """Return who but this user can decide what the environment's Python runs; empty when nobody can."""
+    """Return which other user can decide what the environment's Python runs; empty if none can."""
     folders = (prefix.parent, prefix, prefix / "bin", *list_package_folders(prefix))
     for folder in folders:
         status = folder.stat()
@@ -150,12 +150,12 @@ def describe_writers(prefix: Path) -> str:
 def list_clashes(
     prefix: Path, own: Mapping[str, Package], theirs: Mapping[str, Package], environ: Mapping[str, str]
 ) -> Iterator[Clash]:
-    """Yield what becomes of each of `own` in the environment's Python, which is asked.
+    """Ask the environment's Python, and yield which copy of each package in `own` it imports.
 
     Raises
     ------
     ProbeError
-        When it does not run.
+        If the Python does not run.
     """
     loaded = environ.get("LOADEDMODULES", "").split(":")
     imported: dict[str, Package] = {
@@ -203,7 +203,7 @@ def report_modules_hidden(prefix: Path, clashes: list[Clash], project: Path, acc
 
 
 def report_not_asked(prefix: Path, names: Iterable[str], doubt: str) -> Finding:
-    """Return the finding that nobody asked the environment's Python, which may run what others wrote."""
+    """Return the finding that the environment's Python was not asked: it may run code of other users."""
     return Finding(
         RULE,
         "unchecked",
@@ -228,11 +228,11 @@ def list_theirs(clashes: Iterable[Clash]) -> str:
 
 
 def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
-    """Return what to type for the modules' packages, in the personal module that is loaded or a new one."""
+    """Return what to type to use the modules' packages, in the loaded personal module or a new one."""
     tool = name_tool(project)
     install = f"uv pip install -r {PROJECT_FILE}, then python instead of uv run"
     if tool != "uv":
-        # It reads no constraints, and may have chosen the environment at hand for the project.
+        # These tools read no constraints, and may have chosen another environment for the project.
         pins = " ".join(f"{clash.own.name}=={clash.theirs.version}" for clash in clashes)
         choose = "pdm use -f $VIRTUAL_ENV; " if tool == "pdm" else ""
         install = f"{choose}{tool} add {pins}"
@@ -246,7 +246,7 @@ def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
 
 
 def name_tool(project: Path) -> str:
-    """Return whose project it is: who has locked it, or for whom it is written; uv where that is open."""
+    """Return the tool of the project, by its lock file or pyproject.toml; uv if that is not clear."""
     for tool in ("uv", "poetry", "pdm"):
         if has(project, f"{tool}.lock"):
             return tool
@@ -254,12 +254,12 @@ def name_tool(project: Path) -> str:
         text = read_file_text(project / PROJECT_FILE, errors="replace")
     except OSError:
         return "uv"
-    # What Poetry alone reads. uv and PDM take what has this table.
+    # Only Poetry reads a file without [project]; uv and PDM require that table.
     return "uv" if "[project]" in text or "[tool.poetry]" not in text else "poetry"
 
 
 def list_problems(prefix: Path, clashes: Iterable[Clash]) -> Iterator[str]:
-    """Yield why what is installed in the environment cannot work with what it imports from the modules."""
+    """Yield why packages in the environment cannot work with what it imports from the modules."""
     folders = list_package_folders(prefix)
     for clash in clashes:
         built, runs = (MINOR.search(f"{path}/") for path in (clash.theirs.location, str(folders[-1])))

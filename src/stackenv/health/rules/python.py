@@ -1,4 +1,4 @@
-"""The Python and the kind of machine that an environment was made for."""
+"""The Python and the kind of machine that an environment was created for."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     rebuild = f"stackenv rebuild {environment.full_name}"
     program, configuration = prefix / "bin/python", prefix / "pyvenv.cfg"
     if record.packed:
-        # A link to the program that leads into the image, whose loss `missing-files` reports.
+        # A link into the image; the rule `missing-files` reports a missing image.
         if not os.path.lexists(program):
             again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
             yield report_python(program, f"its Python is gone: {program}", again)
         return
     if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
         lost: dict[str, str] = {}
-        # A file of conda's: the rule `missing-files` reports all of those.
+        # A file of conda, which the rule `missing-files` reports.
         if not program.exists():
             return
     else:
@@ -59,7 +59,7 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Finding:
-    """Return the finding that the names of the Python, which is there, are gone from the venv."""
+    """Return the finding that `links` to the Python, which exists, are gone from the venv."""
     paths = [f"bin/{name}" for name in links]
     return Finding(
         "python-changed",
@@ -75,7 +75,7 @@ def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Find
 
 
 def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
-    """Yield one finding when the Python is not that which the venv was made with."""
+    """Yield a finding if the Python is not the one with which the venv was created."""
     assert record.python is not None
     if environment.venv is None:
         return
@@ -115,7 +115,7 @@ def report_python(path: Path, what: str, hint: str) -> Finding:
 
 
 def get_minor_version(version: str) -> str:
-    """Return major and minor version, by which site-packages is named."""
+    """Return the major and minor version, which is part of the path of site-packages."""
     return ".".join(version.split(".")[:2])
 
 
@@ -146,7 +146,7 @@ def find_platform(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def read_cpu_features(path: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """Return what this node's CPU can do (proc(5)); its line is `flags`, on Arm `Features`."""
+    """Return the features of this node's CPU (proc(5)): the line `flags`, or `Features` on Arm."""
     for line in read_file_text(path, errors="replace").splitlines():
         title, _, words = line.partition(":")
         if title.strip() in ("flags", "Features"):

@@ -22,7 +22,7 @@ OLD_LINES = re.compile(
     r"/(?:conda)?bin\b",
     re.IGNORECASE,
 )
-# What holds lines together, by the first words of lines.
+# The lines that open and close a construct of several lines, by their first words.
 OPENING: Mapping[Shell, re.Pattern[str]] = {
     "csh": re.compile(r"\s*(?:if\b.*\bthen\s*$|switch\b|foreach\b|while\b)"),
     "fish": re.compile(r"\s*(?:if|switch|for|while|begin|function)\b(?!.*;\s*end\s*$)"),
@@ -43,7 +43,7 @@ def find_conda_init(account: Account) -> Iterator[Finding]:
         blocks = [
             block
             for block in find_init_blocks(file.contents)
-            # In a function, or a here-document, it does nothing at the start.
+            # In a function or here-document, the block does nothing when a shell starts.
             if not block.is_inert and (block.problem or run & set(range(block.first, block.last + 1)))
         ]
         whole = [block for block in blocks if not block.problem]
@@ -54,7 +54,7 @@ def find_conda_init(account: Account) -> Iterator[Finding]:
 
 
 def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
-    """Return the finding of `blocks`, which can be cut out of `file` unless something is in the way."""
+    """Return the finding about `blocks`, which can be cut out of `file` unless something prevents it."""
     new = cut_out(file.contents, blocks)
     hindrance = file.hindrance or find_surrounding(file, blocks)
     if not hindrance and not parses(file.shell, new):
@@ -75,9 +75,9 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
 
 
 def find_surrounding(file: StartFile, blocks: Sequence[InitBlock]) -> str:
-    """Return why `blocks` cannot be cut out of the lines around them; empty when they can.
+    """Return why `blocks` cannot be cut out of the lines around them; empty if they can.
 
-    Where no program can be asked whether the rest is right: tcsh and fish have none that only reads.
+    For tcsh and fish, which cannot check the syntax of the rest without running it.
     """
     opening, closing = OPENING.get(file.shell), CLOSING.get(file.shell)
     if not opening or not closing:
@@ -95,7 +95,7 @@ def describe_lines(blocks: Sequence[InitBlock]) -> str:
 
 
 def report_damaged(file: StartFile, block: InitBlock) -> Finding:
-    """Return the finding of `block`, of which only the user knows what belongs to it."""
+    """Return the finding about `block`; only the user knows which of its lines are conda's."""
     return Finding(
         "conda-init",
         "warning",
@@ -109,7 +109,7 @@ def report_damaged(file: StartFile, block: InitBlock) -> Finding:
 def find_old_lines(file: StartFile, blocks: Sequence[InitBlock], module: str) -> Iterator[Finding]:
     """Yield a finding for each line outside of `blocks` that starts conda."""
     inside = {number for block in blocks for number in range(block.first, block.last + 1)}
-    # Nobody knows where a block without an end ends.
+    # Where a block without an end line ends is unknown.
     opened = min((block.first for block in blocks if block.first == block.last), default=None)
     for number, line in file.list_commands():
         if number in inside or (opened and number > opened):

@@ -1,4 +1,4 @@
-"""File systems: those that delete old files, those that are full, and conda on two at once."""
+"""Storage: file systems that are purged or full, and packages and environments on different ones."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
 def find_storage_purged(account: Account) -> Iterator[Finding]:
     """Yield a finding for each cache, conda environment and variable that points to purged storage.
 
-    Of environments those without a module: the others have findings of their own. What a condarc says is
-    the subject of `condarc-policy`. Of caches those whose files become those of environments: what pip,
-    Hugging Face and PyTorch have lost they download again.
+    Environments with a module have findings of their own, and the rule `condarc-policy` checks condarc files.
+    Only caches whose files become part of environments count: pip, Hugging Face and PyTorch download again
+    what is lost.
     """
     environ, configuration = account.environ, account.configuration
     reported = set()
@@ -80,7 +80,7 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
 
 
 def advise_removal(path: Path) -> str:
-    """Return what takes the package cache `path` away: of a folder that holds more, what is conda's alone."""
+    """Return how to delete the package cache `path`; only conda's files if the folder contains others."""
     has_more = not all(map(is_of_cache, path.iterdir())) or find_foreign([path])
     if is_own(path) and not path.is_symlink() and not has_more:
         return f"to delete this one: {shlex.join(('rm', '-r', str(path)))}"
@@ -89,14 +89,14 @@ def advise_removal(path: Path) -> str:
 
 
 def is_of_cache(path: Path) -> bool:
-    """Return whether `path` is something that conda puts into a package cache."""
+    """Return whether conda puts files like `path` into a package cache."""
     if path.name in ("cache", "urls", "urls.txt") or path.name.endswith((".conda", ".tar.bz2")):
         return True
     return (path / "info/index.json").is_file()
 
 
 def report_purged(what: str, where: str, purged: str, hint: str) -> Finding:
-    """Return the finding that something is on the storage `purged`."""
+    """Return the finding that `what` is on the purged storage `purged`."""
     return Finding(
         "storage-purged",
         "warning",
@@ -108,7 +108,7 @@ def report_purged(what: str, where: str, purged: str, hint: str) -> Finding:
 
 
 class LinkedPlaces(NamedTuple):
-    """Where `tool` puts environments, and the packages that it links into them, with what names each."""
+    """Where `tool` puts environments, and the packages that it links into them, each with its source."""
 
     tool: str
     environments: tuple[Path, str]
@@ -119,7 +119,7 @@ class LinkedPlaces(NamedTuple):
 def find_storage_split(account: Account) -> Iterator[Finding]:
     """Yield a finding for each tool whose packages and environments are on different file systems.
 
-    Of several folders it is those that the tool takes first.
+    If there are several folders, those that the tool uses first count.
     """
     for places in filter(None, (describe_conda_places(account), describe_uv_places(account))):
         if find_device(places.environments[0]) != find_device(places.packages[0]):
@@ -127,7 +127,7 @@ def find_storage_split(account: Account) -> Iterator[Finding]:
 
 
 def describe_conda_places(account: Account) -> LinkedPlaces | None:
-    """Return where conda puts new environments, and packages."""
+    """Return where conda puts new environments and packages; None if one of them is unknown."""
     environ, configuration = account.environ, account.configuration
     environments = next(iter(list_chosen("envs", environ, configuration)), None)
     packages = next(iter(list_chosen("pkgs", environ, configuration)), None)
@@ -142,7 +142,7 @@ def describe_conda_places(account: Account) -> LinkedPlaces | None:
 
 
 def describe_uv_places(account: Account) -> LinkedPlaces | None:
-    """Return where new venvs are put, and uv's cache; None where there is none yet, or uv is to copy."""
+    """Return where new venvs and uv's cache are; None if there is no cache yet, or uv copies files."""
     environ, configuration = account.environ, account.configuration
     cache = next(list_caches(UV, environ, configuration), None)
     folders = (find_absolute(f.expand(environ) or "") for f in configuration.personal.environments)
@@ -155,7 +155,7 @@ def describe_uv_places(account: Account) -> LinkedPlaces | None:
 
 
 def advise_uv(account: Account, right: Path) -> str:
-    """Return how uv comes to have its cache where it should: the site's place, or else `right`."""
+    """Return how to put uv's cache in the site's place, or else in `right`."""
     environ, places = account.environ, account.configuration.caches.uv
     of_site = any(os.path.isdir(place.parent.expand(environ) or "") for place in places)  # noqa: PTH112
     if of_site and UV_CACHE_DIR in environ:
@@ -174,7 +174,7 @@ def advise_export(variable: str, folder: Path) -> str:
 
 
 def report_split(places: LinkedPlaces, account: Account) -> Finding:
-    """Return the finding that what a tool links is on two file systems."""
+    """Return the finding that a tool keeps packages and environments on two file systems."""
     tool, environments, packages, hint = places
     named = {named: list(find_variable_places(named, account)) for _, named in (environments, packages)}
     where = "; ".join(f"{name} ({', '.join(found)})" if found else name for name, found in named.items())
@@ -188,7 +188,7 @@ def report_split(places: LinkedPlaces, account: Account) -> Finding:
     )
 
 
-# Of a file system that all share a part says little: both must be small.
+# On a shared file system a percentage says little, so both the share and the amount must be small.
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
 FULL = {"bytes": 100 * 10**6, "files": 1000}
 NEAR = {"bytes": 10 * 10**9, "files": 100_000}
@@ -202,14 +202,14 @@ def find_quota(account: Account) -> Iterator[Finding]:
         devices.setdefault(find_device(path), path)
     for path in devices.values():
         yield from judge_file_system(path)
-    # The others are numbers alone: what is used of them takes a look at each file.
+    # Limits without a command are only numbers: finding the usage would require reading every file.
     asked = tuple(limit for limit in account.configuration.limits if limit.command)
     for limit in probe_limits(asked, account.environ):
         yield from judge_limit(limit)
 
 
 def list_written_folders(account: Account) -> Iterator[Path]:
-    """Yield the folders into which something is written for the account."""
+    """Yield the folders to which the user's programs write."""
     environ, configuration = account.environ, account.configuration
     yield account.home
     for template in configuration.personal.environments:
@@ -224,18 +224,18 @@ def list_written_folders(account: Account) -> Iterator[Path]:
 
 
 def is_writable(path: Path) -> bool:
-    """Return whether the user can write at `path`, or make it: of other places it is no matter how full."""
+    """Return whether the user can write to `path` or create it; how full other places are does not matter."""
     while not path.exists():
         path = path.parent
     return os.access(path, os.W_OK | os.X_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
 
 
 def judge_file_system(path: Path) -> Iterator[Finding]:
-    """Yield what is wrong with the file system that `path` is on, or will be on."""
+    """Yield the findings about the file system of `path`, which may not exist yet."""
     while not path.exists():
         path = path.parent
     found = os.statvfs(path)
-    # Where the file system does not limit the number of files, that is 0.
+    # The number of files is 0 if the file system does not limit it.
     figures = {
         "bytes": (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize),
         "files": (found.f_favail, found.f_files),
@@ -246,7 +246,7 @@ def judge_file_system(path: Path) -> Iterator[Finding]:
 
 
 def judge_limit(limit: Limit) -> Iterator[Finding]:
-    """Yield what is wrong with the user's share, as the site's command tells it."""
+    """Yield the findings about the user's quota, as the site's command reports it."""
     for unit, used, allowed in (
         ("bytes", limit.bytes_used, limit.bytes_limit),
         ("files", limit.files_used, limit.files_limit),
@@ -263,7 +263,7 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
 
 
 def judge_free(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
-    """Yield the finding when of `total` bytes, or files, no more than a little is `free`."""
+    """Yield a finding if little of `total` bytes or files is `free`."""
     amount = format_bytes(free) if unit == "bytes" else format_count(free, "file")
     allowed = format_bytes(total) if unit == "bytes" else format_count(total, "file")
     if free <= min(total * FULL_SHARE, FULL[unit]):

@@ -1,4 +1,4 @@
-"""The stubs of a venv, which show uv what its modules bring: gone, changed, or not wanted."""
+"""The stubs of a venv, which show uv the packages of its modules: missing, wrong or unwanted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stackenv.output import shorten_list
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFolder
 
-# What each kind does to the user.
+# What each kind of fault means for the user.
 MISSING = (
     "uv considers a package without a stub not installed, and installs its own, which hides the module's"
 )
@@ -36,7 +36,7 @@ LINKED = "when uv uninstalls such a package, it changes the target of the link, 
 
 
 class Faults(NamedTuple):
-    """The folders of stubs that are not right: not there; there, and not as wanted; not wanted."""
+    """The folders of stubs that are missing, wrong or unwanted."""
 
     missing: list[Path]
     changed: list[Path]
@@ -46,8 +46,8 @@ class Faults(NamedTuple):
 def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for stubs that are missing, wrong or unwanted, and one for stubs that are links.
 
-    Nothing where none is recorded and none is there: an older stackenv made that environment, or uv is to
-    see nothing, and `stackenv info` tells. A package of which the modules have another version than is held
+    Nothing if no stub is recorded and none exists: an older stackenv created that environment, or stubs are
+    turned off, which `stackenv info` shows. A package that is pinned to another version than the modules have
     is a finding of the rule `stale`, with the same hint.
     """
     record, prefix = environment.record, environment.prefix
@@ -71,13 +71,13 @@ def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 
 def list_held_otherwise(record: Record, pinned: Iterable[tuple[str, str, str]]) -> set[str]:
-    """Return the canonical names of what either `record` or `pinned` holds alone, or in another version."""
+    """Return the canonical names of packages that `record` and `pinned` do not pin alike."""
     held, now = ({(canonicalize_name(n), v) for n, v, _ in pins} for pins in (record.pinned, pinned))
     return {str(name) for name, _ in held ^ now}
 
 
 def sort_faults(changes: Collection[Change], others: Collection[str]) -> Faults:
-    """Return what the `changes` of a refresh say about stubs, but for the packages `others`."""
+    """Return the faults of stubs that the `changes` of a refresh imply, except for the packages `others`."""
     touched = [folder for folder in dict.fromkeys(map(find_stub_folder, changes)) if folder]
     removed = {Path(change.path) for change in changes if isinstance(change, RemoveFolder)}
     unwanted = [folder for folder in touched if folder in removed]
@@ -90,14 +90,14 @@ def sort_faults(changes: Collection[Change], others: Collection[str]) -> Faults:
 
 
 def find_stub_folder(change: Change) -> Path | None:
-    """Return the folder of the stub that is changed, or of what is changed in it; None of other changes."""
+    """Return the folder of the stub that `change` concerns; None if it concerns no stub."""
     path = Path(change.path)
-    # From the inside: the environment itself can have any name.
+    # From the inside, because the environment itself can have any name.
     return next((p for p in (path, *path.parents) if p.parent.name == "site-packages"), None)
 
 
 def report_links(environment: CheckedEnvironment, linked: list[Path]) -> Finding:
-    """Return the finding of the links `linked`, which lead to stubs elsewhere, or to nothing."""
+    """Return the finding about the links `linked`, to stubs elsewhere or to nothing."""
     said = [f"{describe(path)} ({path.readlink()})" for path in linked]
     rm = " ".join(("rm", *(quote_word(str(path)) for path in linked)))
     return Finding(
@@ -112,7 +112,7 @@ def report_links(environment: CheckedEnvironment, linked: list[Path]) -> Finding
 
 
 def split_name(folder: Path) -> tuple[str, str]:
-    """Return canonical name and version of the package whose metadata `folder` is for, by its name."""
+    """Return the canonical name and version of a package by the name of its metadata `folder`."""
     name, _, version = folder.name[: -len(folder.suffix)].partition("-")
     return str(canonicalize_name(name)), version
 
@@ -120,7 +120,7 @@ def split_name(folder: Path) -> tuple[str, str]:
 def report_stubs(
     environment: CheckedEnvironment, faults: Faults, wanted: Record, own: Collection[str]
 ) -> Finding:
-    """Return the finding of `faults`, where the stubs of `wanted` should be, and `own` packages are."""
+    """Return the finding about `faults`; `wanted` is the record that a refresh would write."""
     parts = {
         "missing": (list(map(describe, faults.missing)), MISSING),
         "different from the module": (list(map(describe, faults.changed)), CHANGED),
@@ -143,12 +143,12 @@ def report_stubs(
 
 
 def describe(folder: Path) -> str:
-    """Return name and version of the package of the stub `folder`."""
+    """Return the name and version of the package of the stub `folder`, as text."""
     return " ".join(split_name(folder))
 
 
 def explain_unwanted(name: str, environment: CheckedEnvironment, wanted: Record, own: Collection[str]) -> str:
-    """Return why there is to be no stub, or not this one, of the package `name`."""
+    """Return why the package `name` should have no stub, or another one."""
     if not wanted.layers:
         return "after --no-pth"
     if wanted.stubs_off:

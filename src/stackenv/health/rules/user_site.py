@@ -1,4 +1,4 @@
-"""~/.local: packages in it that environments see, and a pip that installs into it."""
+"""~/.local: packages in it that environments see, and settings by which pip installs into it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_pip_user(account: Account) -> Iterator[Finding]:
 
 
 def find_user(path: Path) -> Iterator[int]:
-    """Yield the lines of the file `path` by which `pip install` means `pip install --user`."""
+    """Yield the lines of the file `path` that make `pip install` mean `pip install --user`."""
     section = ""
     for number, line in enumerate(read_file_text(path, errors="replace").splitlines(), 1):
         begun, found = SECTION.match(line.strip()), KEY.match(line)
@@ -60,7 +60,7 @@ def find_user(path: Path) -> Iterator[int]:
 
 
 def report_user_install(what: str, where: str, hint: str) -> Finding:
-    """Return the finding that `what` is set at `where`."""
+    """Return the finding that `what`, at `where`, makes pip install into ~/.local."""
     return Finding(
         "pip-user",
         "warning",
@@ -76,7 +76,7 @@ METADATA = re.compile(r"(.+?)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 
 @dataclass(frozen=True)
 class Viewer:
-    """A Python that sees the folder: what people call it, its own packages, whether it is an environment."""
+    """A Python that sees the folder: its title, its own packages, and whether it is an environment."""
 
     title: str
     packages: dict[str, str]
@@ -96,7 +96,7 @@ def find_user_site(account: Account) -> Iterator[Finding]:
 
 
 def judge_user_site(folder: Path, packages: dict[str, str], account: Account) -> Iterator[Finding]:
-    """Yield the finding of the user's site-packages `folder`, if one of the account's Pythons sees it."""
+    """Yield a finding if one of the account's Pythons sees `packages` in `folder` of ~/.local."""
     minor = folder.parent.name
     viewers = [v for v in list_viewers(account, minor) if v.is_environment or v.packages.keys() & packages]
     if not viewers:
@@ -135,9 +135,9 @@ def judge_user_site(folder: Path, packages: dict[str, str], account: Account) ->
 
 
 def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
-    """Yield the Pythons of version `minor` (python3.11) that read ~/.local, by files alone.
+    """Yield the Pythons of version `minor` (python3.11) that read ~/.local, without starting them.
 
-    The venvs of stackenv do not.
+    The venvs of stackenv do not read it.
     """
     environ, configuration = account.environ, account.configuration
     for prefix in list_conda_prefixes(environ, configuration):
@@ -151,7 +151,7 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
             # Its own packages come before ~/.local.
             yield Viewer(f"the venv {shorten(prefix, environ)}", {}, True)
     found = shutil.which("python3", path=environ.get("PATH", ""))
-    # That of the operating system is left to its user; venvs are handled above.
+    # The system Python may use ~/.local; venvs are handled above.
     if found and not (Path(found).parents[1] / "pyvenv.cfg").exists():
         prefix = Path(os.path.realpath(found)).parents[1]
         folder = prefix / "lib" / minor / "site-packages"
@@ -160,14 +160,14 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
 
 
 def sees_base(prefix: Path) -> bool:
-    """Return whether the venv at `prefix` sees what its base has, ~/.local included."""
+    """Return whether the venv at `prefix` sees the packages of its base, and so ~/.local."""
     if not (prefix / "pyvenv.cfg").is_file():
         return False
     return read_configuration(prefix / "pyvenv.cfg").get("include-system-site-packages", "").lower() == "true"
 
 
 def read_packages(folder: Path) -> dict[str, str]:
-    """Return the packages in `folder` by name, with their versions, as the names of their metadata say."""
+    """Return the packages in `folder` by name, with their versions, from the names of metadata folders."""
     try:
         found = filter(None, map(METADATA.fullmatch, os.listdir(folder)))  # noqa: PTH208 (names are enough)
         return {canonicalize_name(match.group(1)): match.group(2) for match in found}
