@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from stackenv.errors import WHITE, UsageError, escape_controls
-from stackenv.terminal import count_columns, is_dumb, lay_out, measure_width, pad, paint
+from stackenv.terminal import count_columns, is_dumb, lay_out, measure_width, pad, paint, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -322,8 +322,8 @@ NUMBER = re.compile(r"[0-9,]+(\.[0-9])?( ([kMGTPEZY]?B|bytes?))?|-?")
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print `rows` below `titles`, in columns; a column of nothing is left out.
 
-    On a terminal the columns for which it is too narrow are lines of their own below each row: nothing is cut
-    or broken, for a path is to be copied.
+    On a terminal the columns for which it is too narrow are lines of their own below each row. Sentences wrap
+    there at words; a path is neither cut nor broken, for it is to be copied.
     """
     if not rows:
         return
@@ -340,7 +340,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print(line if number else paint(line, "title", sys.stdout))
         for n in below:
             if number and cells[n]:
-                print(f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}{cells[n]}")
+                head = f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}"
+                room = None if cells[n].startswith(("/", "~")) else measure_width(sys.stdout)
+                print(head + wrap(cells[n], room, len(head)))
 
 
 def choose_beside(widths: Sequence[int], room: int | None) -> list[int]:
