@@ -14,7 +14,7 @@ SCRIPTS = {script.text for script in list_job_scripts()}
 DIRECTIVE = re.compile(r"(?ms)^```\{\w+\}$.*?^```$")
 INDENTED = re.compile(r"(?m)(?:\A|\n\n) {4}(?=[a-z])")
 # Their blocks are indented: tests/uv types the one, and the others are generated from the sources.
-INDENTING = ("users/projects.md", "reference/commands.md", "reference/configuration.md")
+INDENTING = ("users/projects.md", *(f"reference/{name}.md" for name in ("commands", "configuration", "json")))
 
 
 @pytest.mark.parametrize("page", PAGES)
