@@ -226,7 +226,7 @@ START, END = "# >>> conda initialize >>>\n", "# <<< conda initialize <<<\n"
         ),
     ],
 )
-def test_a_block_that_cannot_be_cut_is_told(person: Person, text: str, line: int, said: str) -> None:
+def test_a_block_that_cannot_be_cut_is_reported(person: Person, text: str, line: int, said: str) -> None:
     file = person.home / ".bashrc"
     file.write_text(text)
     found = find_one(person, RULE)
@@ -256,7 +256,7 @@ def test_what_is_commented_out_hurts_nobody(person: Person) -> None:
         (".config/fish/conf.d/conda.fish", "fish_add_path ~/mambaforge/condabin"),
     ],
 )
-def test_lines_of_older_times_are_told(person: Person, name: str, line: str) -> None:
+def test_lines_of_older_times_are_reported(person: Person, name: str, line: str) -> None:
     file = person.home / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"# {line}\n{line}\n")

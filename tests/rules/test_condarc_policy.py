@@ -72,7 +72,7 @@ def test_entries_go_and_all_else_stays(person: Person) -> None:
         ("\nchannel_priority: flexible\n", 2, "no effect"),
     ],
 )
-def test_what_is_not_simple_is_told(person: Person, text: str, line: int, said: str) -> None:
+def test_what_is_not_simple_is_reported(person: Person, text: str, line: int, said: str) -> None:
     condarc = person.home / ".config/conda/condarc"
     condarc.parent.mkdir(parents=True)
     condarc.write_text(text)
