@@ -188,7 +188,7 @@ def test_one_without_its_python_is_told_and_the_others_are_updated(user: User) -
     looked = user.stackenv("update", "tiny-lib", "--all", "--dry-run")
     assert looked.returncode == 0, looked.stderr
     assert f"two/1.0 is skipped: its Python {gone}/python cannot be started" in looked.stderr
-    assert "type: stackenv rebuild two/1.0" in looked.stderr
+    assert "hint: stackenv rebuild two/1.0" in looked.stderr
     user.stackenv("update", "tiny-lib", "--all", "--yes")
     assert ask_version(user, "one", "tiny-lib") == "2.1"
 
