@@ -157,7 +157,7 @@ def test_conda_init_is_refused_with_what_to_do_instead(guide, stack) -> None:
     result = guide.check(LOAD, "conda init").run()
     assert result.statuses == [0, 1]
     assert "`conda init` is not needed here" in result.stderr
-    assert "`module load Anaconda3/2024.02-1` gives `conda`" in result.stderr
+    assert "`module load Anaconda3/2024.02-1` provides `conda`" in result.stderr
     # fish makes folders of its own.
     assert {path.name for path in stack.home.iterdir()} - {".config", ".local", ".cache"} == {"conda"}
     assert not (stack.home / ".config/fish/config.fish").exists()
