@@ -266,7 +266,9 @@ def test_two_at_once_and_a_read_only_prefix(place: Place) -> None:
         os.close(descriptor)
     script = f'mount --bind {place.root} {place.root} && mount -o remount,bind,ro {place.root} && exec "$@"'
     done = place.run("install", before=("unshare", "--mount", "sh", "-c", script, "sh"))
-    assert done.returncode == 1 and "is on a read-only file system; nothing was changed" in done.stderr, done.stderr
+    assert done.returncode == 1 and "is on a read-only file system; nothing was changed" in done.stderr, (
+        done.stderr
+    )
     assert place.tree() == before
 
 

@@ -83,7 +83,7 @@ class StartFile:
     def list_lines(self) -> Iterator[tuple[int, str]]:
         """Yield number and text of each line that is run at the start: no comments, no bodies of functions.
 
-        Bytes that are no text survive.
+        Bytes that are not UTF-8 are kept.
         """
         lines = [line.decode("utf-8", "surrogateescape").rstrip() for line in self.contents.split(b"\n")]
         index = 0

@@ -24,7 +24,7 @@ BLOCKS: Mapping[Shell, tuple[frozenset[str], frozenset[str]]] = {
 ON_CONDITION = ("and", "or", "not", "if", "else")
 LOAD = re.compile(r"module\s+(?:-\S+\s+)*(?:load|add)\s+(.+)|ml\s+(?:-\S+\s+)*(?:(?:load|add)\s+)?(.+)")
 USE = re.compile(r"(?:module|ml)\s+(?:-\S+\s+)*use\s+(.+)")
-# Behind `ml` each other word that is no option is the name of a module (Lmod 8.6, libexec/ml_cmd.in.lua).
+# After `ml`, each other word that is not an option is the name of a module (Lmod 8.6, libexec/ml_cmd.in.lua).
 COMMANDS = frozenset(
     """
     add av avail available category del delete describe disable gd getdefault help is-avail is-loaded isAvail

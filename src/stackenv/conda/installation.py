@@ -82,7 +82,7 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
     Raises
     ------
     UsageError
-        When `module` is no name of a module.
+        When `module` is not the name of a module.
     InstallationError
         When the prefix cannot be read, or has no bin/conda or no bin/python that can be executed.
     """

@@ -70,7 +70,7 @@ def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
     Raises
     ------
     StackenvError
-        When there is no bash, or `prefix` is no conda environment.
+        When there is no bash, or `prefix` is not a conda environment.
     """
     sources = read_sources(prefix)
     bash = find_program("bash")

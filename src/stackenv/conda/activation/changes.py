@@ -222,7 +222,7 @@ def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mappin
 
 
 def find_whole(text: str) -> re.Pattern[str]:
-    """Return the pattern of `text` in a value; a number is no part of a longer one, as of a process's."""
+    """Return the pattern of `text` in a value; a number only where it is not part of a longer one."""
     return re.compile(rf"(?<!\d){text}(?!\d)" if text.isdigit() else re.escape(text))
 
 

@@ -57,7 +57,7 @@ def read_sources(prefix: Path) -> ActivationSources:
     Raises
     ------
     StackenvError
-        When `prefix` is no conda environment.
+        When `prefix` is not a conda environment.
     """
     top = Path(os.path.abspath(prefix))  # noqa: PTH100 (conda does not resolve links either)
     if not (top / "conda-meta").is_dir():
