@@ -1,4 +1,4 @@
-"""A user's account as it is looked at: home, environment variables, start-up files."""
+"""A user's account, as the health checks see it: home, environment variables, start-up files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackenv.plain_files import read_file_text
 
 @dataclass(frozen=True)
 class Account:
-    """What the rules of the account look at; nothing here is changed.
+    """What the checks of the account read; they change nothing here.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Account:
     configuration
         The site configuration.
     folder
-        Where the command was typed; None where that is gone, or does not matter.
+        The working directory of the command; None if it is gone or does not matter.
     """
 
     home: Path
@@ -41,7 +41,7 @@ class Account:
         return tuple(list_start_files(self.home, self.environ))
 
     def condarc_files(self) -> Iterator[Path]:
-        """Yield the user's own files of conda's configuration that exist, in conda's order."""
+        """Yield the user's existing conda configuration files, in conda's order."""
         return list_condarc_files(self.environ)
 
 
@@ -50,7 +50,7 @@ def find_variable_places(name: str, account: Account) -> Iterator[str]:
     for file in account.start_files:
         for number, _, _ in file.list_assignments([name]):
             yield f"{file.path}:{number}"
-    # Lmod's own list, which goes with LOADEDMODULES.
+    # Lmod's list of modulefile paths, in the order of LOADEDMODULES.
     modules = account.environ.get("LOADEDMODULES", "").split(":")
     for module, path in zip(modules, account.environ.get("_LMFILES_", "").split(":")):
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""Where the tools of a user keep what they have downloaded: now, by the site's choice, and by themselves.
+"""Where a user's tools keep their downloads: now, in the folders that the site configures, and by default.
 
-Found by environment variables and configuration files; no process is started.
+This is read from environment variables and configuration files; no process is started.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from stackenv.configuration.settings import SiteConfiguration
 from stackenv.plain_files import read_file_text
 from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_around_home, is_own
 
-# The tool's own folder among the user's caches (for the sources see CACHE_VARIABLES); conda and Jupyter have
-# theirs elsewhere.
+# The folder that each tool uses in the user's cache folder (see CACHE_VARIABLES for the sources); conda and
+# Jupyter keep theirs elsewhere.
 OWN_FOLDERS = {"pip": "pip", "uv": "uv", "huggingface": "huggingface", "torch": "torch"}
-# A key of a uv.toml (docs.astral.sh/uv, reference/settings), above its first table.
+# A top-level key of uv.toml, above its first table (docs.astral.sh/uv, reference/settings).
 UV_KEY = re.compile(r"""^\s*cache-dir\s*=\s*(["'])(?P<path>[^"']*)\1\s*(?:#.*)?$""")
 
 
-# Of what these variables name, the folders that are caches: the rest may be the user's own.
+# The folders that these variables name hold more than caches. These subfolders are the caches; the rest may
+# be the user's own files.
 PARTS = {"HF_HOME": ("hub", "datasets", "xet", "assets"), "TORCH_HOME": ("hub",)}
 
 
 def list_caches(
     tool: str, environ: Mapping[str, str], configuration: SiteConfiguration, whole: bool = False
 ) -> Iterator[Path]:
-    """Yield where the cache of `tool`, a key of CACHE_VARIABLES, may be, the folder in use now first.
+    """Yield where the cache of `tool`, a key of CACHE_VARIABLES, may be; the folder in use now comes first.
 
-    That is, where a variable names one that holds more, the caches in it; with `whole` that folder.
+    If a variable names a folder that holds more than caches, only the caches in it are yielded; with
+    `whole`, the folder itself.
 
-    The site's places count also while its module is not loaded, and so do those that the tool would use
-    without a variable. Several may be one folder; they need not be there, nor be this user's.
+    The site's folders count even if its module is not loaded, and so do the tool's default folders. The
+    folders may be the same, may not exist, and may belong to another user.
     """
     variables = CACHE_VARIABLES[tool]
     for name in (*variables.folders, *variables.yields_to):
@@ -54,16 +56,17 @@ def list_caches(
 
 
 def list_parts(variable: str, named: Path) -> Iterator[Path]:
-    """Yield the caches in the folder that `variable` names: that folder for the most."""
+    """Yield the caches in the folder that `variable` names; for most variables, the folder itself."""
     yield from (named / part for part in PARTS.get(variable, ("",)))
 
 
 def list_own_caches(
     tool: str, environ: Mapping[str, str], configuration: SiteConfiguration, whole: bool = False
 ) -> Iterator[Path]:
-    """Yield those of `list_caches` that are there and this user's, each once: others' are on other quotas.
+    """Yield each folder of `list_caches` that exists and belongs to this user, once.
 
-    The home, and what it is in, is never a cache, whatever a variable says.
+    Other users' folders count against other quotas. The home and its parent folders are never a cache,
+    whatever a variable says.
     """
     seen = set()
     for cache in list_caches(tool, environ, configuration, whole):
@@ -75,7 +78,7 @@ def list_own_caches(
 
 
 def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
+    """Yield the user's existing pip configuration files (pip/_internal/configuration.py)."""
     config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
     places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
     for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
@@ -84,7 +87,7 @@ def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def find_in_pip_files(environ: Mapping[str, str]) -> Path | None:
-    """Return the folder that the user's files of pip's configuration name, if any."""
+    """Return the cache folder that the user's pip configuration files name, if any."""
     configured = ""
     for file in list_pip_files(environ):
         parser = configparser.RawConfigParser()
@@ -95,9 +98,9 @@ def find_in_pip_files(environ: Mapping[str, str]) -> Path | None:
 
 
 def list_uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the files of uv's configuration that may be there: the user's, then the machine's.
+    """Yield the uv configuration files that may exist: the user's, then the machine's.
 
-    docs.astral.sh/uv, concepts/configuration-files; one that a variable names holds alone.
+    If UV_CONFIG_FILE names a file, uv reads only that one (docs.astral.sh/uv, concepts/configuration-files).
     """
     named = find_absolute(environ.get("UV_CONFIG_FILE", ""))
     config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
@@ -107,7 +110,7 @@ def list_uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def find_in_uv_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the folder that the user's own uv.toml names, if any."""
+    """Return the cache folder that the user's own uv.toml names, if any."""
     file = next(list_uv_files(environ))
     with contextlib.suppress(OSError, ValueError):
         for line in read_file_text(file).splitlines():

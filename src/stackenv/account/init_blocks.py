@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-# conda 4.6 and later say `initialize` (conda/core/initialize.py), the installers of 2018 and 2019 `init`.
+# conda 4.6 and later write `initialize` (conda/core/initialize.py), the installers of 2018 and 2019 `init`.
 MARK = re.compile(rb"([ \t]*)# (>>>|<<<) (conda|mamba) init(?:ialize)? (?:>>>|<<<)[ \t]*")
 COMMENT = re.compile(r"^(?:#(?!\s*!!)\s*)+")
-# What those programs write, of all versions; any other line is the user's. The lines of conda's own that
-# `conda init` has commented out are among them, and what `conda init --condabin` (25.5 and later) writes.
-# One folder is put on PATH: what is behind a colon is the user's.
+# All lines that any version of those programs writes; any other line is the user's. This includes conda's own
+# lines that `conda init` commented out, and the lines of `conda init --condabin` (25.5 and later).
+# They put a single folder on PATH: anything after a colon is the user's.
 PATH_BIN = r"""(?:["']?[^"':$\s]*/bin["']?|"[^":$]*/condabin")"""
 SCRIPT = r"""["']?[^"';&|]*/etc/(?:profile|fish/conf)\.d/(?:conda|mamba|micromamba)\.(?:c?sh|fish)["']?"""
 WRITTEN = re.compile(
@@ -47,7 +47,7 @@ WRITTEN = re.compile(
     """,
     re.VERBOSE,
 )
-# Behind what they have written they remark on it.
+# The programs add remarks at the end of the lines that they write.
 REMARK = re.compile(r"\s+#[^\"']*$")
 PATH_LINE = re.compile(
     r"""(?:\\?export +PATH=|setenv PATH |set -g?x PATH |\$PATH\.insert\(0, )"""
@@ -59,22 +59,22 @@ PROGRAM_PATH = re.compile(r"""(/[^"'$]*?)/(?:bin|etc/profile\.d)/(?:conda|(?:mic
 
 @dataclass(frozen=True)
 class InitBlock:
-    """One block.
+    """One block of a start-up file.
 
     Parameters
     ----------
     program
-        Whose it is: `conda` or `mamba`.
+        The program that wrote it: `conda` or `mamba`.
     first, last
-        Its lines, from 1.
+        Its first and last line, counted from 1.
     start, end
-        Its bytes, the line end of the last line included.
+        The offsets of its bytes, including the line ending of the last line.
     prefix
-        The installation that it starts, as it is written there; empty when it names none.
+        The installation that it starts, as written in the block; empty if it names none.
     is_inert
         Whether all of it is commented out.
     problem
-        Why only the user can cut it out; empty when it is as it was written.
+        Why only the user can remove it; empty if the block is unchanged since the program wrote it.
     """
 
     program: str
@@ -113,7 +113,7 @@ def find_init_blocks(contents: bytes) -> Iterator[InitBlock]:
 
 
 def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
-    """Return `block` with what the lines `body` between its marks say."""
+    """Return `block`, completed with what its lines `body` between the marks say."""
     first, prefix, is_inert = block.first + 1, "", True
     onto_path: dict[tuple[str, str], int] = {}
     own: set[str] = set()
@@ -143,14 +143,14 @@ def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
 def cut_out(contents: bytes, blocks: Iterable[InitBlock]) -> bytes:
     """Return `contents` without `blocks`, and without the empty lines that came with them.
 
-    An empty line is put before and behind a block when it is added at the end of the file: both go while
-    the block is still the end, or has both.
+    A program that appends a block to a file puts an empty line before and after it. Both are removed if the
+    block is still at the end of the file or still has both.
     """
     for block in sorted(blocks, key=lambda block: block.start, reverse=True):
         before, after = contents[: block.start], contents[block.end :]
         added_before, added_behind = before.endswith(b"\n\n") or before == b"\n", after.startswith(b"\n")
         if after == b"\n":
-            # As it was added: what was before need not have had a line end.
+            # The block is still where it was appended; the text before it may have lacked a line ending.
             before, after = before if before.endswith(b"\r\n") else before[:-1], b""
         elif added_before and (not after or added_behind):
             before, after = before[:-1], after[1:] if added_behind else after

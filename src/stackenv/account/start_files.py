@@ -16,7 +16,7 @@ from typing import Literal
 from stackenv.plain_files import read_file_bytes
 
 Shell = Literal["sh", "zsh", "csh", "fish", "xonsh"]
-# bash reads .bashrc.d where the system's /etc/skel says so, as on RHEL 9.
+# bash reads .bashrc.d if the .bashrc from /etc/skel does so, as on RHEL 9.
 HOME_FILES: Mapping[Shell, tuple[str, ...]] = {
     "sh": (
         *(".profile", ".bash_profile", ".bash_login", ".bashrc", ".bash_aliases", ".bashrc.d/*"),
@@ -30,16 +30,16 @@ CONFIG_FILES: Mapping[Shell, tuple[str, ...]] = {
     "fish": ("fish/config.fish", "fish/conf.d/*.fish"),
     "xonsh": ("xonsh/rc.xsh", "xonsh/rc.d/*.xsh", "xonsh/rc.d/*.py"),
 }
-# Read, never run: -n; without the patterns of extglob bash takes right lines for wrong ones.
+# -n reads the file and never runs it. Without extglob, bash rejects valid lines that use its patterns.
 SYNTAX_CHECKS: Mapping[Shell, tuple[str, ...]] = {
     "sh": ("bash", "--norc", "-O", "extglob", "-n"),
     "zsh": ("zsh", "-f", "-n"),
 }
 TIMEOUT_S = 10
-# What one line holds several commands by.
+# What separates the commands of one line.
 QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""")
 SEPARATOR = re.compile(r"\s*(?:;|&&|\|\||(?<!\S)(?:then|do|else|and|or|not|\{|\})(?!\S))\s*")
-# What a shell does not run when it starts: the bodies of functions.
+# A shell does not run the bodies of functions when it starts.
 FUNCTIONS: Mapping[Shell, re.Pattern[str]] = {
     **dict.fromkeys(
         ("sh", "zsh"), re.compile(r"(\s*)(?:function\s+\S+\s*(?:\(\s*\))?|[\w:.+-]+\s*\(\s*\))\s*(.*)")
@@ -50,7 +50,7 @@ FUNCTIONS: Mapping[Shell, re.Pattern[str]] = {
 ENDS: Mapping[Shell, str] = {"sh": "}", "zsh": "}", "fish": "end"}
 HERE_DOCUMENT = re.compile(r"""(?<!<)<<-?\s*(["'\\]?)([A-Za-z_]\w*)\1""")
 VALUE = r"""("[^"]*"|'[^']*'|[^\s;"'#]\S*)"""
-# How a variable that programs inherit gets a value; {0} is its name.
+# The commands that give an exported variable its value; {0} is its name.
 ASSIGNMENTS: Mapping[Shell, tuple[str, ...]] = {
     **dict.fromkeys(
         ("sh", "zsh"),
@@ -64,16 +64,16 @@ ASSIGNMENTS: Mapping[Shell, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class StartFile:
-    """A start-up file, which is there and can be read.
+    """A start-up file that exists and can be read.
 
     Parameters
     ----------
     path
-        As the shell opens it; it can be a link.
+        The path that the shell opens; it can be a link.
     shell
-        The dialect that it is in; ksh's and bash's is `sh`.
+        Its dialect; `sh` for ksh and bash.
     contents
-        What it holds.
+        Its bytes.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class StartFile:
     contents: bytes
 
     def list_lines(self) -> Iterator[tuple[int, str]]:
-        """Yield number and text of each line that is run at the start: no comments, no bodies of functions.
+        """Yield number and text of each line that runs at the start, without comments and function bodies.
 
         Bytes that are not UTF-8 are kept.
         """
@@ -95,12 +95,12 @@ class StartFile:
             index = (index if last is None else last) + 1
 
     def list_commands(self) -> Iterator[tuple[int, str]]:
-        """Yield number of the line and text of each command, several in one line apart."""
+        """Yield line number and text of each command; several commands of one line are yielded separately."""
         for number, text in self.list_lines():
             yield from ((number, command) for command in split_commands(text) if command)
 
     def list_assignments(self, names: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-        """Yield line, name and value of each of the variables `names` that the file gives a value."""
+        """Yield line, name and value for each assignment of one of the variables `names` in the file."""
         patterns = {
             name: [re.compile(pattern.format(name)) for pattern in ASSIGNMENTS[self.shell]] for name in names
         }
@@ -113,7 +113,7 @@ class StartFile:
 
     @property
     def hindrance(self) -> str:
-        """Return why the file is not to be written by stackenv; empty when it can be."""
+        """Return why stackenv cannot change the file; empty if it can."""
         status = self.path.stat()
         if status.st_uid != os.geteuid():
             return "the file is not yours"
@@ -126,7 +126,7 @@ class StartFile:
 
 
 def split_commands(text: str) -> Iterator[str]:
-    """Yield the commands of a line, which hold together what is quoted."""
+    """Yield the commands of a line; separators inside quotes do not split it."""
     start = 0
     for found in SEPARATOR.finditer(QUOTED.sub(lambda quoted: "'" * len(quoted[0]), text)):
         yield text[start : found.start()]
@@ -135,7 +135,7 @@ def split_commands(text: str) -> Iterator[str]:
 
 
 def find_end_of_function(lines: Sequence[str], index: int, shell: Shell) -> int | None:
-    """Return the last line of the function that begins in line `index`; None where none begins, or ends."""
+    """Return the last line of the function that begins in line `index`; None if none begins, or none ends."""
     definition, end = FUNCTIONS.get(shell), ENDS.get(shell, "")
     begun = definition.match(lines[index]) if definition else None
     if not begun:
@@ -153,7 +153,7 @@ def find_end_of_function(lines: Sequence[str], index: int, shell: Shell) -> int 
 
 
 def find_end_of_document(lines: Sequence[str], index: int) -> int | None:
-    """Return the last line of the here-document that begins in line `index`; None where there is none."""
+    """Return the last line of the here-document that begins in line `index`; None if there is none."""
     found = HERE_DOCUMENT.search(lines[index]) if "((" not in lines[index] else None
     if not found:
         return None
@@ -161,7 +161,7 @@ def find_end_of_document(lines: Sequence[str], index: int) -> int | None:
 
 
 def list_start_files(home: Path, environ: Mapping[str, str]) -> Iterator[StartFile]:
-    """Yield the start-up files of the shells of the user at `home`, a file of several names once."""
+    """Yield the start-up files of the shells of the user at `home`; a file with several names once."""
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     zsh = Path(environ.get("ZDOTDIR") or home)
     places = [(home, HOME_FILES), (config, CONFIG_FILES)]
@@ -171,7 +171,7 @@ def list_start_files(home: Path, environ: Mapping[str, str]) -> Iterator[StartFi
     for folder, table in places:
         for shell, patterns in table.items():
             for path in (path for pattern in patterns for path in list_read(folder, pattern)):
-                # One that cannot be read the shell cannot read either.
+                # The shell cannot read an unreadable file either.
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     identity = (status.st_dev, status.st_ino)
@@ -181,17 +181,17 @@ def list_start_files(home: Path, environ: Mapping[str, str]) -> Iterator[StartFi
 
 
 def list_read(folder: Path, pattern: str) -> Iterator[Path]:
-    """Yield the files that a shell reads for `pattern` below `folder`: for a * all but hidden ones."""
+    """Yield the files that a shell reads for `pattern` below `folder`; a * does not match hidden files."""
     for path in sorted(folder.glob(pattern)):
         if not (pattern.endswith("*") and path.name.startswith(".")):
             yield path
 
 
 def parses(shell: Shell, contents: bytes) -> bool:
-    """Return whether `contents` is right for `shell` as far as its grammar goes; nothing of it is run.
+    """Return whether `contents` is syntactically valid for `shell`; none of it is run.
 
-    For shells in which no line can be wrong for want of those before it, and where the shell that could
-    tell is not installed, it is taken for right.
+    It counts as valid if the shell is not installed, and for shells in which removing earlier lines cannot
+    make a line invalid.
     """
     words = SYNTAX_CHECKS.get(shell)
     program = words and shutil.which(words[0], path="/usr/bin:/bin:/usr/local/bin")
@@ -199,7 +199,7 @@ def parses(shell: Shell, contents: bytes) -> bool:
         return True
     with contextlib.suppress(subprocess.TimeoutExpired):
         done = subprocess.run(
-            # ENV, BASH_ENV and ZDOTDIR of the caller would have it read files.
+            # The caller's ENV, BASH_ENV and ZDOTDIR would make the shell read files.
             [program, *words[1:]],
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "ZDOTDIR": "/nonexistent"},
             input=contents,

@@ -1,4 +1,4 @@
-"""What start-up files do with modules: which they load whatever happens, and which folders they use."""
+"""What start-up files do with modules: which they always load, and which folders they add to MODULEPATH."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stackenv.account.start_files import QUOTED, Shell, StartFile
 from stackenv.user_paths import expand
 
 SEPARATOR = re.compile(r"(;;?|&&|\|\|?|(?<![>&\d])&(?![>&\d]))")
-# What begins and ends a part that is run on a condition, or more than once; as the first word of a command.
+# The first words of commands that begin or end a conditional part or a loop.
 SH = (frozenset({"if", "case", "for", "while", "until", "select"}), frozenset({"fi", "esac", "done"}))
 BLOCKS: Mapping[Shell, tuple[frozenset[str], frozenset[str]]] = {
     "sh": SH,
@@ -20,11 +20,11 @@ BLOCKS: Mapping[Shell, tuple[frozenset[str], frozenset[str]]] = {
     "fish": (frozenset({"if", "switch", "for", "while", "begin", "function"}), frozenset({"end"})),
     "xonsh": (frozenset(), frozenset()),
 }
-# The first words of a command that is run on a condition by itself: of fish, and of csh.
+# The first words that make a single command conditional, in fish and in csh.
 ON_CONDITION = ("and", "or", "not", "if", "else")
 LOAD = re.compile(r"module\s+(?:-\S+\s+)*(?:load|add)\s+(.+)|ml\s+(?:-\S+\s+)*(?:(?:load|add)\s+)?(.+)")
 USE = re.compile(r"(?:module|ml)\s+(?:-\S+\s+)*use\s+(.+)")
-# After `ml`, each other word that is not an option is the name of a module (Lmod 8.6, libexec/ml_cmd.in.lua).
+# After `ml`, any other word that is not an option is the name of a module (Lmod 8.6, libexec/ml_cmd.in.lua).
 COMMANDS = frozenset(
     """
     add av avail available category del delete describe disable gd getdefault help is-avail is-loaded isAvail
@@ -33,20 +33,20 @@ COMMANDS = frozenset(
     unload unuse update use whatis
     """.split()  # noqa: SIM905 (words read better as words)
 )
-# What ends a file, as the command of a piece between separators, on a condition or not: behind `then`, or a
-# pattern of `case`. `exec` with redirections alone goes on.
+# A command that ends the file, conditional or not, as it appears between separators: after `then` or a
+# pattern of `case`, for example. An `exec` with only redirections does not end it.
 LEAVES = re.compile(
     r"(?:.*\)\s*|(?:(?:then|else|do|and|or|\{)\s+)*)"
     r"(?:return(?=\s|$)|exit(?=\s|$)|(?P<replaced>exec)\s+(?!\d*[<>]|&>|\{\w+\}[<>])\S)"
 )
-# Batch shells do not read them.
+# Only interactive shells read these files; batch shells do not.
 INTERACTIVE_FILES = frozenset({".zshrc", ".kshrc", ".mkshrc"})
-# A plain name: what a shell would expand cannot be known before.
+# A name without anything that a shell would expand, since expansions are unknown until the shell runs.
 PLAIN = re.compile(r"[A-Za-z0-9_][\w./+:@-]*")
 
 
 class Load(NamedTuple):
-    """A command that loads modules: line, text, their names, and whether batch shells leave before it."""
+    """A command that loads modules: line, text, module names, and whether batch shells leave before it."""
 
     line: int
     command: str
@@ -55,9 +55,9 @@ class Load(NamedTuple):
 
 
 def list_loads(file: StartFile) -> Iterator[Load]:
-    """Yield each load that the file comes to in each shell, or in each that does not leave it early.
+    """Yield each load that every shell runs, or that every shell runs that does not leave the file early.
 
-    Not those on a condition, in a loop, or whose failure it expects (`||`, a redirection).
+    Loads that are conditional, in a loop, or allowed to fail (`||`, a redirection) are left out.
     """
     for number, command, interactive in list_unconditional(file):
         found = LOAD.fullmatch(command)
@@ -70,9 +70,9 @@ def list_loads(file: StartFile) -> Iterator[Load]:
 
 
 def list_used_folders(files: Sequence[StartFile], environ: Mapping[str, str]) -> list[Path] | None:
-    """Return the folders by which `files` extend MODULEPATH, on a condition or not.
+    """Return the folders that `files` add to MODULEPATH, conditionally or not.
 
-    None when one cannot be known before a shell runs them, or MODULEPATH is set without `module use`.
+    None if a folder is unknown until a shell runs the files, or if they set MODULEPATH without `module use`.
     """
     folders = []
     for file in files:
@@ -86,17 +86,18 @@ def list_used_folders(files: Sequence[StartFile], environ: Mapping[str, str]) ->
                 path = expand(word.strip("\"'"), environ)
                 if path.startswith("/") and not set(path) & set("$`(*?["):
                     folders.append(Path(path))
-                # --append, and --priority with its number.
+                # Skip --append, and --priority with its number.
                 elif not (word.startswith("-") or word.isdecimal()):
                     return None
     return folders
 
 
 def list_unconditional(file: StartFile) -> Iterator[tuple[int, str, bool]]:
-    """Yield line and text of each command that the file comes to whatever the conditions in it say.
+    """Yield line and text of each unconditional command, and whether only interactive shells run it.
 
-    And whether it comes to it in interactive shells alone, for which a return on a condition is taken. Where
-    a line cannot be taken apart it is left out, and all below what ends the file or may replace the shell.
+    Commands after a conditional return count as run by interactive shells only. Lines that cannot be split
+    into commands are left out, and so is everything after a command that ends the file or may replace the
+    shell.
     """
     depth, quote, joined = 0, "", False
     interactive = file.path.name in INTERACTIVE_FILES
@@ -104,7 +105,7 @@ def list_unconditional(file: StartFile) -> Iterator[tuple[int, str, bool]]:
     for number, text in file.list_lines():
         masked = mask(text)
         if quote:
-            # Inside of a text of several lines.
+            # Inside a quoted text of several lines.
             quote = "" if text.count(quote) % 2 else quote
             continue
         quote = next((mark for mark in masked if mark in "\"'"), "")
@@ -124,7 +125,7 @@ def list_unconditional(file: StartFile) -> Iterator[tuple[int, str, bool]]:
 
 
 def mask(text: str) -> str:
-    """Return `text` as long as it is, without what is quoted, and without a comment."""
+    """Return `text` with quoted parts and comments blanked out, at the same length."""
     masked = QUOTED.sub(lambda quoted: "_" * len(quoted[0]), text)
     masked = re.sub(r"\\.", "__", masked)
     comment = re.search(r"(?:^|\s)#", masked)
@@ -132,7 +133,7 @@ def mask(text: str) -> str:
 
 
 def take_apart(text: str, masked: str, depth: int, shell: Shell) -> tuple[int, list[str]]:
-    """Return how deep in conditions the next line is, and the commands of this one that are on none."""
+    """Return how many conditions surround the next line, and the unconditional commands of this line."""
     opening, closing = BLOCKS[shell]
     found, before, place = [], ";", 0
     pieces = [*SEPARATOR.split(masked), ";"]
@@ -157,6 +158,6 @@ def take_apart(text: str, masked: str, depth: int, shell: Shell) -> tuple[int, l
 
 
 def list_indented(file: StartFile) -> frozenset[int]:
-    """Return the lines of `file` that begin with a space: in Python, those of a block."""
+    """Return the numbers of the lines of `file` that begin with a space: in Python, the lines of a block."""
     lines = file.contents.split(b"\n")
     return frozenset(number for number, line in enumerate(lines, 1) if line[:1].isspace())

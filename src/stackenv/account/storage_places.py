@@ -1,6 +1,6 @@
 """The folders in which an account's Python keeps files: environments, caches, Jupyter, ~/.local.
 
-Found by environment variables, configuration files and what is on the disk; no process is started.
+They are found from environment variables, configuration files and the disk; no process is started.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HUGGINGFACE_CACHE = "huggingface-cache"
 TORCH_CACHE = "torch-cache"
 JUPYTER = "jupyter"
 LOCAL = "local"
-# What people read for each kind.
+# The label that is printed for each kind.
 TITLES = {
     ENVIRONMENT: "environment",
     CONDA_PACKAGES: "conda's packages",
@@ -44,13 +44,14 @@ TITLES = {
     JUPYTER: "Jupyter",
     LOCAL: "~/.local",
 }
-# By which a folder is an environment: of a venv, of conda, of stackenv (one that is packed, or half gone).
+# What marks a folder as an environment: a venv, a conda environment, or one of stackenv (possibly packed or
+# partly deleted).
 MARKS = (*TOOLS_MARKS, RECORD_FILE)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder: its kind (a key of `TITLES`), the name that people know it by, the path."""
+    """A folder: its kind (a key of `TITLES`), the name that is shown for it, its path."""
 
     kind: str
     name: str
@@ -60,7 +61,7 @@ class Place:
 def list_places(
     environ: Mapping[str, str], configuration: SiteConfiguration, modules: Iterable[tuple[str, str]] = ()
 ) -> tuple[Place, ...]:
-    """Return the folders of this account that are there, each once, by kind.
+    """Return the existing folders of this account, each once, by kind.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def list_places(
     configuration
         The site configuration.
     modules
-        Full name and environment of the personal modules.
+        Full name and environment of each personal module.
     """
     found = [Place(ENVIRONMENT, name, Path(prefix)) for name, prefix in modules]
     prefixes = (*list_conda_prefixes(environ, configuration), *list_venvs(environ, configuration))
@@ -88,14 +89,14 @@ def list_places(
         (LOCAL, (find_absolute(environ.get("PYTHONUSERBASE", "")), find_home(environ, ".local"))),
     ]
     for kind, paths in candidates:
-        # A variable may name the home, where the tool then has a folder or two.
+        # A variable may name the home itself, of which the tool then uses only a folder or two.
         own = (path for path in paths if path and not is_around_home(path, environ))
         found += [Place(kind, shorten(path, environ), path) for path in own]
     return tuple(drop_repeated(found))
 
 
 def list_project_places(root: Path, modules: Iterable[tuple[str, str]]) -> tuple[Place, ...]:
-    """Return the environments of the project at `root`, whichever member made them."""
+    """Return the environments of the project at `root`, of all its members."""
     inside = (path for name in ("venvs", "envs") for path in list_folders(root / name))
     folders = [path for path in inside if any(has(path, mark) for mark in MARKS)]
     found = [Place(ENVIRONMENT, name, Path(prefix)) for name, prefix in modules]
@@ -103,7 +104,7 @@ def list_project_places(root: Path, modules: Iterable[tuple[str, str]]) -> tuple
 
 
 def drop_repeated(places: Iterable[Place]) -> Iterator[Place]:
-    """Yield those of `places` that are there, and each folder once."""
+    """Yield those of `places` that exist, each folder once."""
     seen = set()
     for place in places:
         real = os.path.realpath(place.path)
@@ -113,9 +114,9 @@ def drop_repeated(places: Iterable[Place]) -> Iterator[Place]:
 
 
 def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the environments of this user in the site's folders for them, with or without a module.
+    """Yield this user's environments in the site's folders, with or without a module.
 
-    What was set aside to be removed, and an environment that was rebuilt since, are among them.
+    They include folders that were set aside for removal, and old versions of rebuilt environments.
     """
     for template in configuration.personal.environments:
         folder = find_absolute(template.expand(environ) or "")

@@ -1,4 +1,4 @@
-"""The limits of users' folders: by the site configuration's numbers, or by the command that it names."""
+"""The limits of users' folders, from the numbers or the commands in the site configuration."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ FORM = "four whole numbers (bytes used, bytes allowed, files used, files allowed
 
 @dataclass(frozen=True)
 class Limit:
-    """How much the folder `path` may hold, and holds as far as a command tells; None is unknown, or no limit.
+    """The limit of the folder `path`, and its current use if a command reports it.
 
-    `problem` says what is wrong with the command; empty when nothing is.
+    None means unknown, or no limit. `problem` says what is wrong with the command; it is empty if the command
+    works.
     """
 
     path: Path
@@ -33,7 +34,7 @@ class Limit:
 
 
 def probe_limits(limits: tuple[LimitSettings, ...], environ: Mapping[str, str]) -> tuple[Limit, ...]:
-    """Return the limits whose folders are there; their commands are run, one after the other."""
+    """Return the limits of the folders that exist; their commands run one after the other."""
     found = []
     for limit in limits:
         path = limit.path.expand(environ) or ""
@@ -43,7 +44,7 @@ def probe_limits(limits: tuple[LimitSettings, ...], environ: Mapping[str, str]) 
 
 
 def probe_limit(limit: LimitSettings, path: Path, environ: Mapping[str, str]) -> Limit:
-    """Return the limit of the folder `path`: what its command tells, else the configuration's numbers."""
+    """Return the limit of the folder `path`: what its command prints, else the configured numbers."""
     stated = Limit(path, bytes_limit=limit.bytes, files_limit=limit.files)
     if not limit.command:
         return stated
@@ -62,7 +63,7 @@ def run_limit_command(words: tuple[str, ...], environ: Mapping[str, str]) -> lis
     Raises
     ------
     ValueError
-        When it fails, does not end, or prints something else; the message is its problem.
+        If the command fails, does not end in time, or prints something else; the message says which.
     """
     try:
         process = subprocess.Popen(
@@ -74,7 +75,7 @@ def run_limit_command(words: tuple[str, ...], environ: Mapping[str, str]) -> lis
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # So that what it has started ends with it, too.
+            # So that the processes that it started end with it.
             start_new_session=True,
         )
     except OSError as error:
@@ -97,7 +98,7 @@ def run_limit_command(words: tuple[str, ...], environ: Mapping[str, str]) -> lis
 
 
 def read_numbers(printed: str) -> list[int | None]:
-    """Return the numbers that a command has `printed`; raise ValueError when they are not of the form."""
+    """Return the numbers that a command has `printed`; raise ValueError if they have another format."""
     words = printed.split()
     if len(words) != 4 or not all(w == "-" or (w.isascii() and w.isdigit() and len(w) < 20) for w in words):
         shown = " ".join(printed.split())[:SHOWN_CHARACTERS]

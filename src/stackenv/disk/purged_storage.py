@@ -10,7 +10,7 @@ from stackenv.configuration.settings import SiteConfiguration
 
 
 def find_purged_folder(path: Path, environ: Mapping[str, str], configuration: SiteConfiguration) -> str:
-    """Return the configured purged folder that holds `path`, by its name or in truth; empty when none."""
+    """Return the configured purged folder that holds `path`, as written or resolved; empty if none does."""
     for template in configuration.conda.purged_storage:
         purged = template.expand(environ)
         if purged and purged.startswith("/"):

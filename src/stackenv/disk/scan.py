@@ -1,6 +1,6 @@
-"""One pass over folders, as fast as Python has it: what each entry takes, and which files have other names.
+"""One pass over folders, as fast as Python can: the size of each entry, and which files have several names.
 
-Also in several processes, for a pass spends its time in stat(2): two are twice as fast on two processors,
+A pass spends its time in stat(2), so it can use several processes: two are twice as fast on two processors,
 and on a network file system they wait at the same time.
 """
 
@@ -20,24 +20,24 @@ from typing import Callable, NamedTuple, cast
 from stackenv.plain_files import read_file_text
 
 BLOCK_BYTES = 512  # stat(2), st_blocks
-# Before so many entries are seen no process is worth its start.
+# With fewer entries than this, starting a process does not pay off.
 ALONE_ENTRIES = 5_000
-# Of a login node that is everybody's.
+# At most, because a login node is shared.
 MOST_PROCESSES = 4
-# In how many parts each process is given its work, so that none is idle at the end.
+# The work of each process is split into this many parts, so that none is idle at the end.
 PARTS = 16
 NAMES_BITS = 32
 KINDS = 0o170000  # inode(7), S_IFMT
-# What is at these names in the root of an environment is read to list environments, not to use them.
+# These names in the root of an environment are also read when environments are only listed, not used.
 LISTED = ("stackenv", "conda-meta")
-# Removed, or another thing by now.
+# The entry was removed or replaced during the scan.
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class Folder(NamedTuple):
-    """A folder to look into: of the tree `tree`, on the file system `device`.
+    """A folder to scan: it is part of the tree `tree`, on the file system `device`.
 
-    `is_used` is false where a file's atime tells nothing about the use of the tree.
+    `is_used` is false if the atime of a file in it does not show that the tree was used.
     """
 
     tree: int
@@ -49,7 +49,7 @@ class Folder(NamedTuple):
 
 @dataclass
 class Tally:
-    """What was counted of one tree; `linked` has the inode of each name of a file that has several names."""
+    """The counts of one tree; `linked` has the inode of each name of a file that has several names."""
 
     blocks: int = 0
     inodes: int = 0
@@ -58,7 +58,7 @@ class Tally:
     linked: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, other: Tally) -> None:
-        """Add what `other` has counted."""
+        """Add the counts of `other`."""
         self.blocks += other.blocks
         self.inodes += other.inodes
         self.last_use = max(self.last_use, other.last_use)
@@ -66,7 +66,7 @@ class Tally:
         self.linked.extend(other.linked)
 
     def refuse(self, error: OSError) -> None:
-        """Count what could not be read, unless it has vanished."""
+        """Count an entry that could not be read, unless it has vanished."""
         self.unreadable += error.errno not in VANISHED
 
 
@@ -77,38 +77,38 @@ Roots = Mapping[tuple[int, int], int]
 
 @dataclass
 class Found:
-    """What was counted, by tree; `files` are those with several names, and `entries` how many were seen."""
+    """The counts of each tree; `files` are those with several names, `entries` is how many were seen."""
 
     tallies: defaultdict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
     files: Files = field(default_factory=dict)
     entries: int = 0
 
     def add(self, other: Found) -> None:
-        """Add what `other` has found."""
+        """Add the results of `other`."""
         for tree, tally in other.tallies.items():
             self.tallies[tree].add(tally)
         self.add_files(other.files)
         self.entries += other.entries
 
     def add_files(self, files: Files) -> None:
-        """Know `files` too."""
+        """Add `files` to those with several names."""
         for device, more in files.items():
             self.files.setdefault(device, {}).update(more)
 
 
 def join_figures(blocks: int, names: int) -> int:
-    """Return both as one number: there can be a million of them."""
+    """Return both figures as one number, to save memory: there can be a million of them."""
     return blocks << NAMES_BITS | names
 
 
 def scan(found: Found, folders: list[Folder], roots: Roots, on_progress: Callable[[int], None]) -> None:
-    """Add to `found` what is in `folders`; in processes of their own when that is much.
+    """Add to `found` what is in `folders`; many entries are scanned by several processes.
 
-    `roots` are the device and inode of each tree's root: what is there belongs to that tree alone.
-    `on_progress` hears how many entries more were seen.
+    `roots` are the device and inode of each tree's root: everything there belongs to that tree alone.
+    `on_progress` is called with the number of entries seen since the last call.
     """
     rest = deque(folders)
-    # Breadth first: what is left are many folders, near the roots.
+    # Breadth first, so that the remaining folders are many and near the roots.
     while rest and found.entries < ALONE_ENTRIES:
         before = found.entries
         scan_folder(rest.popleft(), roots, found, found.files, rest)
@@ -121,9 +121,9 @@ def scan(found: Found, folders: list[Folder], roots: Roots, on_progress: Callabl
 
 
 def count_idle_processors() -> int:
-    """Return how many processors nobody else uses now: on a busy node one process is the fastest."""
+    """Return how many processors are idle now: on a busy node a single process is the fastest."""
     try:
-        # proc(5), loadavg: how many run or could, this process among them, of how many.
+        # proc(5), loadavg: RUNNABLE/ALL; this process is one of the runnable ones.
         running = int(read_file_text("/proc/loadavg").split()[3].partition("/")[0])
     except (OSError, ValueError, IndexError):
         running = 1
@@ -131,13 +131,13 @@ def count_idle_processors() -> int:
 
 
 def scan_folder(folder: Folder, roots: Roots, found: Found, known: Files, rest: deque[Folder]) -> None:
-    """Count to `found` what is in `folder`, and put its folders to `rest`.
+    """Add the entries of `folder` to `found`, and its folders to `rest`.
 
-    What is in `known` is not asked for again; what is new there comes into both.
+    Files in `known` are not looked up again; new ones are added to `known` and to `found`.
     """
     tally = found.tallies[folder.tree]
     try:
-        # By the descriptor stat(2) has no path to follow: a sixth of the time.
+        # With a descriptor, stat(2) has no path to resolve, which saves a sixth of the time.
         descriptor = open_folder(folder.path)
     except OSError as error:
         tally.refuse(error)
@@ -155,7 +155,7 @@ def open_folder(path: str) -> int:
     """Return a descriptor of the folder `path`."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        # To look must not count as use; only the owner may ask for that (open(2)).
+        # Scanning must not count as use; only the owner may set O_NOATIME (open(2)).
         return os.open(path, flags | os.O_NOATIME)
     except PermissionError:
         return os.open(path, flags)
@@ -169,13 +169,13 @@ def count_entries(
     files: tuple[Files, Files],
     rest: deque[Folder],
 ) -> int:
-    """Count `entries`, those of `folder`, to `tally`; return how many they are."""
+    """Add `entries`, those of `folder`, to `tally`; return how many there are."""
     number, blocks, inodes, last_use = 0, 0, 0, tally.last_use
     is_used, note, folders, regular = folder.is_used, tally.linked.append, stat.S_IFDIR, stat.S_IFREG
     new, known = files[0].setdefault(folder.device, {}), files[1].setdefault(folder.device, {})
     for entry in entries:
         number += 1
-        # The folder tells the inode by itself (readdir(3)): of a second name nothing else is asked.
+        # The folder itself holds the inode (readdir(3)), so a second name of a file needs no stat(2).
         if entry.inode() in known:
             note(entry.inode())
             continue
@@ -203,24 +203,24 @@ def count_entries(
 
 
 def scan_here(folders: list[Folder], roots: Roots, known: Files, _processes: int = 1) -> Iterator[Found]:
-    """Yield what is in `folders` and below, again and again; `known` grows."""
+    """Scan `folders` and everything below, and yield the results in parts; new files are added to `known`."""
     rest = deque(folders)
     while rest:
         found = Found()
         while rest and found.entries < ALONE_ENTRIES:
-            # Depth first: few folders wait at any time.
+            # Depth first, so that few folders wait at any time.
             scan_folder(rest.pop(), roots, found, known, rest)
         yield found
 
 
 def scan_apart(folders: list[Folder], roots: Roots, known: Files, processes: int) -> Iterator[Found]:
-    """Yield what is in `folders` and below, looked at by `processes` at a time."""
+    """Scan `folders` and everything below in `processes` processes, and yield the results in parts."""
     import multiprocessing
     from multiprocessing.connection import wait
 
     size = -(-len(folders) // (processes * PARTS))
     waiting = deque(folders[start : start + size] for start in range(0, len(folders), size))
-    # What they need is in memory already, and no thread runs that a fork could harm.
+    # Forked processes have what they need in memory, and no thread is running that a fork could harm.
     fork = multiprocessing.get_context("fork")
     given: dict[Connection, list[Folder]] = {}
     started = []
@@ -238,7 +238,7 @@ def scan_apart(folders: list[Folder], roots: Roots, known: Files, processes: int
                 try:
                     answered = here.recv()
                 except (EOFError, OSError):
-                    # The process was killed, for its memory say: its part is looked at here.
+                    # The process was killed, perhaps for its memory use: scan its part here.
                     yield from scan_here(given.pop(here), roots, known)
                     continue
                 yield answered
@@ -255,10 +255,10 @@ def scan_apart(folders: list[Folder], roots: Roots, known: Files, processes: int
 
 
 def answer(connection: Connection, roots: Roots, known: Files) -> None:
-    """Answer each list of folders that `connection` brings, until it is closed."""
+    """Scan each list of folders that `connection` brings and send back the results, until it is closed."""
     import signal
 
-    # An interruption is the business of the process that has started this one.
+    # The parent process handles interruptions.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with contextlib.suppress(EOFError, OSError):

@@ -1,4 +1,4 @@
-"""What folders take of a quota: space and inodes, hard links counted once; nothing is changed."""
+"""How much of a quota folders use: space and inodes, with hard links counted once; nothing is changed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ MOST_NAMES = (1 << NAMES_BITS) - 1
 
 @dataclass(frozen=True)
 class TreeUsage:
-    """What one tree takes, in allocated bytes (as `du` counts) and inodes, the tree's root included.
+    """What one tree uses, in allocated bytes (as `du` counts) and inodes, the tree's root included.
 
     Parameters
     ----------
     own_bytes, own_inodes
-        What no other of the measured trees has.
+        Files that no other measured tree has.
     shared_bytes, shared_inodes
-        Files that another of the measured trees has too, as hard links: they are in the figures of each
-        of these trees, and stay when one of them is deleted.
+        Files that another measured tree has too, as hard links: each of these trees counts them, and they
+        stay if one of the trees is deleted.
     first_bytes, first_inodes
-        Of the shared ones, what no tree named before this one has.
+        Those of the shared files that no tree named before this one has.
     held_bytes, held_inodes
-        Of the own ones, what has further names outside the measured trees: it stays too.
+        Those of the own files that have further names outside the measured trees: they stay too.
     last_use
-        When a file that only this tree has was read last, in seconds since 1970; None when the file
-        system does not tell (noatime, read-only) or when there is no such file. By default a file system
-        notes this once a day (relatime).
+        When a file that only this tree has was last read, in seconds since 1970; None if the file system
+        does not record it (noatime, read-only) or there is no such file. By default a file system records
+        this once a day (relatime).
     unreadable
-        How many folders and files could not be looked at.
+        How many folders and files could not be read.
     """
 
     own_bytes: int = 0
@@ -52,7 +52,7 @@ class TreeUsage:
 
     @property
     def counted_bytes(self) -> int:
-        """What this tree adds to those named before it."""
+        """The bytes that this tree adds to the trees named before it."""
         return self.own_bytes + self.first_bytes
 
     @property
@@ -69,7 +69,7 @@ class TreeUsage:
 
     @property
     def freed_bytes(self) -> int:
-        """What there is more room for when this tree alone is deleted."""
+        """The bytes that are freed if only this tree is deleted."""
         return self.own_bytes - self.held_bytes
 
     @property
@@ -80,18 +80,18 @@ class TreeUsage:
 def measure_trees(
     trees: Mapping[str, Path], *, on_progress: Callable[[int], None] = lambda _: None
 ) -> dict[str, TreeUsage]:
-    """Return what each of `trees` takes, by the same names; the sums of `counted` are what all take.
+    """Return what each of `trees` uses, by the same names; the sums of `counted` are the total of all trees.
 
-    A tree inside another one counts for itself alone, and of two names for one folder the first has it.
-    A root that is a link is followed, no other link is; other file systems below a root are left out. A
-    root can be a file. What vanishes meanwhile, or is not there, is nothing.
+    A tree inside another one is counted separately. If two names lead to one folder, it counts for the first.
+    Links are not followed, except a root that is a link. Other file systems below a root are left out. A root
+    can be a file. Anything missing, or deleted during the scan, counts as nothing.
 
     Parameters
     ----------
     trees
-        Folders by names of the caller's.
+        The folders, by names that the caller chooses.
     on_progress
-        Called with how many more entries were seen.
+        Called with the number of entries seen since the last call.
     """
     found = Found()
     roots: dict[tuple[int, int], int] = {}
@@ -108,7 +108,7 @@ def measure_trees(
 
 
 def open_root(number: int, path: Path, found: Found, roots: dict[tuple[int, int], int]) -> Folder | None:
-    """Count the root of a tree to `found` and note it in `roots`; return the folder to look into, if any."""
+    """Add the root of a tree to `found` and to `roots`; return the folder to scan, if any."""
     tally = found.tallies[number]
     real = os.path.realpath(path)
     try:
@@ -134,7 +134,7 @@ def open_root(number: int, path: Path, found: Found, roots: dict[tuple[int, int]
 
 
 def tells_use(path: Path) -> bool:
-    """Return whether the file system at `path` notes when a file is read (statvfs(3))."""
+    """Return whether the file system at `path` records when a file is read (statvfs(3))."""
     try:
         flags = os.statvfs(path).f_flag
     except OSError:
@@ -144,7 +144,7 @@ def tells_use(path: Path) -> bool:
 
 @dataclass
 class Linked:
-    """Of the files of a tree that have several names, the blocks and inodes; as in `TreeUsage`."""
+    """Blocks and inodes of those files of a tree that have several names, as in `TreeUsage`."""
 
     own_blocks: int = 0
     own_inodes: int = 0
@@ -157,8 +157,8 @@ class Linked:
 
 
 def sort_links(linked: Mapping[int, array[int]], files: Mapping[int, int]) -> dict[int, Linked]:
-    """Return whose the `files` of a device are: by tree, `linked` being the inodes of the names in each."""
-    # Sets are filled and compared as a whole: there can be a million inodes.
+    """Return the parts of the `files` of a device, by tree; `linked` are the inodes of each tree's names."""
+    # Use operations on whole sets, which are fast: there can be a million inodes.
     shared: set[int] = set()
     before: set[int] = set()
     parts: dict[int, tuple[set[int], set[int]]] = {}
@@ -171,7 +171,7 @@ def sort_links(linked: Mapping[int, array[int]], files: Mapping[int, int]) -> di
         parts[number] = new, repeated
 
     def size(inodes: set[int]) -> int:
-        # Of a sum of both figures joined, the upper one is the sum of the blocks.
+        # The upper bits of a sum of joined figures are the sum of the blocks.
         return sum(map(files.__getitem__, inodes)) >> NAMES_BITS
 
     found = {}
@@ -190,7 +190,7 @@ def sort_links(linked: Mapping[int, array[int]], files: Mapping[int, int]) -> di
 
 
 def describe_tree(tally: Tally, linked: Linked, tells: bool) -> TreeUsage:
-    """Return what a tree takes, by what was counted; its last use where the file system tells it."""
+    """Return what a tree uses, from its counts; its last use only if the file system records it."""
     return TreeUsage(
         own_bytes=BLOCK_BYTES * (tally.blocks + linked.own_blocks),
         own_inodes=tally.inodes + linked.own_inodes,

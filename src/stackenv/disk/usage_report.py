@@ -1,4 +1,4 @@
-"""What environments and caches take, and how much of the site's limits that is."""
+"""How much space environments and caches use, and how much of the site's limits that is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackenv.output import showing_count
 
 @dataclass(frozen=True)
 class Measured:
-    """A place, and what it takes."""
+    """A place, and how much it uses."""
 
     place: Place
     usage: TreeUsage
@@ -24,9 +24,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Share:
-    """Of a limit's bytes, or of its files: what the places there take, what all takes, and the limit.
+    """The bytes, or the files, of one limit: the use of the listed places, the use in all, and the limit.
 
-    None is unknown, or no limit.
+    None means unknown, or no limit.
     """
 
     listed: int
@@ -36,7 +36,7 @@ class Share:
 
 @dataclass(frozen=True)
 class UsageReport:
-    """What the places take, the largest first, and the limits with the shares of bytes and of files."""
+    """How much the places use, the largest first, and the limits with their shares of bytes and of files."""
 
     measured: tuple[Measured, ...]
     limits: tuple[Limit, ...]
@@ -50,14 +50,14 @@ def report_usage(
     configuration: SiteConfiguration,
     by_files: bool,
 ) -> UsageReport:
-    """Return what the account takes, or the project `shared`; how far that is shows on a terminal.
+    """Return how much the account, or the project `shared`, uses; show the progress on a terminal.
 
     Parameters
     ----------
     modules
         Full names and environments of the personal modules.
     by_files
-        The most files first, not the most bytes.
+        Sort by the number of files, not by size.
     """
     places = list_project_places(shared, modules) if shared else list_places(environ, configuration, modules)
     measured = measure(places)
@@ -68,14 +68,14 @@ def report_usage(
 
 
 def measure(places: Sequence[Place]) -> list[Measured]:
-    """Return what each of `places` takes; show on a terminal how far that is."""
+    """Return how much each of `places` uses; show the progress on a terminal."""
     with showing_count("counting", "files") as advance:
         found = measure_trees({str(place.path): place.path for place in places}, on_progress=advance)
     return [Measured(place, found[str(place.path)]) for place in places]
 
 
 def share_limits(limits: Sequence[Limit], measured: Sequence[Measured]) -> tuple[tuple[Share, Share], ...]:
-    """Return of each limit the shares of bytes and of files; a place counts to the nearest limit above it."""
+    """Return the shares of bytes and files of each limit; a place counts for the nearest limit above it."""
     folders = [os.path.realpath(limit.path) for limit in limits]
     listed = [[0, 0] for _ in limits]
     for found in measured:

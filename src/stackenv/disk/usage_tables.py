@@ -1,4 +1,4 @@
-"""The tables of `stackenv usage`, with units and, where there is room, bars."""
+"""The tables of `stackenv usage`, with units and, if there is room, bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stackenv.output import format_bytes, print_line, print_table
 from stackenv.terminal import measure_width
 
 BAR_COLUMNS = 20
-# Below so many columns of a terminal there is no room for bars.
+# A terminal with fewer columns has no room for bars.
 LEAST_COLUMNS = 100
 
 
@@ -42,7 +42,7 @@ def print_measured(measured: Sequence[Measured], order: str) -> None:
 
 
 def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
-    """Return a bar for each of `figures`, the longest for the largest; nothing where there is no room."""
+    """Return a bar for each of `figures`, the longest for the largest; none if there is no room."""
     if (measure_width(sys.stdout) or 0) < LEAST_COLUMNS:
         return [()] * len(figures)
     sign = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
@@ -51,7 +51,7 @@ def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
 
 
 def print_limits(limits: Sequence[Limit], shares: Sequence[tuple[Share, Share]]) -> None:
-    """Print of each limit what is used, and how much of that is in the places above."""
+    """Print how much of each limit is used, and how much of that is in the places above."""
     rows = []
     for limit, both in zip(limits, shares):
         for what, share in zip(("size", "files"), both):
@@ -70,10 +70,10 @@ def print_limits(limits: Sequence[Limit], shares: Sequence[tuple[Share, Share]])
 
 
 def write_part(part: int | None, whole: int | None, text: str) -> str:
-    """Return `text`, that of `part`, with how many percent of `whole` it is."""
+    """Return `text`, which shows `part`, followed by its percentage of `whole`."""
     return text if part is None or not whole else f"{text} ({100 * part / whole:.1f}%)"
 
 
 def format_day(timestamp: float | None) -> str:
-    """Return the day of `timestamp`; no file system knows it more exactly."""
+    """Return the day of `timestamp`; file systems do not record it more exactly."""
     return "" if timestamp is None else time.strftime("%Y-%m-%d", time.localtime(timestamp))
