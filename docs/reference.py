@@ -54,16 +54,17 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 CONFIGURATION = """\
 # Site configuration
 
-The file is `/etc/stackenv/site.yaml`, or what `STACKENV_SITE_CONFIG` names. It says `version: 1`, and
-beyond that only what differs from the defaults on this page: a mapping is merged with them key by key, a
-list replaces them. `stackenv site config --init` begins one, `stackenv site check` checks it, and `stackenv
-site config` prints the one in use.
+The file is `/etc/stackenv/site.yaml`, or the file that the environment variable `STACKENV_SITE_CONFIG`
+names. It must contain `version: 1`, and otherwise only what differs from the defaults on this page: a
+mapping is merged with the default key by key, a list replaces it. `stackenv site config --init` starts a
+file, `stackenv site check` checks it, and `stackenv site config` prints the configuration in use.
 """
 RECORD = """\
 # The record
 
-What is known of an environment is in the file `stackenv/record.json` in it. A later stackenv reads records
-of older ones, never the other way round. `stackenv export` shows it as YAML.
+The file `stackenv/record.json` in an environment contains all that stackenv knows about it. A newer stackenv
+reads the records of all older versions, but not the other way round. `stackenv export` prints the record as
+YAML.
 
 """
 JSON = """\
