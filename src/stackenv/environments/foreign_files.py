@@ -15,7 +15,7 @@ from stackenv.modulefile.text import is_as_written
 from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, Record
 
-# What venv, virtualenv and uv make, and what packages of conda share, at the top.
+# What venv, virtualenv and uv create at the top of an environment, and folders that conda packages share.
 OF_VENVS = {
     "bin",
     "include",
@@ -30,34 +30,35 @@ OF_VENVS = {
 }
 OF_CONDA = {*PACKAGE_FOLDERS, "compiler_compat", "condabin", FOLDER}
 LARGEST_OWN = 1 << 16
-# In bin, beside what packages bring: Pythons, pip under its names with a version, what activates.
+# Usual in bin although no package lists them: Pythons, pip with a version in its name, activation scripts.
 USUAL_PROGRAMS = re.compile(
     r"__pycache__|(python|pip|pydoc|easy_install|idle|2to3|wheel)[\d.]*(-\d[\d.]*)?(-config)?|pydoc\.bat"
     r"|(de)?activate(\.(sh|csh|fish|nu|ps1|bat|xsh))?|activate_this\.py|Activate\.ps1"
 )
-# In site-packages: what virtualenv and stackenv put there, links to sources, what a killed pip has left.
+# Usual in site-packages: files of virtualenv and stackenv, links to sources, leftovers of a killed pip.
 USUAL_MODULES = re.compile(
     r"__pycache__|README\.txt|_virtualenv\.(py|pth)|_?_?stackenv.*|\d\d_stackenv\.pth|zz_stackenv\.pth|.*\.egg-link"
     r"|easy-install\.pth|setuptools\.pth|~.*|.*\.(dist|egg)-info|.*\.egg"
 )
-# Of these stackenv and conda know without a package, or they hold nothing but what is made again.
+# Folders that belong to stackenv or conda without a package, or that hold only files that are re-created.
 OF_NO_PACKAGE = {"bin", "compiler_compat", "conda-meta", "condabin", FOLDER, "var/cache"}
 SCRIPTS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
-# What conda, or the user by it, has noted for an environment; it is not in any package.
+# Settings that conda, or the user through conda, stored for an environment; no package contains them.
 SETTINGS = ("conda-meta/pinned", "conda-meta/state")
 
 
 def list_foreign(record: Record) -> list[str]:
-    """Return the paths, relative to the environment of `record`, of what belongs to no package.
+    """Return the files and folders that belong to no package, as paths relative to the environment.
 
-    Of a folder of which nothing was installed the folder alone. In a packed one only what is beside the
-    image is seen. The paths are for people: what cannot be printed is escaped as Python escapes it.
+    A folder that holds no installed file is listed without its contents. For a packed environment, only the
+    files beside the image are examined. The paths are for people: bytes that cannot be printed are escaped
+    as Python escapes them.
     """
     return sorted(map(escape_path, find_foreign(record)))
 
 
 def escape_path(path: str) -> str:
-    """Return `path` with the bytes that are no text, and what would steer a terminal, as `\\xNN`."""
+    """Return `path` with bytes that are not text, and characters that steer a terminal, as `\\xNN`."""
     return "".join(
         c if c.isprintable() else os.fsencode(c).decode("latin-1").encode("unicode_escape").decode()
         for c in path
@@ -65,7 +66,7 @@ def escape_path(path: str) -> str:
 
 
 def find_foreign(record: Record) -> list[str]:
-    """Return the paths of `list_foreign` as they are."""
+    """Return the paths that `list_foreign` lists, not escaped and not sorted."""
     prefix = Path(record.path)
     usual = OF_VENVS if record.kind == "venv" else OF_CONDA
     if record.packed:
@@ -79,12 +80,12 @@ def find_foreign(record: Record) -> list[str]:
 
 
 def list_settings(record: Record) -> list[str]:
-    """Return the files of settings of a conda environment, which no new one has by itself."""
+    """Return the settings files of a conda environment; a newly created one has none of them."""
     return [name for name in SETTINGS if record.kind == "conda" and Path(record.path, name).is_file()]
 
 
 def list_names(folder: Path) -> list[str]:
-    """Return what is in `folder`; nothing where that cannot be read."""
+    """Return the sorted names in `folder`; an empty list if it cannot be read."""
     try:
         return sorted(os.listdir(folder))  # noqa: PTH208 (names are enough)
     except OSError:
@@ -92,7 +93,7 @@ def list_names(folder: Path) -> list[str]:
 
 
 def is_own(path: Path) -> bool:
-    """Return whether the file `path` is one that stackenv wrote, and nobody is known to have changed."""
+    """Return whether stackenv wrote the file `path`, and no later change to it is known."""
     if path.name not in ("pip.conf", "uv"):
         return False
     try:
@@ -105,7 +106,7 @@ def is_own(path: Path) -> bool:
 
 
 def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
-    """Yield what is beside the files of packages: in bin, in site-packages, among activation scripts."""
+    """Yield what lies next to the files of packages: in bin, in site-packages, among activation scripts."""
     sites = dict.fromkeys(name_package_folders(prefix), USUAL_MODULES)
     for folder, usual in {"bin": USUAL_PROGRAMS, **dict.fromkeys(SCRIPTS), **sites}.items():
         below = (name[len(folder) + 1 :] for name in installed if name.startswith(f"{folder}/"))
@@ -117,13 +118,14 @@ def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
 
 
 def list_below(prefix: Path, installed: set[str], tops: Sequence[str]) -> Iterator[str]:
-    """Yield what nobody installed below the folders `tops`: files in them, and whole folders at any depth.
+    """Yield what no package installed below the folders `tops`: files in them, and folders at any depth.
 
-    Such are databases in `share`, what R's install.packages puts into `lib/R/library`, npm into
-    `lib/node_modules`. A file among those of packages is most often a cache that one of them keeps there.
+    Examples are databases in `share`, R packages that install.packages puts into `lib/R/library`, and
+    `lib/node_modules` of npm. Below the top, only whole folders are yielded: a single file among the files
+    of packages is usually a cache of one of them.
     """
     sites = name_package_folders(prefix)
-    # What is directly in these is named by `list_beside`.
+    # `list_beside` yields what is directly in these.
     watched = {*sites, *SCRIPTS}
     known = {
         folder for name in (*installed, *(f"{path}/x" for path in watched)) for folder in list_above(name)
@@ -145,32 +147,32 @@ def list_below(prefix: Path, installed: set[str], tops: Sequence[str]) -> Iterat
 
 
 def list_above(name: str) -> Iterator[str]:
-    """Yield the folders that the file `name` is in, up to the topmost."""
+    """Yield the folders that contain the file `name`, from the innermost to the topmost."""
     while "/" in name:
         name = name.rpartition("/")[0]
         yield name
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether `path` is a folder, and no link to one."""
+    """Return whether `path` is a folder, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
 def is_file(path: Path) -> bool:
-    """Return whether `path` is a file, and no link to one."""
+    """Return whether `path` is a file, not a link to one."""
     return path.is_file() and not path.is_symlink()
 
 
 def holds_file(folder: Path) -> bool:
-    """Return whether there is a file in `folder`, or below it, other than compiled ones of Python."""
+    """Return whether `folder` contains, at any depth, a file that is not compiled Python code."""
     return any(not name.endswith(".pyc") for _, _, names in os.walk(folder) for name in names)
 
 
 def read_installed(prefix: Path) -> set[str]:
     """Return the files of all packages, relative to `prefix`.
 
-    By RECORD (PEP 376, PEP 627), installed-files.txt, and the files in conda-meta; of a package that tells
-    none, what `guess_files` names: what else it has counts as the user's.
+    They are listed in RECORD (PEP 376, PEP 627), in installed-files.txt, and in the files of conda-meta. If a
+    package lists no files, those that `guess_files` yields count as its own, and all others as the user's.
     """
     found: set[str] = set(read_file_names(prefix))
     of_conda = {folder for name in found for folder in (name, *list_above(name))}
@@ -184,7 +186,7 @@ def read_installed(prefix: Path) -> set[str]:
 
 
 def guess_files(site: str, name: str, distribution: InstalledDistribution) -> Iterator[str]:
-    """Yield what a package, whose metadata are in `site` as `name`, has there and in bin by its metadata."""
+    """Yield the files that a package has in `site` and in bin, as far as its metadata, `name`, show."""
     stem = re.split(r"-\d|\.", name)[0]
     tops = (distribution.read_text("top_level.txt") or "").split()
     for top in {*tops, stem, stem.lower()}:

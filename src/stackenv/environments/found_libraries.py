@@ -11,32 +11,32 @@ from pathlib import Path
 from stackenv.environments.bare_start import run_bare
 from stackenv.plain_files import open_file
 
-# ld.so(8): the program is not run, its libraries are listed. The kernel takes a variable of 128 KiB
-# (MAX_ARG_STRLEN, execve(2)).
+# With this variable, the loader lists the libraries of a program instead of running it (ld.so(8)). The
+# kernel limits a variable to 128 KiB (MAX_ARG_STRLEN, execve(2)).
 TRACE = "LD_TRACE_LOADED_OBJECTS"
 LARGEST_BYTES = 100_000
-# As glibc names it for x86-64, aarch64, ppc64le and riscv64; musl runs the program instead.
+# glibc's loader on x86-64, aarch64, ppc64le and riscv64. musl ignores TRACE and runs the program.
 GLIBC_LOADERS = ("ld-linux", "ld64.so")
-# elf(5): the header of a program of 64 bits, the lowest byte of a number first, and of one of its segments.
+# elf(5): the header of a 64-bit little-endian program, and the header of one of its segments.
 ELF, ELF_HEADER = b"\x7fELF\2\1", struct.Struct("<6s26xQ14xHH6x")
 ELF_SEGMENT, PT_INTERP = struct.Struct("<I4xQ16xQ16x"), 3
-# Folders that the loader looks into before the one that they are in, up to glibc 2.36 by the CPU's name.
+# Subfolders that the loader searches before the folder itself; up to glibc 2.36, by the name of the CPU.
 FOR_SOME_CPUS = {b"glibc-hwcaps", b"tls", b"haswell", b"xeon_phi", b"avx512_1", b"x86_64", b"atomics"}
-# What is below a home is more than a stack, and is not looked through.
+# A tree with more folders, such as a home, is not a stack and is not searched.
 MOST_FOLDERS = 100_000
 
 
 class TooManyFoldersError(Exception):
-    """There is more than anybody would wait for."""
+    """The search would take longer than a user would wait."""
 
 
 def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequence[str]) -> bool:
-    """Return whether `library_path` has the loader find other libraries than it would find without.
+    """Return whether the loader finds other libraries with `library_path` than without it.
 
-    Asked of `program` and of the extension modules in `folders`, package by package: an earlier one with
-    an RPATH would find for a later one what that does not find alone. True, which takes one more start,
-    where the loader is none that can be asked or does not answer, as on a file system that hangs, and where
-    there is too much to look through.
+    The loader is asked about `program` and about the extension modules in `folders`. It is asked package by
+    package, because a library that one module finds by its RPATH is then found for all later ones, too. The
+    answer is True, at the cost of a second start of the Python, if the loader cannot be asked or does not
+    answer, as on a file system that hangs, and if there are too many folders to search.
     """
     if not library_path:
         return False
@@ -59,9 +59,9 @@ def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequ
 
 
 def list_offered(library_path: Sequence[str]) -> dict[bytes, bytes]:
-    """Return the first path of each name in the folders of `library_path`; empty where the CPU decides, too.
+    """Return the first path of each name in the folders of `library_path`; empty if the CPU matters, too.
 
-    It does where they have folders of their own for some CPUs (ld.so(8), "Hardware capabilities").
+    The CPU matters if one of them has a subfolder for certain CPUs (ld.so(8), "Hardware capabilities").
     """
     offered: dict[bytes, bytes] = {}
     for folder in map(os.fsencode, library_path):
@@ -77,18 +77,18 @@ def list_offered(library_path: Sequence[str]) -> dict[bytes, bytes]:
 
 
 def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
-    """Return whether the loader's `line` leads to what `offered` has of that name, if anything."""
+    """Return whether the library in the loader's `line` is the one that `offered` has, if it has one."""
     name, _, path = line.strip().partition(b" => ")
     other = offered.get(name)
     try:
-        # Another way of writing the path may be in an RPATH.
+        # An RPATH may contain a different path to the same file.
         return not other or path == other or os.path.samefile(path, other)  # noqa: PTH121 (they are bytes)
     except OSError:
         return False
 
 
 def is_loaded_by_glibc(program: str) -> bool:
-    """Return whether `program` is started by glibc's loader; not so a script, and a static program."""
+    """Return whether glibc's loader starts `program`; it does not start scripts and static programs."""
     with open_file(program) as stream:
         header = stream.read(ELF_HEADER.size)
         if len(header) < ELF_HEADER.size or not header.startswith(ELF):
@@ -106,7 +106,7 @@ def is_loaded_by_glibc(program: str) -> bool:
 
 
 def list_batches(folder: Path, budget: Iterator[int]) -> Iterator[tuple[Path, str]]:
-    """Yield the extension modules in `folder`, as the loader takes their names: of each package together."""
+    """Yield the extension modules in `folder` as lists for the loader, those of a package together."""
     packages: dict[str, list[str]] = {}
     for name in list_extensions(folder, budget):
         package, slash, _ = name.removeprefix("./").partition("/")
@@ -119,8 +119,8 @@ def list_batches(folder: Path, budget: Iterator[int]) -> Iterator[tuple[Path, st
 def list_extensions(folder: Path, budget: Iterator[int]) -> Iterator[str]:
     """Yield the paths of the extension modules that can be imported from `folder`, in a fixed order.
 
-    They are relative to it. A folder is a package by its name alone (PEP 420); the names of packages have
-    no blank and no colon, which the loader would take for the end of one.
+    The paths are relative to `folder`. The name of a folder decides whether it is a package (PEP 420). Names
+    of packages contain no blank and no colon, which the loader would read as the end of a path.
     """
     for parent, names, files in os.walk(folder):
         if next(budget, None) is None:
@@ -131,12 +131,12 @@ def list_extensions(folder: Path, budget: Iterator[int]) -> Iterator[str]:
 
 
 def is_extension(name: str) -> bool:
-    """Return whether a file of this `name` can be an extension module that the loader can be asked about."""
+    """Return whether `name` may be that of an extension module, and the loader can be asked about it."""
     return name.endswith(".so") and name.partition(".")[0].isidentifier() and not {" ", ":"} & set(name)
 
 
 def batch_names(names: Iterable[str]) -> Iterator[str]:
-    """Yield `names`, joined as the loader wants them, as many at once as a variable may hold."""
+    """Yield `names` joined for the loader, as many at once as fit into a variable."""
     batch: list[str] = []
     size_bytes = 0
     for name in names:
@@ -150,9 +150,9 @@ def batch_names(names: Iterable[str]) -> Iterator[str]:
 
 
 def list_found(program: str, folder: Path, names: str, library_path: Sequence[str]) -> frozenset[bytes]:
-    """Return the loader's lines on `program` with the extension modules `names` of `folder`.
+    """Return what the loader prints for `program` with the extension modules `names` of `folder`.
 
-    None for a folder that cannot be entered.
+    The set is empty if the folder cannot be entered.
     """
     environ = {TRACE: "1", "LD_PRELOAD": names, "LD_LIBRARY_PATH": ":".join(library_path)}
     try:

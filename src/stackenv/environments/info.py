@@ -31,11 +31,11 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Platform, Python, Record
 
-# Why uv sees nothing of the modules, beside what is in stackenv.environments.carried: they bring none held.
+# Two more reasons why uv sees no package of the modules, in addition to those in environments/carried.py: no
+# package of the modules is pinned, or the site configuration excludes every pinned package.
 NOTHING_HELD = "nothing-held"
-# Or the site wants no stub of any that is.
 LEFT_OUT = "left-out"
-# As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
+# As `stackenv.modulefile` writes the line. A description with a quote or a backslash does not match.
 DESCRIPTION = re.compile(r'^ *whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 
 
@@ -227,7 +227,7 @@ class ModuleInfo:
 
 
 def describe_modulefile(module: StoredModule, context: Context, problem: StackenvError) -> ModuleInfo:
-    """Return what the modulefile alone says, and the problem with the record."""
+    """Return the information that the modulefile alone gives, and the problem with the record."""
     text = read_file_text(module.path, errors="replace")
     description = DESCRIPTION.search(text)
     return ModuleInfo(
@@ -243,7 +243,7 @@ def describe_modulefile(module: StoredModule, context: Context, problem: Stacken
 
 
 def describe_environment(record: Record, module: StoredModule, context: Context) -> ModuleInfo:
-    """Return what `record` says about `module`, and what its environment holds now."""
+    """Return what `record` says about `module`, and what its environment contains now."""
     packages = read_own_packages(record)
     return ModuleInfo(
         module.full_name,
@@ -273,11 +273,12 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
 def describe_carrying(record: Record, context: Context, believed: bool) -> CarriedStack:
     """Return whether, and how, the Python of `record` brings its modules.
 
-    Where nothing is brought that Python is started, if the record is `believed`.
+    If it does not bring them and the record is `believed`, the Python is started to see whether it needs
+    them.
     """
     reason, carried = find_reason(record), record.carried
     if reason == BY_SITE and context.configuration.personal.carry:
-        # By now the site allows it.
+        # The site has allowed it since.
         reason = NO_RECORD
     if reason or carried is None:
         needs = reason == PYTHON_NEEDS_MODULES or (believed and needs_modules(record))
@@ -288,32 +289,32 @@ def describe_carrying(record: Record, context: Context, believed: bool) -> Carri
 
 
 def describe_shown(record: Record, packages: tuple[Package, ...], context: Context) -> ShownPackages:
-    """Return what uv sees of the modules of `record` in its environment, which has `packages` itself."""
+    """Return which packages of the modules of `record` uv sees; `packages` are the environment's own."""
     reason = find_reason_unshown(record, context.configuration.personal)
     own = {canonicalize_name(package.name) for package in packages}
     wanted = [stub for stub in record.stubs if canonicalize_name(stub.name) not in own]
-    # They are in the image, as they were packed.
+    # The stubs of a packed environment are in the image, unchanged since it was packed.
     there = {path.name for path in list_stubs(Path(record.path))} if not record.packed else None
     shown = [stub.name for stub in wanted if there is None or name_stub_folder(stub) in there]
     return ShownPackages(tuple(shown), len(wanted), reason)
 
 
 def find_reason_unshown(record: Record, settings: PersonalSettings) -> str:
-    """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to.
+    """Return why uv sees no package of the modules of `record`; empty if it should see them.
 
-    By the `settings` of now, with which a refresh would be made.
+    The reasons follow the current `settings`, because a refresh would use them.
     """
     nothing = not record.stubs
     reasons = {
         CONDA: record.kind != "venv",
-        # First what --stubs does not change.
+        # The reasons that --stubs cannot change come first.
         NO_PTH: not record.layers,
         NO_MODULES: not record.modules,
         NOTHING_HELD: not record.pinned,
         BY_USER: record.stubs_off == "user",
         BY_SITE: nothing and not settings.stubs,
         LEFT_OUT: nothing and all(is_left_out(name, settings) for name, _, _ in record.pinned),
-        # An older stackenv made it, or there is none that uv can take.
+        # An older stackenv made the environment, or the modules have no metadata that uv can read.
         NO_RECORD: nothing,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
@@ -324,8 +325,8 @@ def list_shadows(
 ) -> tuple[Shadow, ...]:
     """Return the environment's own packages that the stack has too, with both versions.
 
-    The record says what is held; only for what may be replaced the modules are loaded and asked. A
-    version of the stack that cannot be found is empty, and so it is unless the record is `believed`.
+    The record has the versions of pinned packages. The modules are loaded only for the packages that may be
+    replaced, and only if the record is `believed`. The version in the stack is empty if it is not found.
     """
     below = {canonicalize_name(n): (v, m) for n, v, m in record.pinned}
     allowed = {canonicalize_name(name) for name in record.allow_shadow}
@@ -343,7 +344,7 @@ def list_shadows(
 def ask_stack(
     record: Record, context: Context, names: Collection[NormalizedName]
 ) -> dict[NormalizedName, tuple[str, str]]:
-    """Return version and module of the packages `names` in the modules of `record`, loaded now."""
+    """Return the version and module of each of the packages `names`; the modules of `record` are loaded."""
     try:
         environ = {**context.environ, "MODULEPATH": record.modulepath}
         stack = load_stack(Lmod.find(environ).purged(), record.modules)

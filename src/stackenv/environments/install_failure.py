@@ -22,18 +22,18 @@ class InstallerWords:
     Parameters
     ----------
     installer
-        Its name.
+        The name of the installer.
     conflict
-        A pattern that finds a held package, {name} at {version}, among the causes of a conflict, in all that
-        was said as one line.
+        A pattern that matches if a pinned package, {name} at {version}, is a cause of a conflict. It is
+        applied to the whole output, joined to one line.
     build_failed, no_connection
-        What is found where a build has failed, and where packages come from cannot be reached.
+        Patterns that match if a build failed, and if the package server could not be reached.
     error
-        What finds the lines that name an error.
+        A pattern that matches the lines that name an error.
     general
-        How such a line begins that says no more than that there was one.
+        The beginnings of error lines that give no cause.
     advice
-        Where packages come from that cannot be reached, beside the login nodes.
+        What to try if the package server cannot be reached, besides a login node.
     """
 
     installer: str
@@ -45,8 +45,8 @@ class InstallerWords:
     advice: str = ""
 
 
-# pip 22 to 26; the conflict is in pip/_internal/resolution/resolvelib/factory.py. There is no connection when
-# the last attempt of pip's urllib3 has failed, or a file that was named by its URL.
+# For pip 22 to 26. The words of a conflict come from pip/_internal/resolution/resolvelib/factory.py. A
+# connection has failed if the last attempt of pip's urllib3 failed, or the download of a single file by URL.
 PIP = InstallerWords(
     "pip",
     r"The user requested \(constraint\) {name}(?![\w.-])",
@@ -57,8 +57,9 @@ PIP = InstallerWords(
     re.compile(r"^ *(?:ERROR|error): (.+)$", re.MULTILINE),
     ("Could not find a version", "ResolutionImpossible", "subprocess-exited", "metadata-generation"),
 )
-# uv 0.9 to 0.13. What a build requires is resolved without the constraints, and is in backquotes there. That
-# a version does not exist is no conflict. With a certificate that it does not trust, uv has reached somebody.
+# For uv 0.9 to 0.13. uv resolves the requirements of a build without the constraints, and writes them in
+# backquotes. A version that does not exist is not a conflict. If uv does not trust a certificate, it has
+# reached a server.
 UV = InstallerWords(
     "uv",
     r"No solution found when resolving dependencies.*"
@@ -74,14 +75,14 @@ UV = InstallerWords(
 def find_pinned(
     record: Record, arguments: Sequence[str], log: str, words: InstallerWords = PIP
 ) -> list[tuple[str, str, str]]:
-    """Return which of the pinned packages the failure in the installer's words, `log`, is about."""
+    """Return the pinned packages that caused the failure, by the installer's output, `log`."""
     # Slow to import, and needed only when an installation fails.
     from packaging.requirements import InvalidRequirement, Requirement
 
-    # uv of 2025 breaks lines anywhere.
+    # uv versions of 2025 break lines anywhere.
     said, named = " ".join(log.split()), set()
     for name, version, _ in record.pinned:
-        # As pip and uv take one name for another (PEP 503).
+        # pip and uv treat these spellings as one name (PEP 503).
         as_said = canonicalize_name(name).replace("-", "[-_.]+")
         pattern = words.conflict.format(name=as_said, version=re.escape(version))
         if re.search(pattern, said, re.IGNORECASE):
@@ -101,7 +102,7 @@ def find_pinned(
 def explain_failure(
     record: Record, arguments: Sequence[str], log: str, status: int, words: InstallerWords = PIP
 ) -> InstallError:
-    """Return the error to raise for an installer that ended with `status` and said `log`."""
+    """Return the error to raise for an installer that exited with `status` and printed `log`."""
     installer = words.installer
     pinned = find_pinned(record, arguments, log, words)
     wanted = " ".join(word for word in arguments if not word.startswith("--"))
@@ -139,6 +140,6 @@ def explain_failure(
 
 
 def find_reason(log: str, words: InstallerWords = PIP) -> str:
-    """Return the line of the installer's words, `log`, that tells most; empty when none does."""
+    """Return the first line of the installer's output, `log`, that names a cause; empty without one."""
     lines = [line.strip() for line in words.error.findall(log)]
     return next((line for line in lines if not line.startswith(words.general)), "")

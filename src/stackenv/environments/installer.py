@@ -8,21 +8,22 @@ from collections.abc import Mapping, Sequence
 from stackenv.modulefile.spec import SHIPPED
 from stackenv.output import SCREEN, show_status, write_aside
 
-# In the templates' folder, and in stackenv's of each venv, whose layers know it for pip. Not `-m pip`, which
-# runs a pip.py of the current folder; and a requirement may be a path in that.
+# Relative to the folder of templates; each venv has a copy in its stackenv folder, which the venv's layers
+# recognise as pip. `python -m pip` would run a pip.py in the current folder, and pip cannot be started in
+# another folder, because a requirement may be a path relative to the current one.
 RUN_PIP = "pip/__main__.py"
 
 
 def describe_pip_call(python: str, *arguments: str) -> tuple[str, ...]:
-    """Return the words that run the pip of `python` with `arguments`, from whichever folder."""
+    """Return the command that runs the pip of `python` with `arguments`, from any folder."""
     return (python, str(SHIPPED / RUN_PIP), "--no-input", "--disable-pip-version-check", *arguments)
 
 
 def run_installer(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Run `command`, pip or conda; return its status and its words.
+    """Run `command`, pip or conda; return its exit status and its output.
 
-    They are shown when it fails, and with --verbose as they come; a terminal always shows the last of them.
-    By a pipe, not by pip's --log: with that pip keeps from the terminal what a failed build has said.
+    The output is shown when the command fails, or as it comes with --verbose; a terminal always shows its
+    last line. It is read through a pipe, because with --log pip hides the output of a failed build.
     """
     words = []
     doing = SCREEN.status
@@ -44,7 +45,7 @@ def run_installer(command: Sequence[str], environ: Mapping[str, str]) -> tuple[i
                 elif line.strip():
                     show_status(f"{doing}: {line.strip()}", at_once=False)
         except BaseException:
-            # What is undone must have nobody at work in it.
+            # The installer must not go on while its changes are undone.
             process.kill()
             raise
     show_status(doing)

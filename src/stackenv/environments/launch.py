@@ -11,12 +11,12 @@ from stackenv.modulefile import SHIPPED, InstalledFile
 from stackenv.plain_files import read_file_text
 from stackenv.record import FOLDER, Record
 
-# Below the environment's prefix. What others keep leads to this file and no further, so that it stays
-# right when the module gets another name or is based on other modules: it is written again then.
+# Relative to the environment's prefix. Other programs, such as Jupyter, store only the path of this file.
+# When the module gets another name or other base modules, the file is rewritten, and the path stays valid.
 LAUNCH_FILE = f"{FOLDER}/launch"
 LOSS = "Jupyter kernels of the environment do not start"
 
-# For sh, as one word. Read as it is, with its comments: `stackenv run` is to start without a template engine.
+# Passed to sh as one argument. Not a template: `stackenv run` must start without the template engine.
 SCRIPT = SHIPPED / "shell/launch.sh"
 
 
@@ -28,23 +28,24 @@ def describe_launch(
     command: Sequence[str],
     afresh: bool = False,
 ) -> tuple[str, ...]:
-    """Return the words that start `command` in the environment of a personal module, by themselves.
+    """Return the words that start `command` in the environment of a personal module.
 
-    They need no function `module` and nothing of stackenv: a kernel's or a job's description can hold
-    them. The status is the command's; 7 when the module cannot be loaded, 127 without such a command.
+    They need neither the shell function `module` nor stackenv, so that a kernel or a job script can contain
+    them. The exit status is that of the command; 7 if the module cannot be loaded, 127 if the command does
+    not exist.
 
     Parameters
     ----------
     lmod
         The path of the program `lmod`.
     full_name, modulefile
-        Of the module.
+        The full name of the module, and its file.
     modulepath
-        Where it and the modules below it are found: the folder of the module itself first.
+        The MODULEPATH for it and its base modules, beginning with the folder of the module itself.
     command
         The command and its arguments.
     afresh
-        Forget what the caller's environment has active too, and its PYTHONPATH.
+        Also leave the environment that is active in the caller's session, and forget its PYTHONPATH.
     """
     script = read_file_text(SCRIPT)
     words = ("yes" if afresh else "no", lmod, full_name, modulefile, modulepath)
@@ -52,7 +53,7 @@ def describe_launch(
 
 
 def describe_launch_file(record: Record) -> InstalledFile:
-    """Return the program by which others, Jupyter for one, start a command in the environment of `record`."""
+    """Return the program that starts commands in the environment of `record`, for example for Jupyter."""
     modulefile = f"{record.module_folder}/{record.full_name}.lua"
     values = {
         "SCRIPT": read_file_text(SCRIPT),
@@ -66,9 +67,8 @@ def describe_launch_file(record: Record) -> InstalledFile:
 
 
 def launch(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
-    """Become the process that `words` start."""
-    # Python ignores these from its start, and what is ignored stays so in a new program; sh cannot
-    # bring them back.
+    """Replace this process by the command `words`."""
+    # Python ignores these signals, a new program inherits that, and sh cannot undo it.
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.execve(words[0], list(words), environ)

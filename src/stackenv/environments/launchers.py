@@ -1,7 +1,7 @@
-"""The scripts that start a venv's Python which does not start without its modules' libraries.
+"""The scripts that start a venv's Python if it does not start without the libraries of its modules.
 
-EasyBuild 4 links Python to its libpython without RPATH: the dynamic loader finds that by LD_LIBRARY_PATH
-alone. In the bin of a venv on such a Python a script of ours is in the place of the link that leads out.
+EasyBuild 4 links Python to its libpython without an RPATH, so that the dynamic loader finds it by
+LD_LIBRARY_PATH alone. In the bin of a venv of such a Python, a script of stackenv replaces the link to it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from stackenv.plain_files import open_file
 from stackenv.record import Carried, Record
 from stackenv.transactions.changes import Change, WriteLink
 
-# What venv, virtualenv and uv call a Python in bin.
+# The names that venv, virtualenv and uv give to a Python in bin.
 PYTHONS = re.compile(r"python[\d.]*t?")
 SOURCE = "libexec/start_python"
 WITHOUT_START = "Python does not start without the modules"
-# More than the longest of ours has in front of the mark.
+# The mark of stackenv is within these first bytes of a script.
 HEAD = 128
 
 
 def is_launcher(path: Path) -> bool:
-    """Return whether `path` is, or leads to, a script of ours that starts a Python."""
+    """Return whether `path` is, or links to, a script of stackenv that starts a Python."""
     try:
         with open_file(path) as stream:
             head = stream.read(HEAD)
@@ -40,17 +40,18 @@ def is_launcher(path: Path) -> bool:
 
 
 def list_pythons(prefix: str) -> Iterator[Path]:
-    """Yield what is in the bin of `prefix` under the name of a Python."""
+    """Yield the files in the bin of `prefix` that have the name of a Python."""
     folder = Path(prefix, "bin")
     names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 (names alone)
     return (folder / name for name in sorted(names) if PYTHONS.fullmatch(name))
 
 
 def find_replaceable(record: Record) -> tuple[tuple[str, str], ...]:
-    """Return the names in bin at which the base Python of `record` is started, and what each is a link to.
+    """Return the names in bin that start the base Python of `record`, each with the target of its link.
 
-    Those with a link out of the environment, and with a script of ours; others lead to one of these. A copy
-    of the program (venv --copies) is whoever's has made it, and no link that could be put back: it stays.
+    These are the links that lead out of the environment, and the scripts of stackenv; all other names link
+    to one of them. A copy of the program (venv --copies) is not replaced, because there is no link that
+    could be restored.
     """
     assert record.python is not None
     program = record.python.executable
@@ -73,17 +74,17 @@ def is_link_to(path: Path, program: str) -> bool:
 
 
 def describe_replacement(names: Iterable[str]) -> str:
-    """Return what becomes of the links `names` in bin."""
+    """Return the sentence that says what happens to the links `names` in bin."""
     links = ", ".join(f"bin/{name}" for name in names)
     return f"replace the link {links} by a script that starts the Python without the modules, too"
 
 
 def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the scripts that start the Python of the venv of `record`, where it needs them."""
+    """Return the scripts that start the Python of the venv of `record`; empty if it needs none."""
     carried, python = record.carried, record.python
     if carried is None or python is None:
         return ()
-    # No path of the environment, which may be moved.
+    # These contain no path of the environment, which may be moved.
     values = {
         "PYTHON": python.executable,
         "MODULES": ":".join(dict.fromkeys([*record.modules, *filter(None, [python.module])])),
@@ -106,9 +107,9 @@ def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def with_launchers(record: Record, carried: Carried) -> Carried:
-    """Return `carried` with the names at which scripts are to start the Python, once one of them has done so.
+    """Return `carried` with the names of the scripts that start the Python, if the first of them works.
 
-    In an image they are as they were.
+    In a packed environment, the names do not change.
     """
     if record.packed:
         return replace(carried, launchers=record.carried.launchers if record.carried else ())
@@ -119,9 +120,9 @@ def with_launchers(record: Record, carried: Carried) -> Carried:
 
 def starts_python(launcher: InstalledFile, prefix: str) -> bool:
     """Return whether the script `launcher` starts the Python of the venv at `prefix` without any module."""
-    # Its carry.py may not be there yet: any file that is.
+    # Its carry.py may not exist yet; any existing file does.
     text = render_installed_file(replace(launcher, values={**(launcher.values or {}), "CARRY": "pyvenv.cfg"}))
-    # As the kernel starts it, with the same $0, before it is there.
+    # Started as the kernel would start it, with the same $0, although the file is not written yet.
     words = ("/bin/bash", "-p", "-c", text, launcher.path, "-Ic", "import sys; print(sys.prefix)")
     done = run_bare(words, {})
     found = os.fsdecode(done.stdout).strip()
@@ -129,7 +130,7 @@ def starts_python(launcher: InstalledFile, prefix: str) -> bool:
 
 
 def plan_links(record: Record) -> tuple[Change, ...]:
-    """Return the changes that put the links back in the place of scripts which `record` needs no more."""
+    """Return the changes that restore the links in place of scripts that `record` no longer needs."""
     if record.python is None or record.packed:
         return ()
     former = read_former_record(Path(record.path))

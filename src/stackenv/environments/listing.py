@@ -1,4 +1,4 @@
-"""The personal modules that there are."""
+"""Lists the personal modules."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ListedModule:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Return what people read of its state."""
+        """Return the words that describe its state."""
         marks = {
             "loaded": self.loaded,
             "default": self.default,

@@ -19,14 +19,14 @@ from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteF
 from stackenv.transactions.transaction import read_text
 
 LARGEST = 1 << 16
-# pip.conf as stackenv wrote it before its first line had a hash; not needed after 0.3.
+# The pip.conf of older stackenv versions, which has no hash in its first line. Can be removed after 0.3.
 WITHOUT_HASH = re.compile(
     rf"# {STACKENV_UUID}\n(\[(download|wheel|lock|install)\]\n(constraint = file:\S+\n)?)+user = false\n"
 )
 
 
 def is_layer_file(file: InstalledFile) -> bool:
-    """Return whether `file` is one of those that put a venv's packages in order."""
+    """Return whether `file` is one of those that set the order of a venv's packages."""
     return LAYERS in file.text or Path(file.path).stem in (LAYERS, CARRY)
 
 
@@ -36,9 +36,9 @@ def is_in_folder(file: InstalledFile, prefix: str) -> bool:
 
 
 def is_users(file: InstalledFile, prefix: str) -> bool:
-    """Return whether there is something at the place of `file` that stackenv did not write.
+    """Return whether the path of `file` holds something that stackenv did not write.
 
-    An empty file is nobody's: a full disk leaves one.
+    An empty file does not count: a full disk leaves one behind.
     """
     path = Path(file.path)
     if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
@@ -47,19 +47,19 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
         return False
     if path.is_symlink() or not path.is_file():
         return True
-    # A program of 60 MB is no file of ours.
+    # Not the whole file: it may be a program of 60 MB.
     with open_file(path) as stream:
         start = stream.read(LARGEST)
-    # conda's files of ours have no place for the mark.
+    # The files that stackenv writes for conda have no room for the mark.
     return (
         bool(start) and STACKENV_UUID.encode() not in start and start != render_installed_file(file).encode()
     )
 
 
 def is_edited(file: InstalledFile) -> bool:
-    """Return whether the user has changed what stackenv wrote at the place of `file`.
+    """Return whether the user has changed `file` after stackenv wrote it.
 
-    Known of those whose first line has a hash of the rest: the settings of tools, which users may add to.
+    Only files whose first line has a hash of the rest can show it: the settings of tools, which users edit.
     """
     text = (is_as_written(file.text) and read_text(Path(file.path))) or ""
     return bool(text) and not (is_as_written(text) or WITHOUT_HASH.fullmatch(text))
@@ -68,7 +68,7 @@ def is_edited(file: InstalledFile) -> bool:
 def plan_kept_files(
     files: Iterable[InstalledFile], prefix: str
 ) -> tuple[tuple[str, ...], tuple[WriteFile, ...]]:
-    """Return how what the user has changed in `files` is kept beside each: sentences, and changes."""
+    """Return sentences and changes that save each of `files` that the user has edited under a new name."""
     sentences, changes = [], []
     for file in files:
         if is_edited(file) and not is_users(file, prefix):
@@ -79,21 +79,22 @@ def plan_kept_files(
 
 
 def find_free(path: Path) -> Path:
-    """Return the first free name for what `path` held: with .orig, then with a number."""
+    """Return the first free name for a copy of `path`: `path`.orig, then `path`.orig.2 and so on."""
     first = Path(f"{path}.orig")
     names = itertools.chain([first], (Path(f"{first}.{number}") for number in itertools.count(2)))
     return next(name for name in names if not os.path.lexists(name))
 
 
 def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:
-    """Return those of `files` that are gone or empty, and in whose place the user has no own one."""
+    """Return those of `files` that are missing or empty, except where the user has a file instead."""
     return [file for file in files if not is_users(file, prefix) and not has_contents(Path(file.path))]
 
 
 def list_unused_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:
-    """Return which of `files` nothing needs now: they are for the time when a package's own program is gone.
+    """Return those of `files` that are not needed now, because the environment has the program itself.
 
-    Environments that an older stackenv made have a pip of their own, and none of these.
+    They stand in for the program of a package, such as pip, that the environment does not have. Environments
+    of older stackenv versions have their own pip, and none of these files.
     """
     stand_ins = [file for file in files if file.stand_in]
     own = any(is_users(file, prefix) for file in stand_ins)
@@ -106,7 +107,7 @@ def has_contents(path: Path) -> bool:
 
 
 def list_stand_ins(files: Iterable[InstalledFile], prefix: str) -> frozenset[Path]:
-    """Return which of `files` are now in the place of a package's program that does the same."""
+    """Return those of `files` that now replace the program of a package."""
     return frozenset(
         Path(file.path)
         for file in files
@@ -115,7 +116,7 @@ def list_stand_ins(files: Iterable[InstalledFile], prefix: str) -> frozenset[Pat
 
 
 def plan_file_rewriting(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that rewrite `files`, but none over the user's own."""
+    """Return the changes that rewrite `files`, except where the user has a file of that name."""
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
         for file in files
@@ -124,7 +125,7 @@ def plan_file_rewriting(files: Iterable[InstalledFile], prefix: str) -> tuple[Ch
 
 
 def plan_file_removal(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that take `files`, and the record, out of the environment at `prefix`."""
+    """Return the changes that remove `files` and the record from the environment at `prefix`."""
     changes: list[Change] = []
     for file in files:
         path = Path(file.path)

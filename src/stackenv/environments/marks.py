@@ -1,4 +1,4 @@
-"""By which files a folder is an environment: stackenv's, and those of venv and conda."""
+"""The files by which a folder is recognised as an environment: those of stackenv, venv and conda."""
 
 from __future__ import annotations
 

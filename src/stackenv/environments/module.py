@@ -38,7 +38,7 @@ from stackenv.modulefile.personal_operations import (
 )
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, write_choices
 
-# Nobody looks for them with `module spider`.
+# Not listed as extensions, since no one searches for them with `module spider`.
 IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
 HELP = """\
 {full_name}: {about}
@@ -52,7 +52,7 @@ To use it, in a shell or in a job script:
 
 To leave it: deactivate, or module unload {name}. To see what it contains: stackenv info {full_name}
 """
-# Behind the environment's bin: `pip` for an environment that has none, instead of another Python's.
+# On PATH after the environment's bin, so that `pip` is never that of another Python.
 SHIM = f"{FOLDER}/bin"
 REFUSED = (
     "{name} cannot be loaded while another environment is active: %s. Leave that one first: conda "
@@ -65,7 +65,7 @@ NOTICE_PYTHONPATH = (
 
 
 def describe_about(record: Record) -> str:
-    """Return what the environment is, in one line."""
+    """Return one line that describes the environment."""
     if record.description:
         return record.description
     below = f" on {', '.join(record.modules)}" if record.modules else ""
@@ -74,12 +74,12 @@ def describe_about(record: Record) -> str:
 
 
 def describe_load(record: Record) -> str:
-    """Return what to type to load the module, in any shell."""
+    """Return the command that loads the module in any shell."""
     return f"module use {shlex.quote(record.module_folder)}; module load {record.full_name}"
 
 
 def describe_mount(record: Record) -> tuple[Operation, ...]:
-    """Return what the module of `record` does because it is packed, if it is."""
+    """Return the operation that mounts the image of `record`; none if it is not packed."""
     if record.packed is None:
         return ()
     mark = f"{record.path}/{MARK.format(record.packed.identity)}"
@@ -87,7 +87,7 @@ def describe_mount(record: Record) -> tuple[Operation, ...]:
 
 
 def describe_hint(record: Record, what: str) -> str:
-    """Return what the module says when the environment is gone, and what to type."""
+    """Return the message of the module for a missing environment, with the commands that help."""
     return (
         f"{record.full_name}: {what}, {record.path}, is gone. If it was moved: stackenv adopt NEW_PATH "
         f"{record.name}; if it is no longer needed: stackenv remove {record.full_name}"
@@ -95,7 +95,7 @@ def describe_hint(record: Record, what: str) -> str:
 
 
 def describe_missing(record: Record, module: str) -> str:
-    """Return what the module says when `module`, which it is based on, is not available."""
+    """Return the message of the module for a base module, `module`, that is not available."""
     name = record.full_name
     return (
         f"{name} needs the module {module}, which is not available here (missing `module use`?). It was "
@@ -106,7 +106,10 @@ def describe_missing(record: Record, module: str) -> str:
 
 
 def describe_refusals(record: Record, refused_without: Sequence[tuple[str, str]]) -> tuple[Operation, ...]:
-    """Return when the module of `record` does not load: `refused_without` are paths and messages."""
+    """Return the conditions under which the module of `record` refuses to load.
+
+    `refused_without` are required paths, each with the message for the case that it is missing.
+    """
     name, platform = record.full_name, record.platform
     elsewhere = (
         f"{name} was created on {platform.machine}, {platform.os or 'an unknown system'}; its compiled "
@@ -126,7 +129,7 @@ def describe_refusals(record: Record, refused_without: Sequence[tuple[str, str]]
 
 
 def describe_help(record: Record) -> str:
-    """Return what `module help` shows."""
+    """Return the text that `module help` shows."""
     return HELP.format(
         full_name=record.full_name,
         name=record.name,
@@ -143,9 +146,9 @@ def describe_common(
     environment: tuple[Operation, ...],
     code: ShellCode,
 ) -> ModuleSpec:
-    """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
+    """Return the module of `record`; `refused_without` are required paths, each with its message."""
     packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
-    # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
+    # Each is checked after those before it are loaded: in a hierarchy, they make it available.
     base: list[Operation] = []
     for module in record.modules:
         base += (RequireModule(module, describe_missing(record, module)), DependsOn(module))
@@ -177,14 +180,14 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the venv of `record`."""
     prefix, name = record.path, record.full_name
     python = f"{prefix}/bin/python"
-    # The script that starts one which needs that stays where it goes.
+    # If a script starts the Python, the script remains when the Python itself is gone.
     behind = record.python.executable if record.python and record.carried and record.carried.launchers else ""
     no_python = (
         f"is missing or a broken link. To find out why: stackenv check {name}; to create the "
         f"environment again: stackenv rebuild {name}"
     )
     environment: tuple[Operation, ...] = (
-        # When the modules are loaded: a Python that went with one of them is missed by its name.
+        # Checked after the base modules are loaded: if one of those is gone, its own message comes first.
         *(
             RequirePath(path, f"{name}: its Python, {path}, {no_python}")
             for path in filter(None, (python, behind))
@@ -194,7 +197,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) "),
         PushEnv("PYTHONHOME", None),
         RemovePath(f"{prefix}/bin"),
-        # A `module load Python` later in a job script must not take the environment's away.
+        # A later `module load Python` in a job script must not hide the environment's Python.
         PrependPath("PATH", f"{prefix}/bin:{prefix}/{SHIM}", priority=ENVIRONMENT_PRIORITY),
     )
     return describe_common(
@@ -206,12 +209,15 @@ def describe_venv_module(record: Record) -> ModuleSpec:
 
 
 def list_untold(activation: Mapping[str, Any]) -> list[str]:
-    """Return the variables of an activation that no module can set: Lmod 8.6 runs what follows a newline."""
+    """Return the variables of an activation that no module can set, because they contain a newline.
+
+    Lmod 8.6 lets the shell run what follows a newline.
+    """
     return [name for name, value in activation["set_variables"] if "\n" in value]
 
 
 def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Operation, ...]:
-    """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
+    """Return the captured effects of activate.d of the environment at `prefix` as operations."""
     values = [(name, None) for name in activation["unset_variables"]]
     values += [(name, value) for name, value in activation["set_variables"] if "\n" not in value]
     extended = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
@@ -244,7 +250,7 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
             *describe_activation(record.activation, prefix),
             TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
         ),
-        # It puts conda's base back on PATH.
+        # This shell code puts conda's base environment back on PATH.
         code=ShellCode(f"{prefix}/{FOLDER}", "conda_environment", {"PREFIX": prefix}),
     )
 
@@ -256,7 +262,7 @@ MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
 
 
 def require_kind(record: Record) -> str:
-    """Return the kind of `record`; raise StackenvError for one that this stackenv does not know."""
+    """Return the kind of `record`; raise StackenvError if this stackenv does not know it."""
     if record.kind in MODULES:
         return record.kind
     raise StackenvError(
@@ -278,9 +284,9 @@ def describe_module(record: Record) -> ModuleSpec:
 
 
 def render_default(name: str, version: str) -> str:
-    """Return the text that makes `version` the default of `name`; Lmod reads it in the folder of `name`.
+    """Return the text of the file in the folder of `name` that makes `version` the default for Lmod.
 
-    Not the link `default`, which Lmod obeys too: nothing would tell whose it is.
+    Lmod also follows a link called `default`, but a link cannot show that stackenv made it.
     """
     full_name = quote_lua(f"{name}/{version}")
     return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'

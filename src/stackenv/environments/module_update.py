@@ -1,4 +1,4 @@
-"""What all commands that change a module need: its record, whether it is in use, and the changes."""
+"""Shared by all commands that change a module: read its record, check its use, plan the changes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import Change, Together, WriteFile, carry_out_change
 from stackenv.transactions.transaction import Transaction, read_text, require_as_seen
 
-# What the user's own file means.
+# What follows if the user has a file of this name.
 LOSSES = {"uv": "; uv may replace packages of the modules"}
 
 
 def open_store(context: Context, dry_run: bool) -> None:
-    """Check that the modules can be changed, and undo or finish the changes of killed commands."""
+    """Check that modules can be changed; undo or finish what killed commands left."""
     context.store.check_writable()
     if not dry_run:
         recover(context)
@@ -44,7 +44,7 @@ def read_own_record(module: StoredModule) -> Record:
     Raises
     ------
     StackenvError
-        When it is gone, cannot be used, or is the record of another module.
+        If it is missing or unusable, or is the record of another module.
     """
     record = module.read_record()
     if (record.full_name, record.path) == (module.full_name, module.prefix):
@@ -58,7 +58,7 @@ def read_own_record(module: StoredModule) -> Record:
 
 
 def require_unpacked(record: Record) -> None:
-    """Raise StackenvError if the environment of `record` is packed, because it would be changed."""
+    """Raise StackenvError if the environment of `record` is packed and therefore cannot be changed."""
     if record.packed:
         raise StackenvError(
             f"{record.full_name} is packed and cannot be changed; nothing was changed",
@@ -67,7 +67,7 @@ def require_unpacked(record: Record) -> None:
 
 
 def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
-    """Return the command after which this shell no longer uses `module`; empty if it does not use it."""
+    """Return the command that makes this shell stop using `module`; empty if the shell does not use it."""
     if environ.get(IN_CHARGE) == module.full_name or module.full_name in environ.get(
         "LOADEDMODULES", ""
     ).split(":"):
@@ -80,7 +80,7 @@ def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
 
 
 def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
-    """Raise StackenvError while this shell uses `module`: without its modulefile it could not be unloaded."""
+    """Raise StackenvError if this shell uses `module`: without its modulefile, it could not unload it."""
     leave = describe_use(module, environ)
     if leave:
         raise StackenvError(
@@ -90,7 +90,7 @@ def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
 
 
 def require_writable(prefix: str) -> None:
-    """Raise StackenvError when the environment at `prefix` cannot be written, as on a read-only mount."""
+    """Raise StackenvError if the environment at `prefix` is not writable, as on a read-only mount."""
     for folder in (Path(prefix), Path(prefix, FOLDER)):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise StackenvError(
@@ -99,7 +99,7 @@ def require_writable(prefix: str) -> None:
 
 
 def require_changeable(changes: Iterable[Change]) -> None:
-    """Raise StackenvError when a folder in which `changes` are to be made cannot be written."""
+    """Raise StackenvError if one of the folders in which `changes` are made is not writable."""
     for folder in dict.fromkeys(Path(change.path).parent for change in changes):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(there, os.W_OK | os.X_OK):
@@ -109,18 +109,18 @@ def require_changeable(changes: Iterable[Change]) -> None:
 
 
 def plan_environment_files(record: Record, modulefile: Path, restacked: bool = False) -> tuple[Change, ...]:
-    """Return the changes that bring files, record and modulefile in line with `record`.
+    """Return the changes that make the files, the record and the modulefile agree with `record`.
 
-    With `restacked` it was made from its modules just now.
+    `restacked` says that `record` was derived from the loaded modules just now.
 
     Raises
     ------
     StackenvError
-        When the environment cannot be written.
+        If the environment is not writable.
     """
     require_writable(record.path)
     files = keep_users_files(describe_files(record), record.path)
-    # Its module leads to it, again perhaps.
+    # The module points to this environment, perhaps after another had replaced it.
     complete = replace(record, packages=read_own_packages(record), replaced_by="")
     own = {canonicalize_name(package.name) for package in complete.packages}
     told, kept = plan_kept_files(files, record.path)
@@ -139,7 +139,7 @@ def plan_environment_files(record: Record, modulefile: Path, restacked: bool = F
 
 
 def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[InstalledFile, ...]:
-    """Return `files` without those at whose place there is something of the user's; tell of each."""
+    """Return `files` without those whose paths hold a file of the user; print a message for each of these."""
     kept = []
     for file in files:
         if is_users(file, prefix):
@@ -154,7 +154,7 @@ def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Insta
 
 
 def read_hand_edited(module: StoredModule) -> str:
-    """Return what the modulefile of `module` holds, if somebody has changed it by hand; else empty."""
+    """Return the text of the modulefile of `module` if it was edited by hand, otherwise an empty text."""
     text = read_text(module.path) or ""
     return "" if is_as_written(text) else text
 
@@ -162,10 +162,10 @@ def read_hand_edited(module: StoredModule) -> str:
 def plan_kept_modulefile(
     module: StoredModule, modulefile: Path
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return how what was changed by hand in the modulefile of `module` is kept beside `modulefile`.
+    """Return how a modulefile of `module` that was edited by hand is kept, under a new name, by `modulefile`.
 
-    A sentence and a change; neither when nothing was changed by hand. Lmod takes only names that end in
-    .lua, and files of Tcl, for modules.
+    That is a sentence and a change, or neither if it was not edited. Lmod ignores the copy: modulefiles end
+    in .lua or are written in Tcl.
     """
     text = read_hand_edited(module)
     if not text:
@@ -176,17 +176,17 @@ def plan_kept_modulefile(
 
 
 def see(paths: Iterable[Path]) -> dict[str, str | None]:
-    """Return what the files `paths` hold now."""
+    """Return the current text of each of the files `paths`; None for a missing one."""
     return {str(path): read_text(path) for path in paths}
 
 
 def remove_without_journal(removal: Transaction, context: Context, why: str) -> None:
-    """Carry out `removal`, which only removes, where the disk has no room for a journal.
+    """Carry out `removal`, which only removes, without a journal, because the disk is full.
 
     Raises
     ------
     StackenvError
-        When somebody else changes the module, or has changed it since; when the disk refuses.
+        If another command changes the module, or has changed it since; if the disk reports an error.
     """
     context.journal.require_unchanged(removal.subject)
     switch = removal.switch()

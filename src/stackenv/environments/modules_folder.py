@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def find_store(
     configuration: SiteConfiguration, environ: Mapping[str, str], project: Path | None
 ) -> ModuleStore:
-    """Return the modules of the folder `project`, or without one the user's own.
+    """Return the modules of the folder `project`, or without it those of the user.
 
     Raises
     ------
     StackenvError
-        When the folder of the user's depends on a variable that is not set.
+        If the path of the user's folder contains a variable that is not set.
     """
     if project:
         return ModuleStore(project / "modules")
@@ -43,7 +43,7 @@ def check_project(root: Path) -> Path:
     Raises
     ------
     UsageError
-        When there is none.
+        If it does not exist.
     """
     if not root.is_dir():
         raise UsageError(

@@ -10,19 +10,20 @@ from stackenv.configuration.cache import read_configuration
 from stackenv.environments.modules_folder import find_store
 from stackenv.environments.store import can_be_named
 
-# Set by its module.
+# The variable that each environment's module sets to its own name.
 IN_CHARGE = "STACKENV_ENVIRONMENT"
 
 
 def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
     """Return the environments whose names begin with `begin`.
 
-    NAME where it has one version, else each NAME/VERSION; nothing that no command takes for a name.
+    An environment with one version is listed as NAME, the others as NAME/VERSION. Names that no command
+    accepts are left out.
 
     Parameters
     ----------
     project
-        Whose environments; without it the user's own.
+        List the environments of this project instead of the user's own.
     """
     store = find_store(read_configuration(environ), environ, project)
     versions: dict[str, list[str]] = {}
@@ -38,9 +39,10 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
 
 
 def find_loaded(environ: Mapping[str, str], project: Path | None = None) -> tuple[str, Path, bool]:
-    """Return the environment whose module is loaded, its folder of modules, and whether that is meant.
+    """Return the environment whose module is loaded, its folder of modules, and whether that is expected.
 
-    That is the folder of `project`, or without it the user's own. The name is empty where none is loaded.
+    The expected folder is that of `project`, or without it the user's own. The name is empty if no
+    environment is loaded.
     """
     name = environ.get(IN_CHARGE, "")
     files = [path for path in environ.get("_LMFILES_", "").split(":") if path.endswith(f"/{name}.lua")]

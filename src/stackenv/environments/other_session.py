@@ -10,11 +10,11 @@ from stackenv.environments.stack import Stack
 from stackenv.errors import ModuleError
 from stackenv.lmod.bindings import Lmod
 
-# What a site sets for Lmod itself, and what of it belongs to modules that are loaded (`family` of Lmod).
+# Variables that a site sets for Lmod itself, except those that Lmod sets for loaded modules (`family`).
 OF_LMOD = ("LMOD_", "MODULERCFILE")
 OF_LOADED_MODULES = "LMOD_FAMILY_"
 PROGRAMS = "/usr/bin:/bin"
-# What differs between two starts of one environment: a value with it is no property of the stack.
+# Values that differ between sessions: a variable whose value contains one does not belong to the stack.
 ANOTHER_SESSION = {
     "HOME": "/home/another",
     "USER": "another",
@@ -25,30 +25,30 @@ ANOTHER_SESSION = {
     "SLURM_SUBMIT_DIR": "/home/another/work",
     "XDG_RUNTIME_DIR": "/run/user/987654321",
 }
-# Of a terminal, a login, a job or Lmod, and none of the site's.
+# Variables of a terminal, a login, a job or Lmod, which the site does not set.
 OF_A_SESSION = re.compile(
     "(SLURM|PBS|LSB|SGE|OAR|SSH|XDG|DBUS|PMI|PMIX|OMPI|TMUX|VSCODE|JUPYTER|STACKENV|GIT|BASH|__LMOD)_.*"
     "|_ModuleTable.*|_LMFILES_|LOADEDMODULES|_|PWD|OLDPWD|SHLVL|MAIL|TMP|TEMP"
     "|TERM.*|DISPLAY|WAYLAND_DISPLAY|STY|TMUX|TTY|WINDOWID"
 )
-# What the modules themselves are asked for.
+# Variables whose values must come from the modules.
 ANSWERS = ("PYTHONPATH", "EBPYTHONPREFIXES", "LD_LIBRARY_PATH", "LD_PRELOAD")
-# os.time() of a modulefile: two loads may fall into one second.
+# A modulefile may set os.time(). Two loads within one second do not show that such a value changes.
 SECONDS = re.compile(r"(?<!\d)\d{10}(?!\d)")
 RECENT_S = 3600
 
 
 def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
-    """Return what a load of the modules of `stack` sets in another user's session.
+    """Return the variables that the modules of `stack` set in a session of another user.
 
-    Nothing else is set in it. Where that does not do, since modulefiles ask for what the site sets at a
-    login, such as the folder of a CPU's software, it has all of this session that is no user's, no
-    terminal's and no job's.
+    That session has no other variables. If the modules do not load in it, because they need a variable that
+    the site sets at login, such as the folder of the software for this CPU, it gets all variables of this
+    session that do not depend on the user, the terminal or the job.
 
     Raises
     ------
     ModuleError
-        When they cannot be loaded so.
+        If the modules cannot be loaded in such a session.
     """
     clean = {name: value for name, value in lmod.environ.items() if is_of_lmod(name)}
     clean |= {"PATH": PROGRAMS, "MODULEPATH": stack.modulepath, **ANOTHER_SESSION}
@@ -70,17 +70,17 @@ def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
 
 
 def is_of_lmod(name: str) -> bool:
-    """Return whether the variable `name` is what a site sets for Lmod."""
+    """Return whether the variable `name` is one that a site sets for Lmod."""
     return name.startswith(OF_LMOD) and not name.startswith(OF_LOADED_MODULES)
 
 
 def read_login(own: Mapping[str, str]) -> dict[str, str]:
-    """Return what of the session `own` the site may have set: what has the same value for another user.
+    """Return the variables of the session `own` that the site may have set.
 
-    Of PATH the folders that are so.
+    These are the variables, and the folders of PATH, that would be the same for another user.
     """
     values = {own.get(variable, "") for variable in ANOTHER_SESSION} - {"", "/"}
-    # Whole words: `ann` is not in `/apps/annotation`.
+    # Whole words only: the user `ann` must not match in `/apps/annotation`.
     personal = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in values) or "(?!)")
     folders = [folder for folder in own.get("PATH", PROGRAMS).split(":") if not personal.search(folder)]
     found = {
@@ -92,13 +92,13 @@ def read_login(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def list_missing(variable: str, found: Mapping[str, str], stack: Stack) -> set[str]:
-    """Return the entries of `variable` that the load of `stack` has set, and that are not in `found`."""
+    """Return the entries of `variable` that the modules of `stack` added, and that `found` lacks."""
     sessions = (stack.environ, found, stack.before)
     here, there, before = (set(environ.get(variable, "").split(":")) for environ in sessions)
     return here - there - before - {""}
 
 
 def differs_by_the_time(value: str) -> bool:
-    """Return whether `value` holds the time of this hour, in seconds since 1970."""
+    """Return whether `value` contains a time of the last hour or the next, in seconds since 1970."""
     now = time.time()
     return any(abs(int(number) - now) < RECENT_S for number in SECONDS.findall(value))

@@ -28,84 +28,88 @@ from stackenv.record import RECORD_FILE, Package, Python, Record, Stub, parse_re
 if TYPE_CHECKING:
     from importlib.metadata import PackageMetadata
 
-# Who has installed the pip that is copied into a venv when it is made.
+# The recorded installer of the pip that is copied into a new venv.
 ENSUREPIP = "ensurepip"
-# Whose installer this is has no code: it is what the modules bring, shown to uv (environments/stubs.py).
+# The INSTALLER of a stub, which shows uv a package of the modules and has no code (environments/stubs.py).
 STUB_INSTALLER = "stackenv\n"
-# All that there is in the folder of a stub.
+# All files that the folder of a stub can contain.
 STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
-# What of a distribution is in a list of files; without one of them Python does not know it.
+# Metadata files that lists of installed files contain; without any of them, Python ignores a distribution.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
-# The name in the path of a distribution's metadata.
+# Finds the name in the path of a distribution's metadata.
 METADATA_PATH = re.compile(
     r"(?:.*/)?site-packages/([^/-]+)[^/]*\.(?:dist-info|egg-info|egg|egg-link)(?:/.*)?"
 )
 
 
 class InstalledDistribution(PathDistribution):
-    """What is installed, read whatever its bytes: a setup.py of old wrote its author's name in Latin-1."""
+    """An installed distribution; its metadata may contain bytes that are not UTF-8.
+
+    Some old packages have an author's name in Latin-1.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.place = path
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
-        """Return the text of one file of the metadata; None when there is no such file."""
+        """Return the text of one file of the metadata; None if the file does not exist."""
         found = read_plain(self.place / filename)
         if found is None:
-            # "" is the metadata itself where that is a file: without it there is none, and nothing raised.
+            # "" means the metadata as a single file; an empty text keeps `metadata` from raising an error.
             return None if filename else ""
         return found.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
     @functools.cached_property
     def metadata(self) -> PackageMetadata:
-        """What METADATA or PKG-INFO says, read once: it holds the whole of a README."""
+        """The fields of METADATA or PKG-INFO, read only once: the file may contain a whole README."""
         return super().metadata
 
     @property
     def is_named(self) -> bool:
-        """Whether it says its name and its version."""
+        """Whether its metadata contain a name and a version."""
         return all(key in self.metadata and self.metadata[key] for key in ("Name", "Version"))
 
 
 class LinkedDistribution(InstalledDistribution):
-    """What `setup.py develop` has installed: a line in `link`, NAME.egg-link, leads to the sources.
+    """A distribution that `setup.py develop` installed: NAME.egg-link contains the folder of its sources.
 
-    pip before 25 installs a project that has only a setup.py so, when told --editable, and so does any pip
-    with a setuptools before 64. It tells of itself what PEP 610 has pip note of editable packages today.
+    With --editable, pip before 25 installs projects that have only a setup.py in this way, and every pip
+    does with a setuptools before 64. This class returns the metadata that pip would store for an editable
+    package today (PEP 610).
 
     Parameters
     ----------
     link
-        The file.
+        The path of the egg-link.
     """
 
     def __init__(self, link: Path) -> None:
         lines = read_file_text(link, errors="surrogateescape").splitlines() or [""]
         self.name_of_link, self.sources = link.stem, Path(lines[0].strip())
-        # The second line leads from there to the setup.py, which is elsewhere when the sources are in src.
+        # The second line is the relative path from there to the setup.py, which is not beside sources in src.
         self.project = Path(os.path.normpath(self.sources / (lines[1].strip() if len(lines) > 1 else "")))
         name = canonicalize_name(link.stem)
         found = (p for p in self.sources.glob("*.egg-info") if canonicalize_name(p.stem) == name)
         super().__init__(next(found, self.sources / f"{link.stem}.egg-info"))
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
-        """Return the text of one file of the metadata; None when there is no such file."""
+        """Return the text of one file of the metadata; None if the file does not exist."""
         if filename == "INSTALLER":
             return "pip"
         if filename == "direct_url.json":
             return json.dumps({"url": self.project.as_uri(), "dir_info": {"editable": True}})
         text = super().read_text(filename)
         if text is None and filename == "PKG-INFO":
-            # The sources are gone: that it was installed is known still.
+            # The sources are gone, but the egg-link still shows that the package was installed.
             return f"Metadata-Version: 1.0\nName: {self.name_of_link}\nVersion: 0+unknown\n"
         return text
 
 
 def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]:
-    """Return what is in the site-packages at `prefix`, with its metadata, or with the link to its sources.
+    """Return the distributions in the site-packages at `prefix`, each with its metadata folder or egg-link.
 
-    Not the stubs of what its modules bring, which are not in it, nor links to stubs elsewhere.
+    Stubs of packages of the modules, and links to such stubs elsewhere, are left out.
     """
     links = (path for path in sorted(find_in_packages(prefix, "*.egg-link")) if is_link_to_sources(path))
     return [
@@ -115,15 +119,15 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
 
 
 def is_stub(path: Path) -> bool:
-    """Return whether `path` is a stub: what is behind a link is of somebody else, who may need it."""
+    """Return whether `path` is a stub, and not a link to one, which may belong to another environment."""
     return says_stub(path) and not path.is_symlink()
 
 
 def says_stub(path: Path) -> bool:
-    """Return whether the metadata at `path` are stackenv's, of a package that the modules bring.
+    """Return whether the metadata at `path` are a stub of a package of the modules.
 
-    A purge of old files can have taken the file that says so: then RECORD has its name and hash still, and
-    where that is gone too, as nothing but METADATA is read often, the record of the environment has its name.
+    INSTALLER says so. If a purge of old files has deleted it, RECORD still has its name and hash. If RECORD
+    is gone, too (only METADATA is read often), the record of the environment has the name of the stub.
     """
     installer = read_plain(path / "INSTALLER")
     if installer is not None:
@@ -135,7 +139,7 @@ def says_stub(path: Path) -> bool:
 
 
 def is_rest_of_stub(folder: Path) -> bool:
-    """Return whether `folder` holds only files of a stub that the environment records."""
+    """Return whether `folder` contains only files of a stub that is in the environment's record."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are enough)
         text = read_file_text(folder.parents[3] / RECORD_FILE, errors="surrogateescape")
@@ -146,40 +150,41 @@ def is_rest_of_stub(folder: Path) -> bool:
 
 
 def name_stub_folder(stub: Stub) -> str:
-    """Return what the folder of `stub` is called: as pip would call that of its package's metadata."""
+    """Return the name of the folder of `stub`: the name that pip would give to the package's metadata."""
     name, version = re.sub(r"[^\w.]+", "_", stub.name), stub.version.replace("-", "_")
     return f"{name}-{version}.dist-info"
 
 
 def hash_text(text: str) -> str:
-    """Return the hash of `text` as RECORD has it (PEP 376)."""
+    """Return the hash of `text` in the form that RECORD uses (PEP 376)."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def is_link_to_sources(path: Path) -> bool:
-    """Return whether the egg-link `path` can be read, and names a folder from the root."""
+    """Return whether the egg-link `path` can be read and contains an absolute path."""
     return (read_plain(path) or b"").startswith(b"/")
 
 
 def read_site_packages(prefix: Path) -> list[InstalledDistribution]:
     """Return the distributions in the site-packages of the environment at `prefix`, by name.
 
-    Not those whose metadata are lost, or say no name or version.
+    Distributions whose metadata are missing, or contain no name or no version, are left out.
     """
     return sort_named(distribution for _, distribution in read_distributions(prefix))
 
 
 def sort_named(distributions: Iterable[InstalledDistribution]) -> list[InstalledDistribution]:
-    """Return those of `distributions` that say their name and version, by name, and of a name the last."""
+    """Return `distributions` sorted by name, without unnamed ones; for each name, only the last."""
     named = {d.metadata["Name"]: d for d in distributions if d.is_named}
     return [named[name] for name in sorted(named, key=str.casefold)]
 
 
 def list_metadata(prefix: Path) -> list[Path]:
-    """Return where the packages in the site-packages at `prefix` have their metadata.
+    """Return the paths of the metadata of the packages in the site-packages at `prefix`.
 
-    Not what begins with ~: so pip renames what it is about to take away, and leaves it when it is killed.
+    Names that begin with ~ are left out: pip renames folders so before it removes them, and they remain if
+    it is killed.
     """
     kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
     found = (path for kind in kinds for path in find_in_packages(prefix, kind))
@@ -187,16 +192,15 @@ def list_metadata(prefix: Path) -> list[Path]:
 
 
 def read_record_rows(distribution: Distribution) -> list[list[str]]:
-    """Return the lines of RECORD (PEP 376): path, hash and size of each file; none without one.
+    """Return the lines of RECORD (PEP 376): path, hash and size of each file; none without a RECORD.
 
-    Not by `Distribution.files`, which leaves out files that are gone, and looks for each (Python 3.12 and
-    later).
+    `Distribution.files` is not used: since Python 3.12, it checks each file and leaves out missing ones.
     """
     return list(csv.reader((distribution.read_text("RECORD") or "").splitlines()))
 
 
 def describe_requirement(distribution: Distribution) -> str:
-    """Return what pip takes to install `distribution` again: its version, or its origin (PEP 610)."""
+    """Return what pip needs to install `distribution` again: its version or its origin (PEP 610)."""
     name = distribution.metadata["Name"]
     origin = read_origin(distribution.read_text("direct_url.json"))
     if not origin.get("url"):
@@ -209,7 +213,7 @@ def describe_requirement(distribution: Distribution) -> str:
 
 
 def read_origin(text: str | None) -> Mapping[str, Any]:
-    """Return what direct_url.json (PEP 610) says; empty when it is not there, or is not of that form."""
+    """Return the contents of direct_url.json (PEP 610); empty if it is missing or malformed."""
     try:
         data = json.loads(text or "{}")
         urlsplit(data.get("url", ""))
@@ -222,7 +226,7 @@ def read_origin(text: str | None) -> Mapping[str, Any]:
 
 
 def read_sources(prefix: Path) -> dict[tuple[str, str], Package]:
-    """Return the packages at `prefix` that came from a URL or a path, with the last word of it (PEP 610)."""
+    """Return the packages at `prefix` that came from a URL or a path, with its last part (PEP 610)."""
     found = {}
     for distribution in read_site_packages(prefix):
         url = str(read_origin(distribution.read_text("direct_url.json")).get("url", ""))
@@ -236,7 +240,7 @@ def read_sources(prefix: Path) -> dict[tuple[str, str], Package]:
 def list_channels(prefix: Path) -> list[str]:
     """Return the channels that the packages of the conda environment at `prefix` came from.
 
-    Those of the most packages first: conda takes each package from the first channel that has it.
+    The channel with the most packages comes first: conda takes each package from the first that has it.
     """
     counted: dict[str, int] = {}
     for note in read_notes(prefix):
@@ -248,14 +252,14 @@ def list_channels(prefix: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Owners:
-    """The packages of an environment by who has installed them.
+    """The packages of an environment by the tool that installed them.
 
     Parameters
     ----------
     by_conda
-        What conda-meta has of each package that is conda's still: pip can have replaced it.
+        The notes in conda-meta of conda's packages, without those that pip has replaced.
     by_pip
-        Where each other package has its metadata, or the link to its sources, and these.
+        All other packages: the path of the metadata or the egg-link, and the distribution.
     """
 
     by_conda: tuple[Mapping[str, Any], ...]
@@ -263,11 +267,11 @@ class Owners:
 
     @property
     def distributions(self) -> list[InstalledDistribution]:
-        """What pip, or a tool like it, has installed, by name."""
+        """The distributions that pip, or a tool like it, installed, sorted by name."""
         return sort_named(distribution for _, distribution in self.by_pip)
 
     def find_requirement(self, distribution: Distribution, prefix: Path) -> str:
-        """Return what installs `distribution` again: conda's NAME=VERSION, or what pip takes for it."""
+        """Return the requirement that installs `distribution` again: conda's NAME=VERSION, or pip's."""
         place = getattr(distribution, "place", None)
         if place is not None and place not in [path for path, _ in self.by_pip]:
             for note in self.by_conda:
@@ -277,7 +281,7 @@ class Owners:
 
 
 def read_owners(prefix: Path) -> Owners:
-    """Return who has installed what at `prefix`: all is pip's where there is no conda-meta."""
+    """Return which tool installed each package at `prefix`; without conda-meta, all are pip's."""
     notes = tuple(read_notes(prefix))
     noted = {name: sha256 for note in notes for name, sha256 in list_files(note).items()}
     by_pip = tuple((p, d) for p, d in read_distributions(prefix) if not is_of_conda(d, p, prefix, noted))
@@ -287,7 +291,7 @@ def read_owners(prefix: Path) -> Owners:
 
 
 def read_own_packages(record: Record) -> tuple[Package, ...]:
-    """Return the packages of the environment of `record` as it is now, with what the record knows of them."""
+    """Return the packages that the environment of `record` has now, with the details that the record has."""
     prefix = Path(record.path)
     if record.packed:
         return record.packages
@@ -309,9 +313,10 @@ def read_own_packages(record: Record) -> tuple[Package, ...]:
 
 
 def has_installed_pip(packages: Sequence[Package], python: Python | None) -> bool:
-    """Return whether one of `packages`, a venv's on `python`, is a pip that somebody has installed there.
+    """Return whether `packages`, those of a venv of `python`, include a pip that the user installed.
 
-    The copy that venv makes is none: it is noted since stackenv 0.2, and before that known by its version.
+    The copy that venv makes does not count. stackenv 0.2 and later record it; older ones do not, and its
+    version shows it.
     """
     pip = next((package for package in packages if package.name == "pip"), None)
     if pip is None or pip.installer == ENSUREPIP:
@@ -320,30 +325,30 @@ def has_installed_pip(packages: Sequence[Package], python: Python | None) -> boo
 
 
 def has_bundled_pip(executable: Path, version: str) -> bool:
-    """Return whether the ensurepip of the Python `executable` copies pip `version`: it has its wheel."""
+    """Return whether the ensurepip of the Python `executable` has the wheel of pip `version`."""
     wheels = executable.parents[1].glob(f"lib*/python3*/ensurepip/_bundled/pip-{version}-*.whl")
     return any(wheels)
 
 
 def count_by_installer(packages: Sequence[Package]) -> str:
-    """Return how many packages of a conda environment there are, in words: in all, of conda and of pip."""
+    """Return the number of packages of a conda environment in words: in all, from conda and from pip."""
     count = f"{len(packages)} package{'' if len(packages) == 1 else 's'}"
     of_pip = sum(package.installer == "pip" for package in packages)
     return f"{count} ({len(packages) - of_pip} from conda, {of_pip} from pip)" if of_pip else count
 
 
 def list_requirements(prefix: Path) -> list[tuple[str, str]]:
-    """Return name and requirement of each package of pip's at `prefix`, as pip freeze has it."""
+    """Return the name and the requirement of each package of pip at `prefix`, as `pip freeze` prints it."""
     return [(d.metadata["Name"], describe_requirement(d)) for d in read_owners(prefix).distributions]
 
 
 def is_of_conda(
     distribution: InstalledDistribution, path: Path, prefix: Path, noted: Mapping[str, str]
 ) -> bool:
-    """Return whether conda has installed `distribution`, with its metadata at `path`, and has it still.
+    """Return whether `distribution`, with its metadata at `path`, is still the one that conda installed.
 
-    conda-meta, with the files `noted` at `prefix`, decides, unless INSTALLER says that pip, uv or poetry has
-    put the same version in its place since: theirs is another file than conda's.
+    It is if conda-meta lists its files (`noted`, relative to `prefix`), unless INSTALLER differs from the one
+    that conda installed: then pip, uv or poetry has replaced it by the same version.
     """
     installer = (distribution.read_text("INSTALLER") or "").strip()
     if installer == "conda":
@@ -356,12 +361,12 @@ def is_of_conda(
     expected = noted.get(str(file.relative_to(prefix)))
     if expected is None:
         return False
-    # Of packages from before conda 4.4 no hashes are noted.
+    # conda before 4.4 stored no hashes.
     return not expected or expected == hashlib.sha256(read_file_bytes(file)).hexdigest()
 
 
 def name_metadata_files(path: Path, prefix: Path) -> set[str]:
-    """Return what of the metadata at `path` a list of files can have, relative to `prefix`."""
+    """Return the paths by which a list of files can contain the metadata at `path`, relative to `prefix`."""
     if not path.is_relative_to(prefix):
         return set()
     name = str(path.relative_to(prefix))
@@ -369,9 +374,10 @@ def name_metadata_files(path: Path, prefix: Path) -> set[str]:
 
 
 def is_replaced(note: Mapping[str, Any], taken: Collection[str]) -> bool:
-    """Return whether others have put theirs in the place of the package of `note`, without conda.
+    """Return whether another tool than conda has replaced the package of `note`.
 
-    `taken` are the names of what others have installed. conda's own name can be another: pytorch is torch.
+    `taken` are the names of the distributions that other tools installed. A conda package and its
+    distribution can have different names: pytorch contains torch.
     """
     files = list_files(note)
     names = {name_distribution(file) for file in files} - {""}
@@ -381,7 +387,7 @@ def is_replaced(note: Mapping[str, Any], taken: Collection[str]) -> bool:
 
 
 def name_distribution(path: str) -> str:
-    """Return the name of the distribution whose metadata the file or folder `path` is; empty if of none."""
-    # Of the hundreds of thousands of files of an environment few are worth the pattern.
+    """Return the name of the distribution to whose metadata `path` belongs; empty if to none."""
+    # The pattern is slow, and an environment can have hundreds of thousands of files.
     found = METADATA_PATH.fullmatch(path) if "-info" in path or ".egg" in path else None
     return str(canonicalize_name(found[1])) if found else ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# Where Python has packages, and those with code for one platform alone.
+# The folders for pure packages, and for packages with compiled code.
 LIBRARIES = ("lib", "lib64")
 NOT_PURE = re.compile(r"^Root-Is-Purelib:\s*false", re.M | re.I)
 
@@ -14,28 +14,28 @@ NOT_PURE = re.compile(r"^Root-Is-Purelib:\s*false", re.M | re.I)
 def list_package_folders(prefix: Path) -> list[Path]:
     """Return the folders of the environment at `prefix` into which pip and uv install packages.
 
-    Two where virtualenv has made it of a Python as Fedora's; venv makes the second a link to the first.
+    There are two if virtualenv created it from a Python like Fedora's; venv makes lib64 a link to lib.
     """
     libraries = LIBRARIES[:1] if (prefix / LIBRARIES[1]).is_symlink() else LIBRARIES
     return [f for lib in libraries for f in sorted(prefix.glob(f"{lib}/python3*/site-packages"))]
 
 
 def find_in_packages(prefix: Path, pattern: str) -> Iterator[Path]:
-    """Yield what matches the glob `pattern` in the folders of packages of the environment at `prefix`."""
+    """Yield the paths that match the glob `pattern` in the package folders of the environment at `prefix`."""
     return (path for folder in list_package_folders(prefix) for path in folder.glob(pattern))
 
 
 def name_package_folders(prefix: Path) -> list[str]:
-    """Return `list_package_folders`, each relative to `prefix`."""
+    """Return the folders of `list_package_folders` relative to `prefix`."""
     return [str(folder.relative_to(prefix)) for folder in list_package_folders(prefix)]
 
 
 def is_pure(wheel: str) -> bool:
-    """Return whether a package is for all platforms, by the text of its WHEEL (PEP 427, Root-Is-Purelib)."""
+    """Return whether a package runs on all platforms, by the text of its WHEEL (PEP 427, Root-Is-Purelib)."""
     return not NOT_PURE.search(wheel)
 
 
 def choose_package_folder(prefix: Path, minor: str, pure: bool) -> Path:
-    """Return where the environment at `prefix`, of Python `minor`, has packages that are `pure` or not."""
+    """Return the folder for `pure`, or other, packages in the environment at `prefix` of Python `minor`."""
     for_all, platform = (prefix / lib / f"python{minor}/site-packages" for lib in LIBRARIES)
     return for_all if pure or platform not in list_package_folders(prefix) else platform

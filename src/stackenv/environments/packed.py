@@ -14,22 +14,22 @@ from stackenv.record import FOLDER, Record
 IMAGE = f"{FOLDER}/environment.squashfs"
 ENTRANCE = f"{FOLDER}/packed"
 MOUNT, ENTER = f"{FOLDER}/mount_image", f"{FOLDER}/enter_namespace.py"
-# In the image: by the first a mount is known as this environment's, the second is for people.
+# Files in the image: the first shows stackenv whose image is mounted, the second shows it to people.
 MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
-# conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
-# named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
+# conda stops at the first file before it changes anything, because it cannot read it, and shows its contents.
+# From 25.5 on (CEP 22), it shows the message in the second file, also for commands that need no solver.
 CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
-# Read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
+# Files that stackenv, pip, shells and conda read even if the image is not mounted.
 KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
 UNMOUNTED = "the image is not mounted, so no command of the environment starts"
 UNREFUSED = "conda does not say that the environment is packed, and may fail halfway through a change"
 UNLISTED = "`stackenv export` prints neither requirements nor an environment.yml"
-# Written beside the image, since nothing in it can be read where it is not mounted.
+# Written beside the image, because nothing in the image can be read until it is mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
 
 def describe_marks(record: Record, identity: str) -> tuple[InstalledFile, ...]:
-    """Return the files that tell of an image which environment it is of."""
+    """Return the files in an image that show to which environment it belongs."""
     note = f"{record.full_name}, {record.path}\n{STACKENV_UUID}\n"
     return (
         InstalledFile(f"{record.path}/{MARK.format(identity)}", text=f"{STACKENV_UUID}\n"),
@@ -38,7 +38,7 @@ def describe_marks(record: Record, identity: str) -> tuple[InstalledFile, ...]:
 
 
 def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the scripts by which the commands of the packed environment of `record` are run."""
+    """Return the scripts that run the commands of the packed environment of `record`."""
     assert record.packed is not None
     values = {
         "NAME": record.full_name,
@@ -67,20 +67,23 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def list_beside(files: Iterable[InstalledFile], record: Record) -> tuple[InstalledFile, ...]:
-    """Return those of the `files` of `record` that lie beside the image; the others are in it alone."""
+    """Return those of the `files` of `record` that are beside the image, not only in it."""
     beside = tuple(f"{record.path}/{name}" for name in (FOLDER, UV, *KEPT))
     return tuple(f for f in files if f.path in beside or f.path.startswith(tuple(f"{b}/" for b in beside)))
 
 
 def describe_contents(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that say what is in the image of `record`; their text takes a look into that."""
+    """Return the files that list the contents of the image of `record`, without their text.
+
+    The text can only be written when the image is mounted.
+    """
     if record.packed is None:
         return ()
     return tuple(InstalledFile(f"{record.path}/{n}", loss=UNLISTED) for n in (REQUIREMENTS, ENVIRONMENT))
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files at which conda stops, and that show why and what to type."""
+    """Return the files that make conda refuse to change the environment, with the reason and a hint."""
     if record.kind == "venv":
         return ()
     refusal = (

@@ -1,4 +1,4 @@
-"""Where an environment can be: the folders of the site and of a project, and which paths are valid."""
+"""Chooses and checks the folder of an environment: the site's, the project's, or the user's choice."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from stackenv.record import FOLDER, RECORD_FILE, Record
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.transaction import Step
 
-# The first three end what pip's programs write between double quotes, the last tcsh replaces.
+# The first three break the double-quoted path in the programs that pip installs; tcsh replaces the last.
 UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}
-# In an environment: what is run or imported first.
+# The files and folders in an environment that are run or imported first.
 RUN_FIRST = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
 
 
 def check_place(path: Path, context: Context, conda: bool = False) -> Path:
-    """Return `path`, in which a new environment can be, without the dots in it.
+    """Return `path` without dots if a new environment can be created there.
 
     Raises
     ------
     UsageError
-        When it cannot be on PATH, is on purged storage or inside something else's folder.
+        If it cannot be on PATH, is on purged storage, in the folder of modules or in another environment.
     TakenError
-        When there is something already.
+        If it exists and is not an empty folder.
     """
     path = resolve_dots(path)
     require_on_path(path, "choose another folder: --path FOLDER")
@@ -53,13 +53,13 @@ def choose_path(name: str, version: str, path: Path | None, context: Context, co
     Raises
     ------
     UsageError
-        When the module cannot be called so, or the environment cannot be there.
+        If the name is not valid, or the environment cannot be created in that folder.
     TakenError
-        When there is something already.
+        If the module or the folder already exists.
     BusyError
-        When another command changes the module.
+        If another command is changing the module.
     StackenvError
-        When there is no usable place.
+        If no folder of the site configuration can be used.
     """
     full_name = context.store.require_free(name, version)
     context.journal.require_unchanged(full_name)
@@ -67,12 +67,12 @@ def choose_path(name: str, version: str, path: Path | None, context: Context, co
 
 
 def choose_place(name: str, version: str, context: Context, conda: bool = False) -> Path:
-    """Return where the new environment NAME/VERSION goes: the first usable place of the site configuration.
+    """Return the folder for the new environment NAME/VERSION: the first usable one of the configuration.
 
     Raises
     ------
     StackenvError
-        When there is none.
+        If there is none.
     """
     folder = f"{name}-{version}"
     if context.shared:
@@ -109,9 +109,9 @@ def list_conda_places(context: Context) -> Iterator[Path]:
 
 
 def choose_next_place(old: Record, context: Context) -> Path:
-    """Return a new folder for what replaces the environment of `old`: NAME-VERSION-NUMBER, the first free.
+    """Return a new folder for the successor of the environment of `old`: the first free NAME-VERSION-NUMBER.
 
-    Beside the old one where stackenv made that, and may; otherwise at the site's place.
+    It is beside the old folder if stackenv created that and may write there, otherwise in the site's folder.
     """
     parent, conda = Path(old.path).parent, old.kind == "conda"
     beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not is_purged(parent, context)
@@ -129,16 +129,17 @@ def is_purged(path: Path, context: Context) -> bool:
 
 
 def resolve_dots(path: Path) -> Path:
-    """Return `path` absolute and without `..`, which only the file system knows how to follow.
+    """Return `path` as an absolute path without `..`.
 
-    Links stay: the user's way to name the place.
+    If it contains `..`, links are resolved, because only the file system knows where `..` leads behind a
+    link. Otherwise links stay as the user wrote them.
     """
     path = path.absolute()
     return Path(os.path.realpath(path)) if ".." in path.parts else path
 
 
 def require_on_path(path: Path, hint: str) -> None:
-    """Raise UsageError with `hint` when `path` cannot be on PATH and in the lists of modules."""
+    """Raise UsageError with `hint` if `path` cannot be an entry of PATH or a path in a modulefile."""
     if not path.name or ":" in str(path) or not str(path).isprintable():
         raise UsageError(
             f"{str(path)!r} cannot be used in PATH: it contains a colon or a character that cannot be "
@@ -148,7 +149,7 @@ def require_on_path(path: Path, hint: str) -> None:
 
 
 def require_fit(path: Path) -> None:
-    """Raise UsageError when not everything works at `path`: there is still a choice."""
+    """Raise UsageError if something would not work in an environment at `path`, which is not created yet."""
     found = [f"{character} ({whose})" for character, whose in UNFIT.items() if character in str(path)]
     if found:
         raise UsageError(
@@ -159,7 +160,7 @@ def require_fit(path: Path) -> None:
 
 
 def tell_unfit(path: Path) -> None:
-    """Tell what does not work in the environment at `path`, which is there already."""
+    """Print warnings for what does not work in the existing environment at `path`."""
     text = str(path)
     if any(character in text for character in '"$`'):
         print_warning(
@@ -171,7 +172,7 @@ def tell_unfit(path: Path) -> None:
 
 
 def require_outside(path: Path, context: Context, conda: bool) -> None:
-    """Raise UsageError when `path` is in the folder of modules or in another environment."""
+    """Raise UsageError if `path` is in the folder of modules or in another environment."""
     real = Path(os.path.realpath(path))
     if Path(os.path.realpath(context.store.root)) in (real, *real.parents):
         raise UsageError(
@@ -179,7 +180,7 @@ def require_outside(path: Path, context: Context, conda: bool) -> None:
             "choose another folder: --path FOLDER",
         )
     for outer in real.parents:
-        # conda itself keeps environments in the folder envs of its own, base.
+        # conda itself keeps environments in the folder envs of its base environment.
         if conda and real.parent.name == "envs" and outer == real.parent.parent:
             continue
         if any((outer / mark).exists() for mark in ENVIRONMENT_MARKS):
@@ -190,7 +191,7 @@ def require_outside(path: Path, context: Context, conda: bool) -> None:
 
 
 def require_finished(prefix: Path) -> None:
-    """Raise BusyError while a command makes the environment at `prefix`, or what it left is not undone."""
+    """Raise BusyError if a command is creating the environment at `prefix`, or was killed meanwhile."""
     try:
         marks = sorted((prefix / FOLDER).glob("unfinished-*"))
     except OSError:
@@ -204,12 +205,12 @@ def require_finished(prefix: Path) -> None:
 
 
 def require_empty(path: Path) -> None:
-    """Raise TakenError when there is something at `path` other than an empty folder.
+    """Raise TakenError if `path` exists and is not an empty folder.
 
     Raises
     ------
     BusyError
-        When another command is making an environment there.
+        If another command is creating an environment there.
     """
     require_finished(path)
     try:
@@ -229,25 +230,25 @@ def require_empty(path: Path) -> None:
 
 
 def name_mark(path: str) -> Path:
-    """Return a new file by which an unfinished environment at `path` is known as this command's."""
+    """Return a new path in `path` for the file that marks the unfinished environment as this command's."""
     return Path(path, FOLDER, f"unfinished-{uuid.uuid4().hex}")
 
 
 def plan_folder(path: Path, mark: Path) -> Step:
-    """Return the step that makes the folder `path` of a new environment, with its `mark`."""
+    """Return the step that creates the folder `path` of a new environment, with the file `mark`."""
     undo = (RemoveTree(str(path), str(mark)),)
     return Step(f"create the folder {path}", lambda: make_folder(path, mark), undo)
 
 
 def make_folder(path: Path, mark: Path) -> None:
-    """Make the folder `path` with the file `mark` in it; what exists must be an empty folder.
+    """Create the folder `path` with the file `mark` in it; an empty folder may exist already.
 
     Raises
     ------
     TakenError
-        When there is something already.
+        If `path` exists and is not an empty folder.
     StackenvError
-        When it cannot be made.
+        If it cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -263,7 +264,10 @@ def make_folder(path: Path, mark: Path) -> None:
 
 
 def plan_access(path: Path, context: Context, whose: str = "") -> tuple[Step, ...]:
-    """Return the step that gives a project's group access to the environment at `path`; none without one."""
+    """Return the step that gives a project's group access to the environment at `path`.
+
+    There is no step if the environment belongs to no project.
+    """
     if context.access.group is None:
         return ()
     sentence = f"{whose and f'{whose}: '}give the group of {context.shared} access"

@@ -15,7 +15,7 @@ from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Platform
 
 FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
-# Of archspec's features those that a compiler makes instructions of, by the names of /proc/cpuinfo.
+# Those CPU features of archspec for which compilers generate instructions, as /proc/cpuinfo names them.
 INSTRUCTION_SETS = frozenset(
     """
     adx aes avx avx2 avx512_bf16 avx512_bitalg avx512_fp16 avx512_vbmi2 avx512_vnni avx512_vp2intersect
@@ -27,10 +27,10 @@ INSTRUCTION_SETS = frozenset(
 
 
 def read_os(path: Path = Path("/etc/os-release")) -> str:
-    """Return the platform by os-release(5), without its version's minor part.
+    """Return the operating system and its major version from os-release(5).
 
-    PLATFORM_ID where there is one, for it is the same for RHEL and its rebuilds (`el9`), else ID and
-    major version (`debian 12`); empty where there is no version.
+    This is PLATFORM_ID if it is set, because RHEL and its rebuilds share it (`el9`), otherwise ID and the
+    major version (`debian 12`). Without a version, it is empty.
     """
     try:
         text = "\n" + read_file_text(path, errors="replace")
@@ -45,14 +45,14 @@ def read_os(path: Path = Path("/etc/os-release")) -> str:
 
 
 def probe_platform() -> Platform:
-    """Return what this machine is; the CPU by archspec's name of its microarchitecture."""
+    """Return the architecture, operating system and CPU of this machine, the CPU as archspec names it."""
     import archspec.cpu
 
     return Platform(os.uname().machine, read_os(), archspec.cpu.host().name)
 
 
 def is_built_for_this_cpu(environ: Mapping[str, str]) -> bool:
-    """Return whether compilers started under `environ` build for one CPU (-march, -mcpu; GCC manual)."""
+    """Return whether compilers that run with `environ` build for one CPU (-march, -mcpu; GCC manual)."""
     flags = " ".join(environ.get(variable, "") for variable in FLAG_VARIABLES)
     return bool(re.search(r"-march=|-mcpu=|target-cpu=", flags))
 
@@ -66,9 +66,9 @@ def has_extensions(distribution: Distribution) -> bool:
 def list_needed_features(
     packages: Sequence[Package], prefix: Path, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Return the CPU features that packages compiled here may use, sorted; none for plain wheels.
+    """Return the sorted CPU features that packages compiled here may use; empty if there are only wheels.
 
-    A package counts as compiled here when pip built it from source, with flags that name a CPU.
+    A package counts as compiled here if pip built it from source with flags that name a CPU.
     """
     if not is_built_for_this_cpu(environ):
         return ()
@@ -82,7 +82,7 @@ def list_needed_features(
 
 
 def read_cpu_alias(path: Path = Path("/sys/devices/system/cpu/modalias")) -> str:
-    """Return what the kernel calls this CPU, by its kind and features; empty where it has no word for it."""
+    """Return the kernel's alias of this CPU, which contains its type and features; empty without one."""
     try:
         return read_file_text(path, "ascii", "replace").strip()
     except OSError:
@@ -90,7 +90,7 @@ def read_cpu_alias(path: Path = Path("/sys/devices/system/cpu/modalias")) -> str
 
 
 def list_cpu_features() -> tuple[str, ...]:
-    """Return the instruction sets of this machine's CPU, sorted, by the names of /proc/cpuinfo."""
+    """Return the sorted instruction sets of this machine's CPU, as /proc/cpuinfo names them."""
     import archspec.cpu
 
     return tuple(sorted(set(archspec.cpu.host().features) & INSTRUCTION_SETS))

@@ -1,8 +1,8 @@
-"""Write what this Python is and which packages it finds to the file that the first argument names.
+"""Write a description of this Python and of the packages that it finds to the file in the first argument.
 
-As JSON: version, executable (real path), prefix, base_prefix, venv, ensurepip and pip (can they be
-imported), packages (name, version, location), in the order in which imports look,
-those of one folder by name (a folder's own order is not the same on each file system).
+It is JSON: version, executable (real path), prefix, base_prefix; venv, ensurepip and pip (whether each can
+be imported); packages (name, version, location). Packages are in the order in which Python searches their
+folders, and within a folder by name, because file systems list folders in different orders.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ def list_packages():
                 require_plain(place)
                 name, version = distribution.metadata["Name"], distribution.version
             except (OSError, UnicodeDecodeError, KeyError):
-                # A setup.py of old wrote its author's name in Latin-1; the folder is NAME-VERSION.
+                # Some old packages have an author's name in Latin-1; the folder is called NAME-VERSION.
                 words = os.path.basename(place).split("-")
                 name, version = words[0], words[1] if words[1:] else ""
                 version = re.sub(r"\.(dist|egg)$", "", version)
@@ -43,8 +43,8 @@ def list_packages():
 
 
 def require_plain(place):
-    """Raise OSError when the metadata at `place` are no regular file: a named pipe would be waited for."""
-    # As importlib.metadata looks for them; what is not there, as in a zip file, it knows itself.
+    """Raise OSError if the metadata at `place` are not a regular file: reading a named pipe would block."""
+    # importlib.metadata tries these paths in this order; it handles missing ones, as in a zip file, itself.
     for path in (place + "/METADATA", place + "/PKG-INFO", place):
         if os.path.exists(path):
             if not os.path.isfile(path) and not os.path.isdir(path):
@@ -53,12 +53,12 @@ def require_plain(place):
 
 
 def is_found(name):
-    """Return whether `name` can be imported: a folder without code that has the name is nothing to run."""
+    """Return whether `name` can be imported and contains code: a folder of that name may have none."""
     spec = importlib.util.find_spec(name)
     return spec is not None and spec.origin not in (None, "namespace")
 
 
-# This script's own folder is no place that anybody imports from; PYTHONSAFEPATH leaves it out already.
+# The environment never imports from this script's own folder. With PYTHONSAFEPATH, it is left out already.
 own = os.path.dirname(os.path.abspath(__file__))
 sys.path = [entry for entry in sys.path if entry and os.path.abspath(entry) != own]
 answer = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stackenv.plain_files import read_file_bytes, read_file_text
 
-# They hold the mounts of packed environments.
+# Programs that hold the mounts of packed environments, and do not count as users of them.
 HOLDERS = ("squashfuse", "enter_namespace.py")
 ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")
 
@@ -24,14 +24,15 @@ class Process:
 
 
 def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]:
-    """Return the other processes of this user, on this node, that work with something below `folder`.
+    """Return the other processes of this user on this node that use files below `folder`.
 
-    Of those that this command was started by only what they run: a Jupyter whose terminal it was typed in,
-    but not the shell that is there.
+    A process uses `folder` if it runs a program from there, has its current folder there, has mapped or
+    opened a file there, or names it on its command line. A Python also counts if an environment in `folder`
+    was active when it started. With `inherited`, this holds for every process: a shell script may still
+    start its Python, although an editor never will.
 
-    By what they run, where they are, what they have mapped or open, what their command line names; a
-    Python also by the environment that was active when it was started. With `inherited` any process by
-    that: a script of a shell may start its Python yet, though an editor never will.
+    The parents of this command count only if they run a program from `folder`: a Jupyter in whose terminal
+    the command was typed counts, but a shell that is in the folder does not.
     """
     real = f"{os.path.realpath(folder)}/"
     ancestors = list_ancestors(os.getpid())
@@ -39,13 +40,13 @@ def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]
     for entry in sorted(Path("/proc").iterdir()):
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
-        # Processes end while they are looked at, and those of others cannot be.
+        # A process may end meanwhile, and those of other users cannot be read.
         with contextlib.suppress(OSError):
             words = read_file_bytes(entry / "cmdline").decode("utf-8", "surrogateescape").split("\0")
             if entry.stat().st_uid != os.geteuid() or any(h in w for h in HOLDERS for w in words[:4]):
                 continue
             started = int(entry.name) in ancestors
-            # A venv's Python runs the program of its base: it knows its venv by the name it is started by.
+            # The executable of a venv's Python is that of its base; only argv[0] names the venv.
             paths = [words[0], *list_run(entry)] if started else list_paths(entry, words, inherited)
             if any(f"{path}/".startswith(real) for path in paths):
                 found.append(Process(int(entry.name), " ".join(filter(str.isprintable, filter(None, words)))))
@@ -53,7 +54,7 @@ def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]
 
 
 def list_ancestors(pid: int) -> set[int]:
-    """Return `pid` and the processes that it was started by."""
+    """Return `pid` and the numbers of its parent processes."""
     found = set()
     while pid > 0:
         found.add(pid)
@@ -65,7 +66,7 @@ def list_ancestors(pid: int) -> set[int]:
 
 
 def find_active_variable(folder: Path, environ: Mapping[str, str]) -> str:
-    """Return the variable of `environ` by which an environment below `folder` is active; empty without."""
+    """Return the variable in `environ` of an active environment below `folder`; empty if none is active."""
     real = f"{os.path.realpath(folder)}/"
     return next((n for n in ACTIVE if environ.get(n) and is_below(environ[n], real)), "")
 
@@ -75,7 +76,7 @@ def is_below(path: str, real: str) -> bool:
 
 
 def list_run(process: Path) -> Iterator[str]:
-    """Yield the program that `process` runs, and the files that it has mapped: libraries, extensions."""
+    """Yield the program that `process` runs and the files that it has mapped: libraries, extensions."""
     yield str((process / "exe").readlink())
     for line in read_file_text(process / "maps", errors="surrogateescape").splitlines():
         _, slash, path = line.partition("/")
@@ -84,7 +85,7 @@ def list_run(process: Path) -> Iterator[str]:
 
 
 def list_paths(process: Path, words: list[str], inherited: bool) -> Iterator[str]:
-    """Yield the paths that `process`, a folder of /proc started as `words`, has to do with."""
+    """Yield the paths that `process`, a folder of /proc with the command line `words`, uses."""
     executable = (process / "exe").readlink()
     here = str((process / "cwd").readlink())
     yield here

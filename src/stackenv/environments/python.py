@@ -15,7 +15,7 @@ TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class ProbedPython:
-    """What a Python says of itself; the paths are real paths."""
+    """A Python as it describes itself; all paths are real paths."""
 
     version: str
     executable: str
@@ -28,15 +28,15 @@ class ProbedPython:
 
 
 def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
-    """Run `executable` under `environ` and return what it says.
+    """Run `executable` with `environ` and return how it describes itself.
 
-    The user site is left out (-s); PYTHONPATH counts, for modules bring their packages by it, and
-    PYTHONHOME does not, for the environment's module unsets it. A look leaves no compiled files behind.
+    The user site is left out (-s). PYTHONPATH is kept, because modules add their packages through it;
+    PYTHONHOME is removed, because the environment's module unsets it. No compiled files are written.
 
     Raises
     ------
     StackenvError
-        When it does not run, hangs, or says nothing; its own words are in the message.
+        If it does not run, hangs, or answers nothing; the message contains its output.
     """
     asked = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
     data = run_probe((executable, "-s"), PROBE, {**asked, "STACKENV_TOLD": "probe"}, TIMEOUT_S)

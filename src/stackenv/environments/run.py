@@ -1,4 +1,4 @@
-"""Runs a command in an environment, by its module."""
+"""Runs a command in an environment, through its module."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stackenv.lmod.bindings import find_lmod
 
 
 def run_in(name: str, words: tuple[str, ...], context: Context) -> NoReturn:
-    """Become the process of the command `words`, in the environment of the module `name`."""
+    """Replace this process by the command `words`, run in the environment of the module `name`."""
     module = context.store.find(name, default=True)
     record = module.read_record()
     if record.packed and record.packed.way == "namespace":
-        # One mount for the command and all that it starts, also where it is none of the environment's.
+        # The command and everything it starts share one mount, even if the command is not in the environment.
         words = (f"{record.path}/{ENTRANCE}", "run", *words)
     modulepath = f"{context.store.root}:{record.modulepath}"
     lmod = find_lmod(context.environ)

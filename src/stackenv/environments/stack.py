@@ -25,11 +25,11 @@ from stackenv.lmod.versions import software_of
 from stackenv.output import print_message
 from stackenv.record import Package, Python, Record, read_command_words
 
-# What sites call the bundle that has numpy: EasyBuild, the Alliance, Spack.
+# The modules that contain numpy in EasyBuild, at the Alliance, and in Spack.
 WITH_NUMPY = ("SciPy-bundle", "scipy-stack", "py-numpy")
 OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
-# What builds packages is never constrained: pip before 25.3 reads the same constraints for the
-# isolated build of an sdist, which may need newer ones.
+# Packages that build other packages are never constrained: pip before 25.3 applies the constraints to the
+# isolated build of an sdist, too, which may need newer versions.
 BUILD_BACKENDS = frozenset(
     """
     build calver cmake cython editables expandvars flit flit-core flit-scm hatch-fancy-pypi-readme
@@ -44,26 +44,26 @@ BUILD_BACKENDS = frozenset(
 
 @dataclass(frozen=True)
 class Stack:
-    """Modules, loaded.
+    """Loaded modules, with their Python and its packages.
 
     Parameters
     ----------
     modules
-        Those asked for, by full name, in the order of loading.
+        The full names of the requested modules, in the order of loading.
     loaded
-        All that Lmod loaded for them.
+        The full names of all modules that Lmod loaded for them.
     environ
-        The environment after the load.
+        The environment variables after the load.
     modulepath
         MODULEPATH before the load.
     python
-        The modules' Python, or that of the operating system where it was asked for; None without one.
+        The Python of the modules, or that of the operating system if it was requested; None without one.
     packages
-        What that Python finds in the modules, by their own names.
+        The packages that this Python finds in the modules, with the names in their metadata.
     can_make_venv, can_copy_pip, has_pip
-        Whether that Python has the standard modules venv and ensurepip, and finds pip in the modules.
+        Whether this Python has the standard modules venv and ensurepip, and finds pip in the modules.
     before
-        The environment before the load.
+        The environment variables before the load.
     """
 
     modules: tuple[str, ...]
@@ -78,15 +78,15 @@ class Stack:
     before: Mapping[str, str] = field(default_factory=dict)
 
     def module_of(self, package: Package) -> str:
-        """Return the full name of the module that brings `package`; `the base Python` where none is known."""
+        """Return the full name of the module that contains `package`, or `the base Python`."""
         return find_module(package.location, self.loaded, self.environ) or "the base Python"
 
     def pinned(self, allow_shadow: Sequence[str], sees_base: bool = True) -> tuple[tuple[str, str, str], ...]:
-        """Return what the constraints hold: name, version and module of the packages of the stack.
+        """Return the packages of the stack that the constraints pin: name, version and module.
 
-        Left out: what builds packages, versions that are none (0.0.0 is what an unfinished
-        setup.py says), the names in `allow_shadow`, and, unless the environment `sees_base`, what
-        the base Python has in its own folders.
+        Left out are packages that build others, invalid versions and 0.0.0 (the version of an unfinished
+        setup.py), the names in `allow_shadow`, and, unless the environment `sees_base`, the packages in
+        the base Python's own folders.
         """
         free = BUILD_BACKENDS | {canonicalize_name(name) for name in allow_shadow}
         return tuple(
@@ -98,9 +98,9 @@ class Stack:
         )
 
     def list_missing(self, names: Sequence[str], sees_base: bool) -> tuple[str, ...]:
-        """Return which of the packages `names` an environment does not find in the stack.
+        """Return those of the packages `names` that an environment does not find in the stack.
 
-        Unless it `sees_base`, it does not find what the base Python has in its own folders.
+        Unless it `sees_base`, it does not find the packages in the base Python's own folders.
         """
         found = {canonicalize_name(p.name) for p in self.packages if sees_base or not self.is_base(p)}
         return tuple(name for name in names if canonicalize_name(name) not in found)
@@ -111,7 +111,7 @@ class Stack:
         return self.python is not None and is_of_os(self.python.executable)
 
     def is_base(self, package: Package) -> bool:
-        """Return whether `package` is installed into the Python itself, not beside it."""
+        """Return whether `package` is installed in the folder of the Python itself."""
         prefix = Path(self.python.real).parents[1] if self.python else None
         return prefix is not None and Path(package.location).is_relative_to(prefix)
 
@@ -122,7 +122,7 @@ def is_of_os(executable: str) -> bool:
 
 
 def describe_origin(stack: Stack, context: Context) -> dict[str, Any]:
-    """Return the fields of a record that say where, how and on which modules its environment is made."""
+    """Return the fields of a record that say where, how and on which modules the environment was created."""
     return {
         "module_folder": str(context.store.root),
         "modules": stack.modules,
@@ -134,7 +134,7 @@ def describe_origin(stack: Stack, context: Context) -> dict[str, Any]:
 
 
 def is_real_version(text: str) -> bool:
-    """Return whether `text` is a version by PEP 440 other than 0.0.0."""
+    """Return whether `text` is a valid version (PEP 440) other than 0.0.0."""
     try:
         return Version(text) != Version("0.0.0")
     except InvalidVersion:
@@ -142,9 +142,9 @@ def is_real_version(text: str) -> bool:
 
 
 def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the loaded module whose installation holds `path`; empty when none is known.
+    """Return the loaded module whose installation contains `path`; empty if none is found.
 
-    By EasyBuild's EBROOT variables first, then by NAME/VERSION in the path.
+    It is found by EasyBuild's EBROOT variables, or else by NAME/VERSION in the path.
     """
     for name in loaded:
         software = "".join(
@@ -157,16 +157,16 @@ def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) ->
 
 
 def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> Stack:
-    """Load `modules` where nothing else is loaded; return the stack that they make.
+    """Load `modules` into an environment without other modules; return them as a stack.
 
-    Without `with_python` nobody asks for their Python and its packages.
+    Without `with_python`, their Python and its packages are not determined.
 
     Raises
     ------
     ModuleError
-        When one of them cannot be loaded; Lmod's own words are in the message.
+        If one of them cannot be loaded; the message contains Lmod's output.
     StackenvError
-        When their Python does not run.
+        If their Python does not run.
     """
     clean = lmod.purged()
     after = clean.load(*modules).environ if modules else clean.environ
@@ -187,16 +187,17 @@ def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
 
 
 def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> Stack:
-    """Return as `load_stack` the stack of the modules that a user has named, which are no environments'.
+    """Return the stack of the modules that a user named, as `load_stack` does.
 
-    In a hierarchy what leads to them is loaded first: of several ways that of the modules loaded now.
+    In a hierarchy, the modules that they require are loaded first; if there are several possibilities, those
+    that are loaded now.
 
     Raises
     ------
     ModuleError
-        When one of them cannot be loaded, or there are several ways.
+        If one of them cannot be loaded, or it is not clear which modules it requires.
     UsageError
-        When a module of an environment is among them.
+        If one of them is the module of an environment.
     """
     try:
         stack = load_stack(lmod, modules, with_python)
@@ -210,17 +211,17 @@ def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
 
 
 def name_executable(found: str, real: str) -> str:
-    """Return the path of the Python `found` on PATH by which a venv leads to it; `real` is its real path.
+    """Return the path with which a venv links to the Python `found` on PATH; `real` is its real path.
 
-    The folder stays as the module names it: a site may have a software tree for each kind of CPU behind one
-    path, and the real path would be that of this node's for good.
+    The folder stays as the module names it: a site may have one path that leads to a different software tree
+    on each type of CPU, and the real path would be valid only for the type of this node.
     """
     named = os.path.join(os.path.dirname(found), os.path.basename(real))  # noqa: PTH118, PTH119, PTH120 (texts)
     return named if os.path.isabs(named) and os.path.realpath(named) == real else real  # noqa: PTH117
 
 
 def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """Return the python that a load has put in front; empty when it is the one that was there before."""
+    """Return the python that a load put first on PATH; empty if it was first before."""
     for name in ("python3", "python"):
         new, old = (shutil.which(name, path=environ.get("PATH")) for environ in (after, before))
         if new and (not old or Path(new).resolve() != Path(old).resolve()):
@@ -229,21 +230,21 @@ def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> s
 
 
 def choose_base(modules: Sequence[str], version: str, os_python: bool, context: Context) -> Stack:
-    """Return what a new venv is based on: the stack of `modules`, or of those loaded now, with its Python.
+    """Return the stack for a new venv: that of `modules`, or of the loaded ones, with its Python.
 
     Parameters
     ----------
     version
-        With what that of the Python is to begin; empty for any.
+        The beginning of the required Python version; empty for any version.
     os_python
-        Whether the Python is to be the operating system's.
+        Whether to use the operating system's Python.
 
     Raises
     ------
     UsageError
-        When a module of an environment is among the modules.
+        If one of the modules is the module of an environment.
     StackenvError
-        When there is no Python that fits.
+        If there is no suitable Python.
     """
     lmod = Lmod.find(context.environ)
     stack = load_named(lmod, modules or list_loaded(lmod))
@@ -266,12 +267,12 @@ def choose_base(modules: Sequence[str], version: str, os_python: bool, context: 
 
 
 def choose_os_python(stack: Stack) -> Stack:
-    """Return `stack` on the operating system's Python.
+    """Return `stack` with the operating system's Python.
 
     Raises
     ------
     StackenvError
-        When the modules bring another one, or that of the operating system makes no venv.
+        If the modules provide another Python, or the operating system's cannot create a venv.
     """
     if stack.python:
         raise StackenvError(
@@ -289,7 +290,7 @@ def choose_os_python(stack: Stack) -> Stack:
 
 
 def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
-    """Return the error for modules that bring no Python `version`; its hint names those that do."""
+    """Return the error for modules without Python `version`; its hint names modules that have it."""
     offered = [typed for typed in list_offers(lmod, "Python") if fits(typed.rpartition("/")[2], version)]
     have = f"the modules provide Python {stack.python.version}" if stack.python else "no Python is loaded"
     return StackenvError(
@@ -306,12 +307,12 @@ def fits(version: str, wanted: str) -> bool:
 
 
 def require_python(stack: Stack, lmod: Lmod) -> Python:
-    """Return the modules' Python.
+    """Return the Python of the modules.
 
     Raises
     ------
     StackenvError
-        When the modules bring none; the message says which modules do.
+        If the modules provide none; the hint names modules that do.
     """
     if stack.python:
         return stack.python
@@ -321,7 +322,7 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
         if stack.modules
         else "no module is loaded"
     )
-    # Who asks for Python wants numpy sooner or later: that of the site, not one of the index.
+    # Most users need numpy sooner or later, and should use the site's, not one from a package index.
     with_numpy = [f"modules with Python and numpy here: {', '.join(bundles)}"] if bundles else []
     alone = [f"Python modules here: {', '.join(found)}"] if found else []
     best = [*found, *bundles][-1:]
@@ -336,9 +337,9 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
 
 
 def list_offers(lmod: Lmod, *names: str) -> list[str]:
-    """Return what to load for the modules called `names`: each by its full name, by version.
+    """Return what to load for the modules called `names`: their full names, sorted by version.
 
-    Where none can be loaded at once each is behind those that lead to it in a hierarchy.
+    If none of them can be loaded directly, each is preceded by the modules that it requires in a hierarchy.
     """
     offered = [module for module in lmod.available(*names) if software_of(module) in names]
     with suppress(ModuleError):
@@ -347,14 +348,14 @@ def list_offers(lmod: Lmod, *names: str) -> list[str]:
 
 
 def take_os_python(stack: Stack) -> Stack:
-    """Return `stack`, which brings no Python, on that of the operating system.
+    """Return `stack`, which provides no Python, with that of the operating system.
 
-    Its own packages are no part of a stack: nothing is held because of them.
+    The operating system's packages do not belong to the stack, and are not pinned.
 
     Raises
     ------
     StackenvError
-        When there is none, or it makes no venv with pip.
+        If there is none, or it cannot create a venv with pip.
     """
     executable = shutil.which("python3", path="/usr/bin:/bin")
     if not executable:
@@ -375,18 +376,18 @@ def take_os_python(stack: Stack) -> Stack:
 
 
 def read_personal(module: LoadedModule) -> StoredModule | None:
-    """Return the personal module that `module` is, of whatever folder of modules; None when it is none."""
+    """Return `module` as a personal module, in any folder of modules; None if it is not one."""
     path = Path(module.path)
     return ModuleStore(path.parent.parent).read(path) if path.is_absolute() else None
 
 
 def is_personal(module: LoadedModule, environ: Mapping[str, str]) -> bool:
-    """Return whether `module`, loaded in `environ`, is the module of an environment."""
+    """Return whether `module`, which is loaded in `environ`, is the module of an environment."""
     return module.full_name == environ.get(IN_CHARGE) or read_personal(module) is not None
 
 
 def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Record | None:
-    """Return the record of the personal module `module`, also when its modulefile is gone."""
+    """Return the record of the personal module `module`, even if its modulefile is gone."""
     stored = read_personal(module)
     prefixes = [stored.prefix] if stored else [environ.get(v, "") for v in ("VIRTUAL_ENV", "CONDA_PREFIX")]
     for prefix in filter(None, prefixes):
@@ -397,20 +398,20 @@ def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Reco
 
 
 def is_own(module: LoadedModule) -> bool:
-    """Return whether the command itself comes by `module`, which is no part of anybody's stack."""
+    """Return whether `module` is stackenv's own module, which never belongs to a stack."""
     return software_of(module.full_name) == COMMAND_MODULE
 
 
 def find_own_module(environ: Mapping[str, str]) -> LoadedModule | None:
-    """Return the module of stackenv that is loaded in `environ`; None where none is."""
+    """Return stackenv's own module if it is loaded in `environ`, otherwise None."""
     return next((module for module in read_loaded_modules(environ) if is_own(module)), None)
 
 
 def list_loaded(lmod: Lmod) -> tuple[str, ...]:
-    """Return the modules that the user has loaded, as far as an environment can be based on them.
+    """Return those modules that the user has loaded on which an environment can be based.
 
-    In the place of a personal environment are the modules that it is based on itself: two of them are
-    never loaded at once.
+    The module of an environment is replaced by its base modules, because only one environment is loaded at
+    a time.
     """
     names: list[str] = []
     for module in lmod.read_loaded():
@@ -432,7 +433,7 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
 
 
 def require_module_names(modules: Sequence[str], hint: str) -> None:
-    """Raise StackenvError with `hint` when one of `modules`, which others can have written, is no name."""
+    """Raise StackenvError with `hint` if one of `modules`, which others may have written, is not a name."""
     if any(not module or module[0] in "/-." or ".." in module for module in modules):
         raise StackenvError(
             f"{', '.join(modules)}: a module can only be loaded by its name in MODULEPATH; nothing "
@@ -447,7 +448,7 @@ def require_no_personal(stack: Stack) -> Stack:
     Raises
     ------
     UsageError
-        When a module of an environment is in it.
+        If it contains the module of an environment.
     """
     for module in read_loaded_modules(stack.environ):
         if is_personal(module, stack.environ):

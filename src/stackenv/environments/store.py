@@ -18,41 +18,42 @@ from stackenv.plain_files import SpecialFileError, open_file, read_file_bytes, r
 if TYPE_CHECKING:
     from stackenv.record import Record
 
-# Compiled where they are used: few commands need them, and it takes as long as reading ten modulefiles.
+# Patterns are compiled when they are used: few commands need them, and it takes as long as reading ten
+# modulefiles.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}"
-# What is no name, and must be a path.
+# The beginning of an argument that is a path, not a name.
 PATH = r"[/~]|\.\.?(/|$)"
-# Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
+# Words with a special meaning to Lmod in the place of a version (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 HEAD_BYTES = 8192
-# Around the prefix of the environment, an absolute path.
+# The text before and after the environment's prefix, an absolute path, in a modulefile.
 RECORD_LINE = ("-- record: ", f"/{RECORD_FILE}")
-# The modules that a modulefile depends on.
+# Finds the modules on which a modulefile depends.
 DEPENDS_ON = r'(?m)^ *depends_on\("([^"\\]+)"\)$'
-# By these a folder is a venv, a conda environment, or what is left of one: it is still in the way of another,
-# even without the files by which it may be deleted or is counted (TOOLS_MARKS).
+# A folder with one of these is a venv, a conda environment, or the remains of one. No other environment can
+# be created there, even without the files that allow it to be deleted or counted (TOOLS_MARKS).
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME})", "default"\)\n'
 
 
 def expand_home(text: str) -> Path:
-    """Return the path `text`, with the home for its ~; as it is where there is no such user."""
+    """Return the path `text` with ~ expanded; unchanged if there is no such user."""
     with contextlib.suppress(RuntimeError):
         return Path(text).expanduser()
     return Path(text)
 
 
 def is_name(text: str) -> bool:
-    """Return whether `text` is one word for files, shells and Lmod."""
+    """Return whether file systems, shells and Lmod all take `text` as one plain word."""
     return bool(re.fullmatch(NAME, text))
 
 
-# What its own module is called: easyconfigs/stackenv-*.eb, `stackenv site install`.
+# The name of stackenv's own module, as easyconfigs/stackenv-*.eb and `stackenv site install` create it.
 COMMAND_MODULE = "stackenv"
 
 
 def can_be_named(text: str) -> bool:
-    """Return whether commands take `text` for the name, or the version, of a personal module."""
+    """Return whether commands accept `text` as the name or the version of a personal module."""
     return is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua")
 
 
@@ -62,7 +63,7 @@ def check_name(text: str, what: str = "name") -> str:
     Raises
     ------
     UsageError
-        When a file, a shell or Lmod would not take it as it is.
+        If it cannot be used in a file name, in a shell, or by Lmod.
     """
     if can_be_named(text):
         return text
@@ -74,7 +75,7 @@ def check_name(text: str, what: str = "name") -> str:
 
 
 def parse_full_name(text: str) -> tuple[str, str]:
-    """Return name and version of NAME or NAME/VERSION; the version is empty when not given."""
+    """Return the name and the version in NAME or NAME/VERSION; the version is empty if it is missing."""
     name, slash, version = text.partition("/")
     return check_name(name), check_name(version, "version") if slash else ""
 
@@ -97,12 +98,12 @@ class StoredModule(NamedTuple):
 
     @property
     def has_environment(self) -> bool:
-        """Whether a venv or a conda environment is where the module leads, its record aside."""
+        """Whether a venv or a conda environment exists at the prefix, with or without a record."""
         return any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
 
     @property
     def is_believed(self) -> bool:
-        """Whether nobody else can have written the record: to load the modules in it runs code."""
+        """Whether only this user can have written the record: loading the modules in it runs their code."""
         try:
             status = self.record_path.lstat()
         except OSError:
@@ -111,14 +112,14 @@ class StoredModule(NamedTuple):
         return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & others
 
     def read_record(self, contents: bool = True) -> Record:
-        """Return the record of the environment, with its `contents` as `parse_record` has it.
+        """Return the record of the environment; `contents` is passed to `parse_record`.
 
         Raises
         ------
         LostRecordError
-            When it is gone or damaged, and the environment is there.
+            If it is missing or damaged, but the environment exists.
         StackenvError
-            When it cannot be read or used.
+            If it cannot be read or used.
         """
         again = f"to restore it: stackenv edit {self.full_name} --refresh"
         try:
@@ -145,9 +146,9 @@ class StoredModule(NamedTuple):
 
 
 def read_former_record(prefix: Path) -> Record | None:
-    """Return the record in the environment at `prefix`, of a module that it has or had; None without one.
+    """Return the record in the environment at `prefix`, even if it has no module now; None without one.
 
-    That of a copy is the original's, as long as that is there.
+    The record in a copy does not count while the original exists.
     """
     from stackenv.record import parse_record
 
@@ -159,7 +160,7 @@ def read_former_record(prefix: Path) -> Record | None:
 
 
 def list_modulefiles(folder: Path) -> list[Path]:
-    """Return what Lmod takes for modulefiles of Lua in `folder`; nothing where it cannot be listed."""
+    """Return the files in `folder` that Lmod treats as Lua modulefiles; empty if it cannot be listed."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names alone)
     except OSError:
@@ -177,9 +178,9 @@ class ModuleStore:
         return self.root / name / f"{version}.lua"
 
     def read(self, path: Path) -> StoredModule | None:
-        """Return the module of the file `path`; None when stackenv did not write it."""
+        """Return the module of the file `path`; None if stackenv did not write it."""
         try:
-            # The second line has a path, at most 4096 bytes (limits.h): the buffer takes both at once.
+            # The second line contains a path of at most 4096 bytes (limits.h): one buffer holds both lines.
             with open_file(path, buffering=HEAD_BYTES) as stream:
                 head = stream.readline(HEAD_BYTES) + stream.readline(HEAD_BYTES)
             return self.parse(path, head.decode())
@@ -188,7 +189,7 @@ class ModuleStore:
 
     @staticmethod
     def parse(path: Path, text: str) -> StoredModule | None:
-        """Return the module whose file, `path`, begins with `text`; None when stackenv did not write it."""
+        """Return the module whose file, `path`, begins with `text`; None if stackenv did not write it."""
         first, second, *_ = (*text.split("\n", 2), "", "")
         begin, end = RECORD_LINE
         prefix = second[len(begin) : -len(end)]
@@ -198,11 +199,11 @@ class ModuleStore:
         return StoredModule(path.parent.name, path.name[: -len(".lua")], path, prefix)
 
     def default_path(self, name: str) -> Path:
-        """Return the file that says which version `module load NAME` gives."""
+        """Return the file that sets the version that `module load NAME` loads."""
         return self.root / name / ".modulerc.lua"
 
     def read_default(self, name: str) -> str:
-        """Return the version of `name` that stackenv has made the default; empty when it has not."""
+        """Return the version of `name` that stackenv made the default; empty if there is none."""
         try:
             found = re.fullmatch(DEFAULT_MARK, read_file_text(self.default_path(name)))
         except (OSError, ValueError):
@@ -210,7 +211,7 @@ class ModuleStore:
         return found.group(1) if found else ""
 
     def require_own_default(self, name: str) -> None:
-        """Raise TakenError when something that stackenv did not write says which version is the default."""
+        """Raise TakenError if a file or link that stackenv did not write sets the default version."""
         path = self.default_path(name)
         if os.path.lexists(path) and not self.read_default(name):
             raise TakenError(
@@ -224,9 +225,9 @@ class ModuleStore:
             )
 
     def list_modules(self, begin: str = "") -> Iterator[StoredModule]:
-        """Yield the modules that stackenv wrote, by name and version; nothing without the folder.
+        """Yield the modules that stackenv wrote, sorted by name and version; none if there is no folder.
 
-        Only those whose names begin with `begin`.
+        Only modules whose names begin with `begin` are yielded.
         """
         try:
             with os.scandir(self.root) as entries:
@@ -241,14 +242,15 @@ class ModuleStore:
             yield from filter(None, map(self.read, files))
 
     def find(self, text: str, default: bool = False) -> StoredModule:
-        """Return the module NAME/VERSION, or the only one of NAME, or that of the environment at a path.
+        """Return the module NAME/VERSION, the only version of NAME, or the module of an environment's path.
 
-        A module wins over a folder of its name. With `default`, of several of NAME it is the default one.
+        A module takes precedence over a folder of the same name. With `default`, NAME means its default
+        version if it has several.
 
         Raises
         ------
         StackenvError
-            When there is none, when there are several, when stackenv did not write it.
+            If there is none, if there are several, or if stackenv did not write it.
         """
         path = expand_home(text)
         if not re.match(PATH, text):
@@ -269,12 +271,12 @@ class ModuleStore:
         )
 
     def find_by_path(self, path: Path) -> StoredModule | None:
-        """Return the module of the environment that is the folder `path`; None without one."""
+        """Return the module of the environment in the folder `path`; None without one."""
         real = os.path.realpath(path)
         return next((m for m in self.list_modules() if os.path.realpath(m.prefix) == real), None)
 
     def find_by_name(self, text: str, default: bool) -> StoredModule:
-        """Return the module that is called `text`, as `find` does."""
+        """Return the module with the name `text`, as `find` does."""
         name, version = parse_full_name(text)
         if default and not version:
             marked = self.read_default(name)
@@ -297,9 +299,9 @@ class ModuleStore:
         Raises
         ------
         UsageError
-            When it cannot be called so.
+            If the name or the version is not valid.
         TakenError
-            When there is a file, whoever wrote it.
+            If its file exists, whether stackenv wrote it or not.
         """
         if name == COMMAND_MODULE:
             raise UsageError(
@@ -323,7 +325,7 @@ class ModuleStore:
         )
 
     def check_writable(self) -> None:
-        """Raise StackenvError when nothing can be written here; make nothing."""
+        """Raise StackenvError if modulefiles cannot be written here; create nothing."""
         folder = self.root
         while not folder.exists() and folder != folder.parent:
             if folder.is_symlink():
@@ -338,11 +340,11 @@ class ModuleStore:
 
 
 def is_read_only(folder: Path) -> bool:
-    """Return whether root too is refused: a read-only file system."""
+    """Return whether even root cannot write `folder`, because its file system is read-only."""
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) or not stat.S_ISDIR(folder.stat().st_mode)
 
 
 def next_version(version: str) -> str:
-    """Return a version that suggests itself behind `version`."""
+    """Return a version to suggest as the one after `version`."""
     digits = re.fullmatch(r"(\d+)(\..*)?", version)
     return f"{int(digits.group(1)) + 1}.0" if digits else f"{version}-2"

@@ -1,9 +1,9 @@
-"""The stubs of a venv: what its modules bring, as metadata without code, by which uv takes it for installed.
+"""The stubs of a venv: metadata without code that make uv treat packages of the modules as installed.
 
-uv looks into an environment's site-packages alone (astral-sh/uv #7358, #16541) and would put a copy of its
-own of each package of the modules there. A stub is a NAME-VERSION.dist-info of a few files, whose INSTALLER
-is stackenv; to uv it is a package like any other, so that the constraints must hold its version (`bin/uv`).
-Stubs can go once uv sees what is behind an environment.
+uv looks only into an environment's own site-packages (astral-sh/uv #7358, #16541), and would install a second
+copy of each package of the modules there. A stub is a NAME-VERSION.dist-info folder with a few files, whose
+INSTALLER is stackenv. To uv, it is a package like any other, so that the constraints must pin its version
+(`bin/uv`). Stubs can be removed once uv sees the packages outside an environment.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, Writ
 if TYPE_CHECKING:
     from stackenv.environments.stack import Stack
 
-# Without it `uv pip check` calls a package broken (binary distribution format).
+# Without a WHEEL file, `uv pip check` reports a package as broken (binary distribution format).
 WHEEL = "Wheel-Version: 1.0\nGenerator: stackenv\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-# What of the modules' metadata is copied, where it is there.
+# Files that are copied from the metadata in the modules if they exist.
 COPIED = ("WHEEL", "top_level.txt", "entry_points.txt")
-# Entry points that do no harm when they are found twice: commands, and numpy's (pyproject.toml, since 1.23):
-# for PyInstaller, which then looks into one folder twice, and for the array API.
+# Entry points that do no harm if they are found twice: commands, and those of numpy (pyproject.toml, since
+# 1.23) for PyInstaller, which then searches one folder twice, and for the array API.
 FOUND_TWICE = ("console_scripts", "gui_scripts", "pyinstaller40", "array_api")
-# From this version on importlib.metadata.entry_points() takes the first of two packages of one name.
+# Since this version, importlib.metadata.entry_points() uses only the first of two packages of one name.
 ONCE_SINCE = (3, 10)
 METADATA_FOLDER = re.compile(r"(?P<name>[^-]+)(?:-(?P<version>[^-]+).*)?\.(?:dist|egg)-info")
-# More than any package says of itself.
+# Larger than the metadata of any package.
 LARGEST = 1 << 22
 
 
 def with_stubs(record: Record, stack: Stack, settings: PersonalSettings) -> Record:
-    """Return `record`, whose `pinned` is complete, with the stubs that its venv is to have of `stack`."""
+    """Return `record`, whose `pinned` is complete, with the stubs that its venv should have for `stack`."""
     stubs_off = choose_stubs_off(record.stubs_off == "user", settings)
     nothing = replace(record, stubs=(), stubs_off=stubs_off)
     # `adopt --no-pth` writes nothing into site-packages.
@@ -69,18 +69,18 @@ def with_stubs(record: Record, stack: Stack, settings: PersonalSettings) -> Reco
 
 
 def choose_stubs_off(by_user: bool, settings: PersonalSettings) -> str:
-    """Return who has turned this off: `user`, who comes first, or `site`; empty where it is on."""
+    """Return who turned stubs off: `user`, who takes precedence, or `site`; empty if they are on."""
     return "user" if by_user else "" if settings.stubs else "site"
 
 
 def is_left_out(name: str, settings: PersonalSettings) -> bool:
-    """Return whether the site wants no stub of the package `name`."""
+    """Return whether the site configuration excludes the package `name` from the stubs."""
     name = canonicalize_name(name)
     return any(fnmatchcase(name, pattern.lower().replace("_", "-")) for pattern in settings.stubs_leave_out)
 
 
 def list_stubs_of(packages: Iterable[Package], python: Python) -> Iterator[Stub]:
-    """Yield the stub of each of `packages` for a venv of `python`, where there can be one."""
+    """Yield the stub of each of `packages` that can have one in a venv of `python`."""
     found: dict[str, dict[str, list[Path]]] = {}
     for package in packages:
         here = found.setdefault(package.location, list_sources(package.location))
@@ -93,7 +93,7 @@ def list_stubs_of(packages: Iterable[Package], python: Python) -> Iterator[Stub]
 
 
 def explain_no_stub(packages: Iterable[Package], module: str, python: Python) -> str:
-    """Return why there is no stub of a package that is held: of `packages`, those of its name in `module`."""
+    """Return why a pinned package has no stub; `packages` are those of its name in `module`."""
     found = (s for p in packages for s in list_sources(p.location).get(canonicalize_name(p.name), ()))
     if all(can_be_shown(texts, python) for source in found if (texts := read_source_texts(source))):
         return f"because its metadata in {module} cannot be read"
@@ -101,10 +101,10 @@ def explain_no_stub(packages: Iterable[Package], module: str, python: Python) ->
 
 
 def list_sources(location: str) -> dict[str, list[Path]]:
-    """Return where in the folder `location` packages have their metadata, by their canonical names."""
+    """Return the paths of the metadata in the folder `location` by the canonical names of the packages."""
     found: dict[str, list[Path]] = {}
     for entry in sorted(os.listdir(location)) if os.path.isdir(location) else ():  # noqa: PTH112, PTH208
-        # The egg itself is the location of what is in it.
+        # The location of a package in an egg is the egg itself.
         match = METADATA_FOLDER.fullmatch(entry)
         name = match["name"] if match else Path(location).name.split("-")[0] if entry == "EGG-INFO" else ""
         if name:
@@ -113,13 +113,13 @@ def list_sources(location: str) -> dict[str, list[Path]]:
 
 
 def is_of_version(source: Path, version: str) -> bool:
-    """Return whether `source` is the metadata of `version`, or does not say it in its name."""
+    """Return whether the path `source` names `version`, or no version at all."""
     match = METADATA_FOLDER.fullmatch(source.name)
     return not (match and match["version"]) or match["version"].replace("_", "-") == version.replace("_", "-")
 
 
 def can_be_shown(texts: Mapping[str, str], python: Python) -> bool:
-    """Return whether a stub with `texts` takes nothing away from whoever asks `python` for entry points."""
+    """Return whether a stub with `texts` does no harm to programs that ask `python` for entry points."""
     if tuple(map(int, python.minor.split("."))) >= ONCE_SINCE or "entry_points.txt" not in texts:
         return True
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
@@ -131,9 +131,9 @@ def can_be_shown(texts: Mapping[str, str], python: Python) -> bool:
 
 
 def read_source_texts(source: Path) -> dict[str, str]:
-    """Return the files of a stub but RECORD, by their names, as the module has them at `source`.
+    """Return the texts of the files of a stub, except RECORD, from the metadata of the module at `source`.
 
-    Nothing where that is no metadata, or cannot be read.
+    The result is empty if there are no metadata, or they cannot be read.
     """
     if not (source.suffix in (".dist-info", ".egg-info") or source.name == "EGG-INFO"):
         return {}
@@ -146,12 +146,12 @@ def read_source_texts(source: Path) -> dict[str, str]:
         return {}
     if source.suffix != ".dist-info":
         metadata = add_requirements(metadata, source)
-    # The first to be written: half a stub is one, too.
+    # INSTALLER is written first, so that an incomplete stub is recognised as one.
     return {"INSTALLER": STUB_INSTALLER, "METADATA": metadata, "WHEEL": WHEEL, **others}
 
 
 def add_requirements(metadata: str, source: Path) -> str:
-    """Return the PKG-INFO `metadata` of an .egg-info with what that has in requires.txt."""
+    """Return the PKG-INFO `metadata` of an .egg-info with the requirements in its requires.txt."""
     if "\nRequires-Dist:" in metadata or source.is_file():
         return metadata
     head, blank, description = metadata.partition("\n\n")
@@ -160,17 +160,18 @@ def add_requirements(metadata: str, source: Path) -> str:
 
 
 def read_source(path: Path) -> str:
-    """Return what the file `path` of a module holds; empty where there is none, and of what is no plain file.
+    """Return the text of the file `path` of a module; empty if it is missing or not a regular file.
 
-    Links are followed, as each file of a Spack view is one: the modules, whose code is run, say where.
+    Links are followed, because each file of a Spack view is one. This is safe: the code of the modules is
+    trusted anyway.
     """
     return (read_plain(path, largest=LARGEST) or b"").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def describe_stub_files(record: Record, own: Collection[str]) -> tuple[InstalledFile, ...]:
-    """Return the files of the stubs of `record`, with what their modules have now.
+    """Return the files of the stubs of `record`, with the current metadata in the modules.
 
-    None of a package whose canonical name is among `own`: the environment has that itself.
+    Packages whose canonical names are in `own` have no stub, because the environment contains them itself.
     """
     return tuple(
         file
@@ -181,7 +182,7 @@ def describe_stub_files(record: Record, own: Collection[str]) -> tuple[Installed
 
 
 def describe_stub(stub: Stub, record: Record) -> Iterator[InstalledFile]:
-    """Yield the files of `stub` in the venv of `record`; none where its module has nothing to copy."""
+    """Yield the files of `stub` in the venv of `record`; none if its module has no metadata to copy."""
     texts = read_source_texts(Path(stub.source))
     if not texts:
         return
@@ -199,9 +200,9 @@ def list_stubs(prefix: Path) -> list[Path]:
 
 
 def plan_first_stubs(record: Record) -> tuple[Change, ...]:
-    """Return the changes that bring the stubs in the venv of `record`, which gets its module now, in line.
+    """Return the changes that make the stubs in the venv of `record`, which gets a module now, agree with it.
 
-    It can have some: of another environment of which it is a copy, or from before its module was removed.
+    It may already contain stubs: of the environment of which it is a copy, or of a module that was removed.
     """
     if record.kind != "venv":
         return ()
@@ -210,30 +211,31 @@ def plan_first_stubs(record: Record) -> tuple[Change, ...]:
 
 
 def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
-    """Return the changes that bring the stubs in the venv of `record`, chosen just now, in line with it.
+    """Return the changes that make the stubs in the venv agree with `record`, which lists the wanted ones.
 
-    `own` are the canonical names of the packages that the environment has itself.
+    `own` are the canonical names of the packages that the environment contains itself.
     """
     if record.kind != "venv" or record.packed:
         return ()
     files = describe_stub_files(record, own)
-    # Each folder is asked once, and not for each of its files.
+    # Each folder is checked once, not for each of its files.
     may_be = {folder: is_free(folder) for folder in {Path(file.path).parent for file in files}}
     wanted = {file.path: file.text for file in files if may_be[Path(file.path).parent]}
     new = {p: text for p, text in wanted.items() if read_plain(Path(p), follow=False) != text.encode()}
-    # As what pip installs; `check` finds one that is not as it should be.
+    # Not synced, as with pip; `stackenv check` finds a damaged stub.
     writes = (WriteFile(path, text, synced=False) for path, text in new.items())
     folders = dict.fromkeys(Path(path).parent for path in wanted)
     more = (change for folder in folders for change in plan_emptying(folder, wanted))
-    # One can have been in lib, whose package goes to lib64 now.
+    # A stub may be in lib although its package now belongs to lib64.
     old = (folder for folder in list_stubs(Path(record.path)) if folder not in folders)
     return (*writes, *more, *plan_stub_removal(old))
 
 
 def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
-    """Return the changes that take what is not in `record`, as it was read, out of the stubs in its venv.
+    """Return the changes that remove stubs from the venv that are not in `record`, as it was read.
 
-    Nothing is read or written by it, for in a project others can have written it; the modules may be away.
+    No stub is read or written at the paths in `record`: in a project, others may have written them, and the
+    modules may be missing.
     """
     if record.kind != "venv" or record.packed:
         return ()
@@ -242,23 +244,23 @@ def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
 
 
 def is_free(folder: Path) -> bool:
-    """Return whether a stub may be in `folder`: nothing is there or in it, or it is one already."""
+    """Return whether a stub may be written to `folder`: it is missing, empty, or a stub already."""
     if not os.path.lexists(folder) or is_stub(folder):
         return True
     return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
 
 
 def plan_stub_removal(folders: Iterable[Path]) -> tuple[Change, ...]:
-    """Return the changes that take the stubs in `folders` out of their venv."""
+    """Return the changes that remove the stubs in `folders` from their venv."""
     return tuple(
         change for folder in folders for change in (*plan_emptying(folder), RemoveFolder(str(folder)))
     )
 
 
 def plan_emptying(folder: Path, kept: Collection[str] = ()) -> Iterator[Change]:
-    """Yield the changes that take all but the files `kept` out of `folder`; links go, and not what is behind.
+    """Yield the changes that remove all files except `kept` from `folder`; links are not followed.
 
-    INSTALLER goes last, so that half a stub is known as one.
+    INSTALLER is removed last, so that an incomplete stub is recognised as one.
     """
     for path, folders, files in os.walk(folder, topdown=False):
         links = [name for name in folders if Path(path, name).is_symlink()]
@@ -270,9 +272,9 @@ def plan_emptying(folder: Path, kept: Collection[str] = ()) -> Iterator[Change]:
 
 
 def list_linked_stubs(record: Record, own: Collection[str]) -> list[Path]:
-    """Return the links in the venv of `record` that lead to stubs elsewhere, or are in the place of one.
+    """Return the links in the venv of `record` that lead to stubs elsewhere, or that replace a stub.
 
-    Whose they are is not known: none is written or deleted through them.
+    Their targets may belong to others: nothing is written or deleted through them.
     """
     named = {name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own}
     found = (path for path in find_in_packages(Path(record.path), "*.dist-info") if path.is_symlink())

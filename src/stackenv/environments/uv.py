@@ -29,31 +29,31 @@ from stackenv.record import Record
 
 INSTEAD = "pip installs the packages instead"
 HOW_TO_GET = "`module spider uv`, or https://docs.astral.sh/uv/getting-started/installation/"
-# uv's isolated builds see what the modules put there, as an old setuptools; pip's do not.
+# The isolated builds of uv see the packages of the modules in these, such as an old setuptools; pip's do not.
 OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
-# How uv tells of what it has installed.
+# Matches the lines in which uv reports what it installed.
 INSTALLED = re.compile(r"^ [+~] ([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
-# How uv tells with -v of a `target` or `prefix`, by which it installs elsewhere than into the environment.
+# With -v, uv reports a `target` or `prefix` setting, with which it installs outside the environment.
 ELSEWHERE = re.compile(r"Using `--(?:target|prefix)` directory at `?(.+?)`?$", re.MULTILINE)
 TAKE_BACK = (
     "`target` or `prefix` is set in a uv.toml, or in the pyproject.toml of a folder above this one",
     "remove that setting, or leave out --uv",
 )
-# A uv that gives no sign of life in that time is none to wait for.
+# How long to wait for an answer of uv.
 TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
 class Uv:
-    """A uv that starts.
+    """A uv that works.
 
     Parameters
     ----------
     path
-        Of the program.
+        The path of the program.
     copies
-        Whether it copies files out of its cache: hard links would be between two file systems, or would
-        give the cache's files to a project's group.
+        Whether it copies files from its cache instead of making hard links. It must if the environment is
+        on another file system, or if links would give the cache's files to a project's group.
     """
 
     path: str
@@ -65,10 +65,10 @@ class Uv:
         Raises
         ------
         InstallError
-            When uv fails; its words are read for what the constraints have to do with it.
+            If uv fails; the message says whether the constraints are the cause.
         """
         python = f"{record.path}/bin/python"
-        # `reinstall` in a uv.toml would put packages of an index over those of the modules.
+        # `reinstall` in a uv.toml would replace packages of the modules by those of an index.
         command = (self.path, "pip", "install", "--color", "never", "--no-reinstall", "--python", python)
         elsewhere = ask_for_target((*command, "-v", "--dry-run", "-r", os.devnull), environ)
         if elsewhere:
@@ -88,8 +88,8 @@ class Uv:
     def describe_environ(
         self, record: Record, environ: Mapping[str, str], builds_see_stack: bool
     ) -> dict[str, str]:
-        """Return `environ` as uv is to see it for the venv of `record`."""
-        # A path among the packages is one from the current folder.
+        """Return the environment variables for a uv that installs into the venv of `record`."""
+        # Relative paths among the requirements start from the current folder.
         left_out = ("UV_WORKING_DIR", *(() if builds_see_stack else OF_MODULES))
         within = {name: value for name, value in environ.items() if name not in left_out}
         constraints = " ".join(filter(None, (constraints_url(record), within.get("UV_CONSTRAINT", ""))))
@@ -101,13 +101,14 @@ class Uv:
 
 
 def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
-    """Return the uv that fills the venv of `record` on `stack`; None, and tell why, where pip has to.
+    """Return the uv that installs packages into the venv of `record` on `stack`.
 
-    The first on PATH, of the modules, then of the caller, that is no bin/uv of an environment, as that script
-    itself looks for it.
+    It is the first uv on the PATH of the modules, then of the caller, that is not the bin/uv of an
+    environment; that script searches in the same way. If there is none that works, a message says why, and
+    the result is None: pip has to install the packages.
     """
     if record.stubs_off and record.pinned:
-        # It would put a copy of its own of each beside that of the modules.
+        # uv would install its own copy of each pinned package in addition to that of the modules.
         print_message(f"uv cannot see the modules' packages here (personal.stubs is false); {INSTEAD}")
         return None
     path = find_uv([*list_path(stack.environ), *list_path(context.environ)])
@@ -127,9 +128,9 @@ def list_own(record: Record) -> set[str]:
 
 
 def require_inside(record: Record, said: str) -> None:
-    """Raise InstallError when what uv has `said` that it installed is not in the venv of `record`.
+    """Raise InstallError if the packages that uv reports as installed, in `said`, are not in the venv.
 
-    No option and no variable takes back a `target` of a uv.toml. `ask_for_target` finds it with uvs of now.
+    No option and no variable overrides a `target` in a uv.toml. `ask_for_target` finds it with current uvs.
     """
     installed = {canonicalize_name(name) for name in INSTALLED.findall(said)}
     if installed and not installed & list_own(record):
@@ -141,7 +142,7 @@ def require_inside(record: Record, said: str) -> None:
 
 
 def tell_copies(record: Record) -> None:
-    """Tell which held packages uv has put into the venv of `record`: those of which it has seen no stub."""
+    """Print which pinned packages uv installed into the venv of `record`, because they have no stub."""
     held = {canonicalize_name(pin[0]): pin for pin in record.pinned}
     own = list_own(record)
     copies = [pin for name, pin in held.items() if name in own]
@@ -160,7 +161,7 @@ def list_path(environ: Mapping[str, str]) -> list[str]:
 
 
 def find_uv(folders: Iterable[str]) -> str:
-    """Return the first uv in `folders` that is no environment's script; empty when there is none."""
+    """Return the first uv in `folders` that is not the script of an environment; empty without one."""
     found = (shutil.which("uv", path=folder or os.curdir) for folder in folders)
     return next((os.path.abspath(path) for path in found if path and not is_script(path)), "")  # noqa: PTH100
 
@@ -176,7 +177,7 @@ def is_script(path: str) -> bool:
 
 
 def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return where the uv at `path` has its cache, or else why it does not say so."""
+    """Return the cache folder of the uv at `path` and an empty text, or an empty text and the problem."""
     try:
         done = run_captured([path, "cache", "dir", "--color", "never"], environ, TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -188,12 +189,12 @@ def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def ask_for_target(words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the folder into which uv would install by `words`, if not into the environment that they name.
+    """Return the folder into which the command `words` would install, if it is not the environment's.
 
-    It makes the folder, and a lock in it, and nothing else. Empty where it does not say so.
+    The result is empty if uv names no such folder. uv creates the folder and a lock in it, nothing else.
     """
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        # By RUST_LOG it would say less, or more than can be read.
+        # With RUST_LOG, uv would print too little or too much.
         within = {
             name: value for name, value in environ.items() if name not in ("RUST_LOG", "UV_WORKING_DIR")
         }
@@ -203,7 +204,7 @@ def ask_for_target(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def is_apart(one: Path, other: Path) -> bool:
-    """Return whether the paths, of which the end may not exist yet, are on two file systems."""
+    """Return whether the two paths, which need not exist yet, are on different file systems."""
     devices = {
         next(p for p in (path, *path.parents) if os.access(p, os.F_OK)).stat().st_dev for path in (one, other)
     }

@@ -22,7 +22,7 @@ from stackenv.transactions.files import write_link
 
 @dataclass(frozen=True)
 class Venv:
-    """A venv as its files tell it; `executable` is the real path of its base Python."""
+    """A venv as its files describe it; `executable` is the real path of its base Python."""
 
     prefix: str
     executable: str
@@ -30,23 +30,25 @@ class Venv:
 
     @property
     def is_on_os_python(self) -> bool:
-        """True when the base Python is the operating system's."""
+        """Whether the base Python is the operating system's."""
         return is_of_os(self.executable)
 
 
 def read_configuration(path: Path) -> dict[str, str]:
-    """Return the keys of a pyvenv.cfg (standard library, site.py: NAME = VALUE, lower case)."""
+    """Return the settings in a pyvenv.cfg, NAME = VALUE with lower-case names (see site.py of Python)."""
     pairs = (line.partition("=") for line in read_file_text(path).splitlines() if "=" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def read_venv(prefix: Path) -> Venv:
-    """Return what the venv at `prefix` is; run nothing, for its Python may need a module that is not loaded.
+    """Return the description of the venv at `prefix`.
+
+    Nothing is run, because its Python may need a module that is not loaded.
 
     Raises
     ------
     StackenvError
-        When the base Python is gone; the hint says how to make the venv again.
+        If the base Python is gone; the hint says how to create the venv again.
     """
     try:
         configuration = read_configuration(prefix / "pyvenv.cfg")
@@ -60,7 +62,7 @@ def read_venv(prefix: Path) -> Venv:
         )
     executable = find_base_python(python, configuration)
     if is_launcher(executable):
-        # The script is there, and the Python that it starts is not where the venv was made with it.
+        # The script exists, but the Python that it starts is no longer in the folder of pyvenv.cfg.
         home = configuration.get("home", "?")
         raise StackenvError(
             f"the Python that {prefix} is based on is gone from {home}", describe_remaking(prefix)
@@ -72,7 +74,7 @@ def read_venv(prefix: Path) -> Venv:
 def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
     """Return the real path of the base Python of the venv's `python`.
 
-    That is where its link leads; of a copy (venv --copies), the python in the folder of pyvenv.cfg.
+    It is the target of the link or, for a copy (venv --copies), the Python that pyvenv.cfg names.
     """
     real = python.resolve()
     if not real.is_relative_to(python.parent.resolve()):
@@ -80,16 +82,16 @@ def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
     home = Path(configuration.get("home", ""))
     named = [Path(configuration[key]) for key in ("base-executable", "executable") if key in configuration]
     for candidate in (*named, home / real.name, home / "python3", home / "python"):
-        # Where an environment's Python has made the venv `executable` may be the script that starts it.
+        # If the Python of an environment created the venv, `executable` may be the script that starts it.
         if candidate.is_absolute() and candidate.is_file() and not is_launcher(candidate):
             return candidate.resolve()
     return real
 
 
 def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
-    """Return the links to Python that are gone from the bin of the venv at `prefix`, with their targets.
+    """Return the links to Python that are missing in the bin of the venv at `prefix`, with their targets.
 
-    Nothing where the Python that it was made with is gone too, or is not really `executable`, if given.
+    The result is empty if the base Python is gone, too, or is not `executable`, if that is given.
     """
     try:
         configuration = read_configuration(prefix / "pyvenv.cfg")
@@ -98,7 +100,7 @@ def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
         return {}
     name, folder = library.name, prefix / "bin"
     lost = [link for link in ("python3", "python") if not (folder / link).exists()]
-    # venv makes the one with the version from Python 3.10 on, and notes its command from 3.11 on.
+    # venv makes a link with the version since Python 3.10, and writes its command to pyvenv.cfg since 3.11.
     has_version = any(key in configuration for key in ("command", "uv", "virtualenv"))
     if (lost or has_version) and not (folder / name).exists():
         lost.insert(0, name)
@@ -112,7 +114,7 @@ def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
 
 @contextlib.contextmanager
 def links_made(folder: Path, links: Mapping[str, str]) -> Iterator[None]:
-    """Make `links` in `folder`, as `make_links` does; when that or the block fails all is as it was."""
+    """Make `links` in `folder`, as `make_links` does; restore the former state if that or the block fails."""
     before = {name: str((folder / name).readlink()) for name in links if (folder / name).is_symlink()}
     had_folder = folder.exists()
     try:
@@ -129,12 +131,12 @@ def links_made(folder: Path, links: Mapping[str, str]) -> Iterator[None]:
 
 
 def make_links(folder: Path, links: Mapping[str, str]) -> None:
-    """Make `links` in `folder`: names, and what they lead to.
+    """Make `links`, names with their targets, in `folder`.
 
     Raises
     ------
     StackenvError
-        When the disk refuses.
+        If they cannot be written.
     """
     for name, target in links.items():
         try:
@@ -148,18 +150,18 @@ def make_links(folder: Path, links: Mapping[str, str]) -> None:
 
 
 def describe_remaking(prefix: Path) -> str:
-    """Return how to make an environment with the packages of the one at `prefix`."""
+    """Return how to create an environment with the packages of the one at `prefix`."""
     words = shlex.join(text for name, text in list_requirements(prefix) if name not in IN_EVERY_VENV)
     return f"load a Python module and create it again: stackenv create NAME {words}".rstrip()
 
 
 def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
-    """Run the Python of `venv` under `environ`, that of its modules; return what it says.
+    """Run the Python of `venv` with `environ`, that of its modules; return how it describes itself.
 
     Raises
     ------
     StackenvError
-        When it does not run; the hint says how to make the venv again.
+        If it does not run; the hint says how to create the venv again.
     """
     try:
         return probe_python(f"{venv.prefix}/bin/python", environ)
@@ -169,10 +171,10 @@ def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
 
 
 def find_python_module(lmod: Lmod, executable: str) -> tuple[str, ...]:
-    """Return the module whose python is really `executable`, behind what leads to it; empty when none is.
+    """Return the module whose Python is `executable`, after the modules that it requires; empty without one.
 
-    Lmod is asked which modules lead to its folder, and each is loaded and compared: a name proves
-    nothing. Of several the one that is loaded now, then one named Python, then the latest version.
+    Lmod is asked which modules add its folder, and each is loaded and compared, because a name proves
+    nothing. If there are several, a loaded one is preferred, then one named Python, then the latest version.
     """
     clean = lmod.purged()
     loaded = {module.full_name for module in lmod.read_loaded()}
@@ -191,7 +193,7 @@ def find_python_module(lmod: Lmod, executable: str) -> tuple[str, ...]:
 
 
 def list_ways(lmod: Lmod, module: str) -> list[tuple[str, ...]]:
-    """Return what to load for `module`: in a hierarchy it is behind others, and there may be several ways."""
+    """Return what to load for `module`; in a hierarchy, it requires others, perhaps one of several sets."""
     try:
         return lmod.ways_to(module) or [(module,)]
     except ModuleError:
@@ -199,12 +201,12 @@ def list_ways(lmod: Lmod, module: str) -> list[tuple[str, ...]]:
 
 
 def list_candidates(lmod: Lmod, executable: str) -> set[str]:
-    """Return the modules that may lead to `executable`."""
+    """Return the modules that may put `executable` on PATH."""
     folder = Path(executable).parent
     try:
         found = lmod.spider_reverse_map()
     except ModuleError:
-        # One modulefile that hangs ends spider; the others are available all the same.
+        # A single modulefile that hangs makes spider fail; the others are still available.
         return {name for name in lmod.available("Python") if name.startswith("Python/")}
     places = (folder, folder.parent)
     return {

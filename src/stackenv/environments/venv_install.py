@@ -27,19 +27,19 @@ from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Python, Record
 from stackenv.transactions.files import write_file
 
-# What a user has set for other installs, which leads out of an environment.
+# Variables that a user may have set for other installs, and that lead out of an environment.
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
-# What nearly all builds need, where they are not isolated.
+# Packages that nearly all builds need if they are not isolated.
 BUILD_TOOLS = ("setuptools", "wheel")
 
 
 def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
-    """Return why the venv of `record` gets a copy of pip; empty where it uses the pip of its modules.
+    """Return why the venv of `record` gets its own copy of pip; empty if it uses the pip of its modules.
 
     Raises
     ------
     StackenvError
-        When it needs one, and its Python has none to copy.
+        If it needs a copy, but its Python has no ensurepip.
     """
     if record.with_pip:
         why = "--with-pip was given"
@@ -71,16 +71,18 @@ def make_venv(
     system_site_packages: bool,
     with_pip: bool,
 ) -> None:
-    """Make a venv of `python` in the folder `path`; a copy of pip in it is 1,500 files, and most of the time.
+    """Create a venv of `python` in the folder `path`.
+
+    A copy of pip has 1,500 files and takes most of the time.
 
     Raises
     ------
     StackenvError
-        When the module `venv` fails; its own words are in the message.
+        If the module `venv` fails; the message contains its output.
     """
     options = ["--system-site-packages"] if system_site_packages else []
     options += [] if with_pip else ["--without-pip"]
-    # -I: a PYTHONPATH that breaks the standard library must not keep the hint from being made.
+    # -I: the venv is created even if PYTHONPATH breaks the standard library.
     command = [python.executable, "-I", "-m", "venv", *options, "--prompt", prompt, str(path)]
     done = run_captured(command, environ, cwd="/")
     if done.returncode:
@@ -92,19 +94,19 @@ def make_venv(
 
 
 def write_files(files: Sequence[InstalledFile], synced: bool = True) -> None:
-    """Write `files`, each whole, and synced one by one unless told otherwise.
+    """Write `files`, each completely or not at all, and sync each one if `synced`.
 
     Raises
     ------
     StackenvError
-        When the disk refuses.
+        If they cannot be written.
     """
     for file in files:
         write_file(Path(file.path), render_installed_file(file), file.executable, synced=synced)
 
 
 def environment_of(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ`, that of the stack, with the environment of `record` in front."""
+    """Return `environ`, that of the stack, with the environment of `record` active."""
     path = f"{record.path}/bin:{environ.get('PATH', os.defpath)}"
     changed = {**environ, "VIRTUAL_ENV": record.path, "PATH": path, "STACKENV_TOLD": record.full_name}
     changed.pop("PYTHONHOME", None)
@@ -112,7 +114,7 @@ def environment_of(record: Record, environ: Mapping[str, str]) -> dict[str, str]
 
 
 def constrained(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` with the constraints of `record`, which an adopted venv may not set itself."""
+    """Return `environ` with the constraints of `record`; an adopted venv may have no file that sets them."""
     own = environ.get("PIP_CONSTRAINT", "")
     words = " ".join(filter(None, (constraints_url(record), own)))
     return {**environ, "PIP_CONSTRAINT": words} if words else dict(environ)
@@ -121,17 +123,17 @@ def constrained(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
 def install_packages(
     record: Record, calls: Sequence[Sequence[str]], environ: Mapping[str, str], reports: Path
 ) -> None:
-    """Have the environment's pip install the arguments of each of `calls`, one after the other.
+    """Run the environment's pip with the arguments of each of `calls`, one after the other.
 
-    What it reports of each call goes to a file in the folder `reports`.
+    Its report of each call is written to a file in the folder `reports`.
 
     Raises
     ------
     InstallError
-        When pip fails; its words are read for what the constraints have to do with it.
+        If pip fails; the message says whether the constraints are the cause.
     """
     reports.mkdir(exist_ok=True)
-    # What the user has set for other installs must not lead this one out of the environment.
+    # The user's settings for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
     reporting = can_report(read_pip_version(record, within))
     for arguments in calls:
@@ -145,7 +147,7 @@ def install_packages(
 
 
 def refuse_python(record: Record, error: OSError) -> InstallError:
-    """Return the error to raise where the Python of the venv of `record` cannot be started."""
+    """Return the error for a venv of `record` whose Python cannot be started."""
     return InstallError(
         f"its Python {record.path}/bin/python cannot be started: {error.strerror}",
         f"stackenv rebuild {record.full_name}",
@@ -153,19 +155,19 @@ def refuse_python(record: Record, error: OSError) -> InstallError:
 
 
 def read_pip_version(record: Record, environ: Mapping[str, str]) -> str:
-    """Return the version of the pip that the venv of `record` runs under `environ`; empty without one.
+    """Return the version of the pip that the venv of `record` runs with `environ`; empty without one.
 
     Raises
     ------
     InstallError
-        When its Python cannot be started.
+        If its Python cannot be started.
     """
     python = f"{record.path}/bin/python"
     try:
         done = subprocess.run(
             [python, "-c", "import pip; print(pip.__version__)"],
             env=dict(environ),
-            # What lies in the current folder would be imported first.
+            # Python would import a pip.py in the current folder first.
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -180,7 +182,7 @@ def read_pip_version(record: Record, environ: Mapping[str, str]) -> str:
 
 
 def can_report(version: str) -> bool:
-    """Return whether pip of this version has the option --report, as from 22.2 on."""
+    """Return whether pip of this version has the option --report, which 22.2 introduced."""
     try:
         return Version(version) >= Version("22.2")
     except InvalidVersion:
@@ -193,9 +195,9 @@ def complete_record(
     reported: Mapping[tuple[str, str], Package],
     copies_pip: bool = False,
 ) -> Record:
-    """Return `record` with the packages that are there now, and what pip has `reported` of them.
+    """Return `record` with the packages that are installed now, and the details that pip `reported`.
 
-    With `copies_pip` the pip that was not installed by another is that of the Python's ensurepip.
+    With `copies_pip`, a pip that is not among the reported packages is the copy from ensurepip.
     """
 
     def complete(package: Package) -> Package:
@@ -211,7 +213,7 @@ def complete_record(
 
 
 def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
-    """Return what pip's reports (its `--report`, format 1) in `folder` say of each package it installed."""
+    """Return the packages in the reports of pip (`--report`, format 1) in `folder`, with their origins."""
     found: dict[tuple[str, str], Package] = {}
     for report in sorted(folder.glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""The frame of all work on an environment: signals, access, and a folder for temporary files."""
+"""Sets up all work on an environment: signals, access rights, and a folder for temporary files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from stackenv.transactions.scratch import Scratch
 
 @contextlib.contextmanager
 def working_in(context: Context) -> Iterator[Context]:
-    """Within the block all that is started has its temporary files in a folder that goes with the block.
+    """Within the block, programs keep their temporary files in a folder that is removed at its end.
 
-    A signal to stop ends the block by an exception, after what was started. A terminal shows what is done.
+    A signal to stop raises an exception in the block, after the programs have ended. A terminal shows the
+    current step.
     """
     with stopping_at_signals(), having_status(), context.access.applied():
         scratch = Scratch.make()
