@@ -22,10 +22,10 @@ from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_m
 from stackenv.lmod.spider import list_versions, map_folders, read_ways
 from stackenv.lmod.versions import name_of, order_module
 
-# Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
+# The packages of Debian and Fedora, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
 
-# Words on stderr, all of them, without colours and without a process of stty or tput for the width.
+# All output on stderr, without colours, and without a process of stty or tput to measure the width.
 TALK_PLAINLY = {
     "LMOD_REDIRECT": "no",
     "LMOD_PAGER": "none",
@@ -35,29 +35,29 @@ TALK_PLAINLY = {
     "LMOD_AVAIL_EXTENSIONS": "no",
 }
 NAME_LMOD = "export LMOD_CMD=/path/to/lmod/libexec/lmod"
-# Hidden modules too, and the modulefiles themselves in the place of a cache.
+# Also hidden modules, and from the modulefiles themselves instead of a cache.
 AS_IT_IS = ("--show_hidden", "--ignore_cache")
-# Either one hides the words of a module (libexec/utils.lua, 8.6.19).
+# Each of these hides the messages of modules (libexec/utils.lua, 8.6.19).
 SILENCE = ("LMOD_QUIET", "LMOD_EXPERT")
 
-# A line of `-t avail`: a name and its marks, which name a default or, behind an @, an alias.
+# A line of `-t avail`: a name, and marks in brackets for a default or, with an @, for an alias.
 AVAILABLE = re.compile(r"([^\s()]*[^\s():/])((?:\([^@()\s]*\))*)")
 
 
 def find_lmod(environ: Mapping[str, str]) -> str:
-    """Return the path of the program `lmod`: LMOD_CMD, else on PATH, else where Lmod is installed.
+    """Return the path of the program `lmod`: from LMOD_CMD, PATH, or the usual folders of Lmod.
 
     Raises
     ------
     StackenvError
-        When there is none.
+        If it is not found.
     """
     named = [environ.get("LMOD_CMD"), shutil.which("lmod", path=environ.get("PATH", ""))]
     for variable, relative in (("LMOD_DIR", "lmod"), ("LMOD_PKG", "libexec/lmod")):
         if environ.get(variable):
             named.append(f"{environ[variable]}/{relative}")
     for prefix in USUAL_PREFIXES:
-        # Reversed, the site's link `lmod` to the version of its choice is before the versions.
+        # In reverse order, the link `lmod` to the site's preferred version precedes the versions.
         named += sorted(map(str, Path(prefix).glob("*/libexec/lmod")), reverse=True)
     for candidate in named:
         if candidate and Path(candidate).is_file() and os.access(candidate, os.X_OK):
@@ -69,15 +69,15 @@ def find_lmod(environ: Mapping[str, str]) -> str:
 
 
 def find_lmod_package(environ: Mapping[str, str]) -> str:
-    """Return the folder of Lmod that has init/bash, as Lmod's own LMOD_PKG does.
+    """Return the folder of Lmod that contains init/bash, which Lmod itself calls LMOD_PKG.
 
     Raises
     ------
     StackenvError
-        When there is none.
+        If it is not found.
     """
     lmod = find_lmod(environ)
-    # A link to a version, in front of what it leads to: the version may be replaced.
+    # A link to a version comes before the version itself, which may be replaced.
     candidates = [str(Path(lmod).parents[1]), environ.get("LMOD_PKG", "")]
     candidates.append(str(Path(os.path.realpath(lmod)).parents[1]))
     for candidate in candidates:
@@ -91,14 +91,14 @@ def find_lmod_package(environ: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load has made.
+    """The result of a load.
 
     Parameters
     ----------
     environ
-        The whole environment after it.
+        All environment variables after the load.
     words
-        What Lmod and the modules said on stderr.
+        The output of Lmod and of the modules on stderr.
     """
 
     environ: Mapping[str, str]
@@ -107,22 +107,22 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Lmod:
-    """Lmod, on an environment that it reads and never changes.
+    """Lmod with the environment variables of a session, which it reads and never changes.
 
     Parameters
     ----------
     command
         The path of the program `lmod`.
     environ
-        The environment in which modules are loaded, and are looked for.
+        The environment variables with which modules are searched and loaded.
     timeout_s
-        How long one command of Lmod may take.
+        The time limit for one Lmod command.
 
     Raises
     ------
     ModuleError
-        By each method that starts a process: when a module cannot be loaded or Lmod fails, with Lmod's
-        own words, and when there is no answer that can be read, or none in time.
+        In each method that starts a process: if a module cannot be loaded or Lmod fails, with Lmod's
+        output in the message, and if Lmod does not answer in time, or its answer cannot be read.
     """
 
     command: str
@@ -131,30 +131,30 @@ class Lmod:
 
     @classmethod
     def find(cls, environ: Mapping[str, str], timeout_s: int = 60) -> Lmod:
-        """Return the Lmod that `environ` leads to.
+        """Return the Lmod that is found with `environ`.
 
         Raises
         ------
         StackenvError
-            When there is none.
+            If it is not found.
         """
         return cls(find_lmod(environ), dict(environ), timeout_s)
 
     def read_loaded(self) -> tuple[LoadedModule, ...]:
-        """Return the modules that are loaded, in load order; start no process."""
+        """Return the loaded modules in load order, without starting a process."""
         return read_loaded_modules(self.environ)
 
     def load(self, *names: str) -> Loaded:
-        """Return the environment in which `names` are loaded too.
+        """Return the environment variables after loading `names` as well.
 
-        A module that ends itself by LmodBreak is an error, though Lmod counts it as none.
+        A module that calls LmodBreak causes an error, although Lmod reports none.
         """
         if not names:
             return Loaded(self.environ, "")
         environ, words = self._change("load", *map(check_argument, names))
         loaded = [m.full_name for m in read_loaded_modules(environ) if m.asked_for]
         missing = [n for n in names if not any(f"{m}/".startswith(f"{n.rstrip('/')}/") for m in loaded)]
-        # Another name may be an alias, and Lmod does not keep the alias of what it has loaded.
+        # A missing name may be an alias: Lmod does not store the alias by which a module was loaded.
         if missing and all(any(f"{m}/".startswith(f"{n}/") for n in names) for m in loaded):
             raise refuse(
                 f"module load {' '.join(missing)}: not loaded, although Lmod reported no error", words
@@ -162,9 +162,9 @@ class Lmod:
         return Loaded(environ, words)
 
     def purged(self) -> Lmod:
-        """Return an Lmod in whose environment nothing is loaded, sticky modules neither.
+        """Return an Lmod in whose environment no module is loaded, not even a sticky one.
 
-        What the user has set, and a MODULEPATH by `module use`, stays.
+        Variables that the user has set stay, and so does a MODULEPATH that was set with `module use`.
         """
         if not self.read_loaded():
             return self
@@ -173,25 +173,25 @@ class Lmod:
     def available(self, *patterns: str) -> tuple[str, ...]:
         """Return the full names of the modules that can be loaded now and match one of `patterns`, if any.
 
-        They are sorted by name, then by version; aliases and hidden modules are left out, and where
-        Lmod keeps a cache, what was written after it.
+        They are sorted by name, then by version. Aliases and hidden modules are left out, and so are modules
+        that are newer than Lmod's cache, if the site has one.
         """
         return self._list_available(patterns)
 
     def knows(self, name: str) -> bool:
-        """Return whether `module load NAME` can work: now, or when others of a hierarchy are loaded before.
+        """Return whether `module load NAME` can work, now or after other modules of a hierarchy are loaded.
 
-        `name` is what is typed: with a version, part of one, or none; an alias, or hidden. What only
-        resembles it, which the answer of `module spider` may be about, counts too.
+        `name` may contain a version, a part of one, or none, and may be an alias or hidden. The answer is
+        also True if `module spider` finds only modules with similar names.
         """
         found, _ = self._ask("--ignore_cache", "is-avail", check_argument(name))
         return found or self._ask("-t", "spider", name)[0]
 
     def list_instead(self, full_names: Sequence[str]) -> dict[str, str]:
-        """Return by each of `full_names` itself if it is available, else the newest other version, or "".
+        """Return each of `full_names` with itself if it is available, else with the newest version, or "".
 
-        A hidden one is available. The modulefiles themselves are looked at, for a cache does not know the one
-        just written. In a hierarchy each is looked for where those before it are loaded.
+        Hidden modules count as available. The modulefiles themselves are searched, because a cache lacks a
+        modulefile that was just written. In a hierarchy, the modules before each one are loaded first.
         """
         names = tuple(dict.fromkeys(map(name_of, full_names)))
         there = self._list_available(names, *AS_IT_IS) if names else ()
@@ -201,7 +201,7 @@ class Lmod:
         for full_name in full_names:
             name = name_of(full_name)
             there = lmod._list_available((name,), *AS_IT_IS)
-            # A cache may still have one that is gone.
+            # A cache may still list modules that are gone.
             others = [m for m in lmod.available(name) if name_of(m) == name and m in there]
             found[full_name] = full_name if full_name in there else (others or [""])[-1]
             with suppress(ModuleError):
@@ -209,9 +209,10 @@ class Lmod:
         return found
 
     def replace_missing(self, full_names: Sequence[str]) -> list[str]:
-        """Return what `list_instead` finds for `full_names`, in their order.
+        """Return the modules that `list_instead` finds for `full_names`, in the same order.
 
-        For one that is behind others of a hierarchy, and not behind these, come those and the newest of it.
+        If none is found because the module requires others in a hierarchy, these are added, with its newest
+        version.
         """
         instead = self.list_instead(full_names)
         found = list(filter(None, instead.values()))
@@ -223,59 +224,59 @@ class Lmod:
         return found
 
     def ways_to(self, name: str) -> list[tuple[str, ...]]:
-        """Return what can be loaded for `name`, each time the module behind those that lead to it.
+        """Return all ways to load `name`: each is the module, preceded by the modules that it requires.
 
-        `name` is what is typed, with a version or without; of several versions the oldest comes first.
+        `name` may contain a version. If there are several versions, the oldest comes first.
         """
         found, words = self._ask("spider", check_argument(name))
         several = [m for m in list_versions(words) if m.startswith(f"{name}/")]
         if several:
             return [way for m in sorted(several, key=order_module) if m != name for way in self.ways_to(m)]
         full_name, ways = read_ways(words)
-        # What only resembles it is not what was meant.
+        # The answer may be about a module with a similar name.
         if not found or not f"{full_name}/".startswith(f"{name.rstrip('/')}/"):
             return []
         return [(*way, full_name) for way in ways or [()]]
 
     def lead_to(self, names: Sequence[str], loaded: Sequence[str]) -> list[str]:
-        """Return `names` with what must be loaded before them in a hierarchy, where that is certain.
+        """Return `names`, each preceded by the modules that it requires in a hierarchy.
 
         Parameters
         ----------
         loaded
-            The full names of modules that decide between several ways.
+            The full names of modules that decide if there are several possibilities.
 
         Raises
         ------
         ModuleError
-            When there are several ways; the hint says which.
+            If several possibilities remain; the message lists them.
         """
         led: list[str] = []
         for name in names:
             ways: list[tuple[str, ...]] = []
-            # What is wrong with Lmod, or takes too long, the load has said.
+            # If Lmod fails or takes too long, the load has already reported it.
             with suppress(ModuleError):
                 if not self._ask("--ignore_cache", "is-avail", check_argument(name))[0]:
                     ways = self.ways_to(name)
             fitting = [way for way in ways if {*loaded, *led}.issuperset(way[:-1])]
             if not fitting and len(ways) > 1:
                 raise refuse_ways(name, ways)
-            # Of several that fit, what was loaded last has its folder first in MODULEPATH.
+            # If several fit, the longest wins: modules that are loaded last are first in MODULEPATH.
             longest: tuple[str, ...] = max(fitting or ways or [(name,)], key=len)
             led += longest
         return list(dict.fromkeys(led))
 
     def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
-        """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
+        """Return, for each folder that modules add to PATH or a library path, the names of these modules.
 
-        Modules of a hierarchy that cannot be loaded at once are among them. A folder that is reached
-        through a link is there by both names.
+        Modules of a hierarchy that cannot be loaded directly are included. A folder with a link in its path
+        is listed with both paths.
         """
         folders = [f for f in self.environ.get("MODULEPATH", "").split(":") if f.startswith("/")]
         if not folders:
             return {}
-        # Not its reverse map: of several modules that lead to one folder that names one, and not always
-        # the same (l_add2map in libexec/spider, 8.6.19).
+        # Spider's own reverse map is not used: if several modules add a folder, it contains only one of them,
+        # and not always the same (l_add2map in libexec/spider, 8.6.19).
         command = [self._find_spider(), "-o", "spider-json", ":".join(folders)]
         done = self._run(command)
         reverse_map = map_folders(done.stdout)
@@ -322,7 +323,7 @@ class Lmod:
         return {name: value for name, value in merged.items() if value is not None}, done.stderr
 
     def _suggest(self, names: Sequence[str]) -> str:
-        """Return what to type where the modules `names` could not be loaded: by names that are there, too."""
+        """Return the hint for modules `names` that could not be loaded, with similar existing names."""
         folders = self.environ.get("MODULEPATH", "").split(":")
         similar = [f"did you mean: {found}" for name in names for found in find_similar_module(name, folders)]
         return "; ".join([*similar, *(f"module spider {name}" for name in names)])
@@ -333,9 +334,9 @@ class Lmod:
 
 
 def find_similar_module(name: str, folders: Sequence[str]) -> list[str]:
-    """Return which module in `folders`, those of MODULEPATH, `name` may mean; empty where none is close.
+    """Return the module in `folders`, those of MODULEPATH, with the name most similar to `name`, if any.
 
-    With the likeliest version, where `name` has one.
+    If `name` contains a version, the result does, too.
     """
     word, _, version = name.partition("/")
     known = list_names(folders)
@@ -348,16 +349,16 @@ def find_similar_module(name: str, folders: Sequence[str]) -> list[str]:
 def run(
     command: Sequence[str], environ: Mapping[str, str], timeout_s: int
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command`, and kill it with all that it started after `timeout_s`.
+    """Run `command`; after `timeout_s`, kill it with all processes that it started.
 
-    Its stdout is returned as latin-1, a character for each byte, and its stderr as text, stripped.
+    In the result, stdout is decoded as latin-1, one character for each byte, and stderr is stripped text.
 
     Raises
     ------
     ModuleError
-        When it cannot be started, or does not end in time.
+        If it cannot be started, or does not end in time.
     """
-    # Not pipes: they would be waited for as long as a daemon that a module has started holds them.
+    # Pipes would stay open as long as a daemon that a module started.
     with open_memory() as output, open_memory() as words:
         try:
             process = subprocess.Popen(
@@ -371,7 +372,7 @@ def run(
         except OSError as error:
             hint = "" if error.errno == errno.E2BIG else NAME_LMOD
             raise refuse(f"{command[0]} cannot be started: {error.strerror}", "", hint) from error
-        # Not wait(timeout): that sleeps for up to 0.05 s beyond the end, which is as long as Lmod takes.
+        # wait(timeout) would return up to 0.05 s late, which is as long as Lmod takes.
         late = threading.Event()
         clock = threading.Timer(timeout_s, end_late, (process, late))
         clock.daemon = True
@@ -392,14 +393,14 @@ def run(
 
 
 def end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
-    """Kill `process`, with all that it started, and say by `late` that it is so."""
+    """Kill `process` and all processes that it started, and set `late`."""
     if process.returncode is None:
         late.set()
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def open_memory() -> BinaryIO:
-    """Return a file in memory that is appended to, also by a process that has truncated it."""
+    """Return a file in memory to which all output is appended, even after a process truncated it."""
     memory = os.fdopen(os.memfd_create("stackenv-lmod"), "w+b", buffering=0)
     fcntl(memory, F_SETFL, os.O_APPEND)
     return memory
@@ -411,12 +412,12 @@ def read_memory(memory: BinaryIO) -> bytes:
 
 
 def refuse(what: str, words: str, hint: str = "") -> ModuleError:
-    """Return the error that says `what` happened, with Lmod's own words."""
+    """Return the error that says `what` happened, followed by Lmod's output."""
     return ModuleError(f"{what}\n{words}" if words else what, hint)
 
 
 def refuse_ways(name: str, ways: Sequence[tuple[str, ...]]) -> ModuleError:
-    """Return the error for a module of a hierarchy to which several ways lead."""
+    """Return the error for a module of a hierarchy that can be loaded in several `ways`."""
     typed = (f"  {' '.join(f'-m {module}' for module in way)}" for way in ways)
     return ModuleError(
         f"{name} requires other modules, and there are several possibilities:\n" + "\n".join(typed),
@@ -425,7 +426,7 @@ def refuse_ways(name: str, ways: Sequence[tuple[str, ...]]) -> ModuleError:
 
 
 def check_argument(name: str) -> str:
-    """Return `name`; raise ModuleError for what Lmod would take for an option, or for no name at all."""
+    """Return `name`; raise ModuleError if Lmod would read it as an option, or it cannot be a name."""
     if not name or name.startswith("-") or not name.isprintable() or any(c.isspace() for c in name):
         raise ModuleError(f"{name!r} is not a module name", "type it as `module avail` shows it")
     return name

@@ -10,8 +10,8 @@ from pathlib import Path
 from stackenv.lmod.module_table import LoadedModule, LuaTable, TableError, TableReader, read_entry
 from stackenv.plain_files import read_file_text
 
-# Below the home. Lmod 8.6 knows only the first; later versions write both, or the second alone where the
-# site has set LMOD_USE_DOT_CONFIG_ONLY, and read the newer of two:
+# Relative to the home folder. Lmod 8.6 uses only the first. Later versions write to both, or only to the
+# second if the site has set LMOD_USE_DOT_CONFIG_ONLY, and read the newer one:
 # https://lmod.readthedocs.io/en/latest/090_configuring_lmod.html
 FOLDERS = (".lmod.d", ".config/lmod")
 LARGEST_FILE_BYTES = 1_000_000
@@ -19,7 +19,7 @@ LARGEST_FILE_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class SavedModule:
-    """One module of a collection; `typed` is how the user had named it, NAME or NAME/VERSION."""
+    """One module of a collection; `typed` is the name by which the user loaded it, NAME or NAME/VERSION."""
 
     module: LoadedModule
     short_name: str
@@ -33,13 +33,13 @@ class Collection:
     Parameters
     ----------
     name
-        What `module restore` takes.
+        The name for `module restore`.
     system
-        The LMOD_SYSTEM_NAME that it was saved for; empty without one.
+        The LMOD_SYSTEM_NAME for which it was saved; empty without one.
     modules
-        What was loaded, in this order.
+        The modules that were loaded, in load order.
     system_folders
-        The MODULEPATH of a fresh shell at that time.
+        The MODULEPATH of a new shell at that time.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Collection:
 
 
 def list_collections(environ: Mapping[str, str]) -> list[Collection]:
-    """Return the user's collections, by name; what cannot be read, or is none, is left out."""
+    """Return the user's collections, sorted by name; files that cannot be read as one are left out."""
     files: dict[tuple[str, str], tuple[float, Path]] = {}
     for folder in (Path(environ.get("HOME", "/"), place) for place in FOLDERS):
         for path in list_files(folder):
@@ -66,7 +66,7 @@ def list_collections(environ: Mapping[str, str]) -> list[Collection]:
 
 
 def list_files(folder: Path) -> Iterator[Path]:
-    """Yield the files below `folder` that Lmod takes for collections."""
+    """Yield the files below `folder` that Lmod treats as collections."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
         for name in names:
@@ -76,7 +76,7 @@ def list_files(folder: Path) -> Iterator[Path]:
 
 
 def read_collection(name: str, system: str, path: Path) -> Collection:
-    """Return the collection that is saved in `path`; raise OSError or ValueError when it is none."""
+    """Return the collection in the file `path`; raise OSError or ValueError if it cannot be read as one."""
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise ValueError("larger than any table of Lmod")
     lines = read_file_text(path, encoding="latin-1").splitlines(keepends=True)
@@ -89,7 +89,7 @@ def read_collection(name: str, system: str, path: Path) -> Collection:
 
 
 def list_saved(entries: LuaTable) -> Iterator[SavedModule]:
-    """Yield the modules of a collection's table."""
+    """Yield the modules in the table of a collection."""
     for short_name, entry in entries.items():
         if isinstance(entry, dict) and entry.get("status") == "active":
             module = read_entry(entry)

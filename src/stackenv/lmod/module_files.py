@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from stackenv.lmod.versions import order_module
 from stackenv.plain_files import open_file
 
-# How a modulefile in Tcl begins (Environment Modules' documentation, "modulefile").
+# The beginning of a modulefile in Tcl (documentation of Environment Modules, "modulefile").
 TCL = b"#%Module"
-# Deeper than this no site's scheme of names is, but a folder with a link to itself.
+# No site's naming scheme has more levels, but a folder with a link to itself would have infinitely many.
 LEVELS = 5
 
 
 def list_module_names(modulepath: str, begin: str) -> list[str]:
-    """Return the modules whose names begin with `begin`, without their versions; of a single one those too.
+    """Return the modules whose names begin with `begin`, without versions; a single one with its versions.
 
-    Lmod's caches would have to be read as a whole, and few sites have them; here one folder is listed for
-    each of MODULEPATH, and those of the single name.
+    For each entry of MODULEPATH, one folder is listed, and that of the single name. Lmod's caches are not
+    used, because few sites have them, and they would have to be read completely.
     """
     roots = [folder for folder in modulepath.split(":") if folder.startswith("/")]
     names = dict(list_level(roots, begin))
@@ -29,10 +29,9 @@ def list_module_names(modulepath: str, begin: str) -> list[str]:
 
 
 def list_modulefiles(name: str, modulepath: Sequence[str]) -> tuple[str, ...]:
-    """Return the full names, NAME/VERSION or NAME alone, of the modulefiles of NAME, by version.
+    """Return the full names, NAME/VERSION or NAME, of the modulefiles of `name`, sorted by version.
 
-    Where there is none there is no such module. Where there is one Lmod may still not offer it: a
-    .modulerc can hide it.
+    If the result is empty, the module does not exist. Otherwise, a .modulerc may still hide it from Lmod.
     """
     roots = [folder for folder in modulepath if folder.startswith("/")]
     versions = {module for module, is_folder in list_level(roots, f"{name}/") if not is_folder}
@@ -41,12 +40,12 @@ def list_modulefiles(name: str, modulepath: Sequence[str]) -> tuple[str, ...]:
 
 
 def list_names(folders: Sequence[str]) -> list[str]:
-    """Return the names, without versions, of the modules in `folders`, those of MODULEPATH."""
+    """Return the names, without versions, of the modules in `folders`, the entries of MODULEPATH."""
     return [name for name, _ in list_level([folder for folder in folders if folder.startswith("/")], "")]
 
 
 def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
-    """Yield what `begin` can become down to the next slash, and whether it is a folder there."""
+    """Yield the completions of `begin` up to the next slash, and whether each is a folder."""
     parent, slash, last = begin.rpartition("/")
     if slash and any(part in ("", ".", "..") for part in parent.split("/")):
         return
@@ -56,7 +55,7 @@ def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
         except OSError:
             continue
         for entry in entries:
-            # Before a file is opened or a link followed: most are not meant.
+            # Checked before a file is opened or a link followed, because most entries do not match.
             if not entry.name.startswith(last) or is_left_out(entry.name):
                 continue
             if entry.is_dir():
@@ -66,12 +65,12 @@ def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
 
 
 def is_left_out(name: str) -> bool:
-    """Return whether Lmod lists no file `name` (libexec/DirTree.lua, 8.6 to 9.2); `default` is a link."""
+    """Return whether Lmod ignores the file `name` (libexec/DirTree.lua, 8.6 to 9.2); `default` is a link."""
     return name.startswith((".", "#")) or name.endswith(("~", "#")) or name == "default"
 
 
 def is_modulefile(path: str) -> bool:
-    """Return whether Lmod takes the file `path` for a module, by its name or its beginning."""
+    """Return whether Lmod treats the file `path` as a module, by its name or its beginning."""
     if path.endswith(".lua"):
         return True
     try:

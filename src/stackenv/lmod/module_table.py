@@ -1,4 +1,4 @@
-"""Read what Lmod writes, its table of loaded modules and its changes of variables; never run it as code."""
+"""Read Lmod's table of loaded modules and its changes of variables, without running them as code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import count, zip_longest
 from typing import Union
 
-# What Lmod's own table needs is five; a hostile one must not exhaust Python's stack.
+# Lmod's own table has five levels; a malicious one must not exhaust Python's stack.
 MAX_DEPTH = 32
-# A string of Lua between either quote: a line ends only behind a backslash.
+# A Lua string in single or double quotes; a newline in it follows a backslash.
 LUA_QUOTED = r"""(?:"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*')"""
 
 TOKEN = re.compile(
@@ -22,8 +22,8 @@ TOKEN = re.compile(
 )
 ESCAPE = re.compile(r"""\\(?:(\d{1,3})|x([0-9A-Fa-f]{2})|([abfnrtv\\"'\n])|[\s\S])""")
 ESCAPED = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
-# What shells/Python.lua of 8.6.19 writes. A string is Lua's %q: one line, or lines that end with a
-# backslash. What a module itself prints is before the line `import os`, on which it may border.
+# The output of shells/Python.lua (8.6.19). Strings are in Lua's %q format: one line, or lines that end with
+# a backslash. The output of modules comes before `import os`, perhaps on the same line.
 ASSIGNED = re.compile(rf"os\.environ\[({LUA_QUOTED})\] = ({LUA_QUOTED});?(?:\n|$)")
 DELETED = re.compile(rf"del os\.environ\[({LUA_QUOTED})\];?(?:\n|$)")
 HEAD = re.compile(r"[^\n]*import os(?:\n|$)")
@@ -38,7 +38,7 @@ LuaTable = dict[Union[str, int], LuaValue]
 
 
 class TableError(ValueError):
-    """The text is no table that Lmod writes: raised by all that reads one."""
+    """The text is not a table of Lmod; raised by all functions that read one."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class LoadedModule:
     full_name
         NAME/VERSION.
     path
-        Of the modulefile; empty when the environment does not say.
+        The path of the modulefile; empty if the environment does not contain it.
     asked_for
-        Whether the user asked for it, and no other module pulled it in.
+        Whether the user loaded it, not only another module.
     order
-        Its place in the order of loading, from 1.
+        Its position in load order, from 1.
     """
 
     full_name: str
@@ -64,17 +64,17 @@ class LoadedModule:
 
     @property
     def folder(self) -> str:
-        """The folder of MODULEPATH in which it was found; empty where the environment does not say."""
+        """The folder of MODULEPATH in which it was found; empty if it is not known."""
         end = f"/{self.full_name}"
         path = self.path[: -len(".lua")] if self.path.endswith(f"{end}.lua") else self.path
         return path[: -len(end)] if path.endswith(end) else ""
 
 
 def read_loaded_modules(environ: Mapping[str, str]) -> tuple[LoadedModule, ...]:
-    """Return the modules loaded in `environ`, in load order; start no process.
+    """Return the modules that are loaded in `environ`, in load order, without starting a process.
 
-    A table of Lmod that is missing or cannot be read is replaced by LOADEDMODULES and _LMFILES_,
-    where nothing distinguishes the modules that the user asked for.
+    If Lmod's table is missing or cannot be read, LOADEDMODULES and _LMFILES_ are used instead. They do not
+    show which modules the user loaded, so all count as loaded by the user.
     """
     try:
         return select_active(read_module_table(environ))
@@ -88,7 +88,7 @@ def read_loaded_modules(environ: Mapping[str, str]) -> tuple[LoadedModule, ...]:
 
 
 def read_module_table(environ: Mapping[str, str]) -> LuaTable:
-    """Return Lmod's table in `environ`."""
+    """Return Lmod's table from the variables in `environ`."""
     size = environ.get("_ModuleTable_Sz_")
     numbers = range(1, int(size) + 1) if size else count(1)
     pieces = []
@@ -99,13 +99,13 @@ def read_module_table(environ: Mapping[str, str]) -> LuaTable:
                 raise TableError(f"piece {number} of {size} of Lmod's table is missing")
             break
         pieces.append(piece)
-    # Lmod writes base64 in the alphabet for URLs (tools/base64.lua, 8.6.19).
+    # Lmod uses the URL alphabet of base64 (tools/base64.lua, 8.6.19).
     encoded = "".join(pieces).replace("-", "+").replace("_", "/").encode()
     return TableReader(base64.b64decode(encoded, validate=True).decode("latin-1")).read("_ModuleTable_")
 
 
 def select_active(table: LuaTable) -> tuple[LoadedModule, ...]:
-    """Return the modules of Lmod's `table` that are loaded, in load order."""
+    """Return the loaded modules in Lmod's `table`, in load order."""
     entries = table.get("mT")
     if not isinstance(entries, dict):
         raise TableError("Lmod's table has no modules")
@@ -114,29 +114,29 @@ def select_active(table: LuaTable) -> tuple[LoadedModule, ...]:
 
 
 def read_entry(entry: LuaTable) -> LoadedModule:
-    """Return the module that an `entry` of Lmod's table stands for."""
+    """Return the module that an `entry` of Lmod's table describes."""
     full_name, path, order = entry.get("fullName"), entry.get("fn"), entry.get("loadOrder")
     if not (isinstance(full_name, str) and isinstance(path, str) and isinstance(order, int)):
         raise TableError("an entry of Lmod's table has no name, path or place")
     return LoadedModule(
         full_name,
         path,
-        # A module that is pulled in, by load as by depends_on, is deeper than 0; it comes up to 0
-        # when the user then loads it too, while ref_count only counts those that depend on it.
+        # The depth of a module that another one loads, with load or depends_on, is above 0, and becomes 0
+        # when the user loads it, too. ref_count only counts the modules that depend on it.
         asked_for=entry.get("stackDepth", 0) == 0,
         order=order,
     )
 
 
 def read_changes(output: str) -> tuple[dict[str, str | None], bool | None]:
-    """Return what `lmod python` changes, None for a variable that it deletes, and whether it succeeded.
+    """Return the variables that `lmod python` changes, None for a deleted one, and whether it succeeded.
 
-    Neither is known, an empty dictionary and None, when the output is not Lmod's.
+    If the output is not Lmod's, the result is an empty dictionary and None.
 
     Parameters
     ----------
     output
-        As latin-1: a character for each byte.
+        The output decoded as latin-1, one character for each byte.
     """
     at, headed = 0, False
     quoted: dict[str, str | None] = {}
@@ -151,7 +151,7 @@ def read_changes(output: str) -> tuple[dict[str, str | None], bool | None]:
         elif head and not assigned:
             quoted, headed, succeeded = {}, True, None
         elif status and not assigned:
-            # 9.x says True, then False, when something went wrong; 8.6.19 does for is-avail.
+            # After an error, Lmod 9.x prints True and then False; 8.6.19 does so for is-avail.
             succeeded = status.group(1) == "True"
         match = assigned or deleted or head or status or LINE.match(output, at)
         at = match.end() if match else len(output)
@@ -163,13 +163,13 @@ def read_changes(output: str) -> tuple[dict[str, str | None], bool | None]:
 
 
 def read_quoted(quoted: str) -> str:
-    """Return what a quoted string of Lua stands for, given as latin-1: a character for each byte."""
+    """Return the value of a quoted Lua string, given as latin-1: one character for each byte."""
     text = ESCAPE.sub(read_escape, quoted[1:-1])
     return os.fsdecode(text.encode("latin-1"))
 
 
 def read_escape(match: re.Match[str]) -> str:
-    """Return the character that an escape stands for; digits are decimal, not octal as in Python."""
+    """Return the character of a Lua escape; digits are decimal, not octal as in Python."""
     decimal, hexadecimal, letter = match.groups()
     if decimal and int(decimal) < 256:
         return chr(int(decimal))
@@ -181,7 +181,7 @@ def read_escape(match: re.Match[str]) -> str:
 
 
 def split_tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of a table, given as latin-1, and an end."""
+    """Yield the tokens of a table, given as latin-1, and an end token."""
     at = 0
     while at < len(text):
         match = TOKEN.match(text, at)
@@ -203,12 +203,12 @@ def split_tokens(text: str) -> Iterator[Token]:
 
 
 class TableReader:
-    """Reads a literal table of Lua: strings, numbers, booleans and tables, nothing that computes.
+    """Reads a literal Lua table of strings, numbers, booleans and tables, without any code.
 
     Parameters
     ----------
     text
-        The table as latin-1: a character for each byte.
+        The table as latin-1: one character for each byte.
     """
 
     def __init__(self, text: str) -> None:
@@ -216,7 +216,7 @@ class TableReader:
         self.at = 0
 
     def read(self, name: str) -> LuaTable:
-        """Return the table in `name = {...}`, which must be all of the text."""
+        """Return the table in `name = {...}`, which must be the whole text."""
         self._expect("name", name)
         self._expect("mark", "=")
         self._expect("mark", "{")

@@ -7,14 +7,14 @@ from typing import Any
 
 
 def name_of(full_name: str) -> str:
-    """Return the name of a module without its version; a site's scheme may put a class in front of it."""
+    """Return the name of a module without its version; it may contain a class, as in lang/Python."""
     return full_name.rpartition("/")[0] or full_name
 
 
 def software_of(full_name: str) -> str:
-    """Return what the software is called: SciPy-bundle, of lang/SciPy-bundle/2023.07 too.
+    """Return the name of the software: SciPy-bundle also for lang/SciPy-bundle/2023.07.
 
-    Of Python/3.11.3/GCCcore-12.3.0, a version in two parts, it is Python
+    For Python/3.11.3/GCCcore-12.3.0, which has a version of two parts, it is Python
     (lmod.readthedocs.io, 130_spider_nvv).
     """
     parts = name_of(full_name).split("/")
@@ -22,7 +22,7 @@ def software_of(full_name: str) -> str:
 
 
 def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:
-    """Return a key that sorts modules by name, regardless of case first, and then by version."""
+    """Return a key that sorts modules by name, ignoring case first, and then by version."""
     name, slash, version = full_name.rpartition("/")
     return (name.casefold(), name, order_version(version)) if slash else (version.casefold(), version, ())
 
@@ -30,9 +30,10 @@ def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:
 def order_version(version: str) -> tuple[Any, ...]:
     """Return a key that sorts versions: 3.9.6-GCCcore-11.2.0 before 3.11.3-GCCcore-12.3.0.
 
-    A toolchain behind the version is no part of it by PEP 440; what begins with no version comes first.
+    A toolchain after the version does not belong to it (PEP 440). Texts that do not begin with a version
+    come first.
     """
-    # It costs more than all else here, and most commands compare no versions.
+    # Slow to import, and most commands compare no versions.
     from packaging.version import InvalidVersion, Version
 
     numbered = [(int(n), "") if n.isdecimal() else (-1, n) for n in re.split(r"(\d+)", version)]
