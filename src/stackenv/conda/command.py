@@ -1,4 +1,4 @@
-"""How a conda is run."""
+"""The command line that runs a conda."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 
 def describe_command(conda: str, *arguments: str) -> tuple[str, ...]:
-    """Return the words that run `conda ARGUMENTS` by its own Python: a PYTHONPATH of modules breaks it.
+    """Return the words that run `conda ARGUMENTS` with conda's own Python.
 
-    Nothing is written beside conda's own modules.
+    -I ignores PYTHONPATH, because packages of modules on it can break conda. -B writes no .pyc files into the
+    installation.
     """
     return (str(Path(conda).parent / "python"), "-I", "-B", conda, *arguments)

@@ -1,4 +1,4 @@
-"""What an activation runs, compiled when the installation is completed, by the installation's own Python."""
+"""Compile the code of an activation, with the installation's own Python, at the end of an installation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ COMPILED = "libexec/stackenv/activation.compiled"
 
 
 def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
-    """Compile what an activation runs; return why conda will be asked each time, empty when it is not.
+    """Compile the code of an activation; return why conda will be asked each time, empty if it will not.
 
-    Everything works without, only slower: a failure is no error. It comes last, for conda is asked again
-    once its folder of packages has changed. What an earlier run has compiled holds all its code: it is what
-    users have while the files beside it are replaced, until this is renamed over it. Where nothing was
-    compiled it goes, for the files beside it say more by now.
+    A failure does not raise an error: everything works without compiled code, only more slowly. This step
+    comes last, because conda is asked again after any change of its folder of packages. An earlier compiled
+    file holds all its code, so users go on using it while the files beside it are replaced, until the new one
+    is renamed over it. If compiling fails, the old file is deleted, because the files beside it are newer.
     """
     path = Path(installation.root, COMPILED)
     with tempfile.TemporaryDirectory(prefix="stackenv-compiled-") as output:
@@ -39,7 +39,7 @@ def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
 
 
 def run_compiler(installation: CondaInstallation, output: Path, timeout_s: int) -> str:
-    """Run compile_activation.py, which writes into `output`; return why it did not, empty when it did."""
+    """Run compile_activation.py, which writes into `output`; return why it failed, empty if it did not."""
     program = SHIPPED / "libexec/compile_activation.py"
     folder = Path(installation.root, COMPILED).parent
     command = [f"{installation.root}/bin/python", "-IB", str(program), str(folder), str(output)]

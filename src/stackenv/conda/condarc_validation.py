@@ -1,4 +1,4 @@
-"""What the installed conda makes of the condarc that the configuration describes, before it is installed."""
+"""Check the condarc that the configuration describes with the installed conda, before it is installed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PROBE = Path(__file__).with_name("probe_condarc.py")
 def validate_condarc(
     installation: CondaInstallation, configuration: SiteConfiguration, environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield warnings: keys that conda does not know or rejects on this host, or that it could not be asked.
+    """Yield warnings: keys that conda does not know, or rejects on this host; or that it could not be asked.
 
     Raises
     ------
     ConfigurationError
-        When conda rejects the condarc on any host, which would end each of its commands; with the keys
-        and its words.
+        If conda would reject the condarc on every host, so that each conda command would fail; with the keys
+        and conda's message.
     """
-    # The configuration alone, not what the admin's own variables make of it.
+    # Check the configuration alone, without the effects of the admin's own variables.
     clean = {k: v for k, v in environ.items() if not k.startswith(("CONDA", "_CONDA", "_CE_", "PYTHON"))}
     python, timeout_s = (f"{installation.root}/bin/python", "-s"), configuration.conda.load_test.timeout_s
 
@@ -54,7 +54,7 @@ def validate_condarc(
 
 
 def list_warnings(answer: Any, conda: str, configuration: SiteConfiguration) -> Iterator[str]:
-    """Yield what `answer`, of the program `conda`, says of keys that it does not know or rejects here."""
+    """Yield warnings about the keys that, according to `answer`, `conda` does not know or rejects here."""
     for key, words in answer["faults"]:
         name = name_configuration_key(key)
         yield f"{conda} rejects {name} on this host: {words.rstrip('.')}; {advise(key, configuration)}"
@@ -67,7 +67,7 @@ def list_warnings(answer: Any, conda: str, configuration: SiteConfiguration) -> 
 
 
 def advise(key: str, configuration: SiteConfiguration) -> str:
-    """Return what the admin needs to know of `key`, whose value conda rejects on this host."""
+    """Return what the admin needs to know about `key`, whose value conda rejects on this host."""
     if "$" in str(configuration.conda.condarc.get(key)):
         # Context.channels, which reads the files by Configuration.collect_all (conda 24.7.1).
         return (
@@ -80,8 +80,8 @@ def advise(key: str, configuration: SiteConfiguration) -> str:
 def accept_elsewhere(conda: CondaSettings, faulty: Collection[str], there: str) -> CondaSettings:
     """Return `conda` without those `faulty` keys that conda may accept on the hosts of the users.
 
-    Variables are expanded there, by some commands; a file that is missing here may be there, so that
-    `there`, a path, takes its place.
+    Some commands expand variables there. A file that is missing here may exist there, so `there`, an existing
+    path, replaces it.
     """
     condarc: dict[str, object] = {}
     for key, value in conda.condarc.items():

@@ -1,7 +1,7 @@
-"""What `conda clean` would delete of a package cache, and conda has not put there.
+"""Files that `conda clean` would delete from a package cache although conda did not create them.
 
-It goes by endings, and by folders with the names `info` and `cache` (conda/cli/main_clean.py), and
-CONDA_PKGS_DIRS may name a folder that has more in it.
+`conda clean` goes by file extensions, and by folders named `info` and `cache` (conda/cli/main_clean.py), but
+CONDA_PKGS_DIRS may name a folder that holds other files too.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from stackenv.plain_files import read_file_text
 from stackenv.user_paths import has, list_folders
 
 ARCHIVE = re.compile(r"(?P<stem>.+)\.tar\.bz2(\.part)?")
-# What each package has one of (docs.conda.io/projects/conda-build, resources/package-spec).
+# Each package has at least one of these files (docs.conda.io/projects/conda-build, resources/package-spec).
 METADATA = ("index.json", "paths.json", "about.json", "files", "repodata_record.json")
-# By the hash of their channel (conda/gateways/repodata), mamba's among them.
+# Indexes are named by the hash of their channel (conda/gateways/repodata), also those of mamba.
 INDEX = re.compile(r"[0-9a-f]{8}\b.*|repodata_shards\.db.*|.*\.lock")
 
 
 def list_foreign_archives(folder: Path) -> Iterator[Path]:
-    """Yield the archives in `folder` that conda has neither noted in urls.txt nor extracted."""
+    """Yield the archives in `folder` that conda has neither listed in urls.txt nor extracted."""
     noted: set[str] = set()
     with contextlib.suppress(OSError):
         lines = read_file_text(folder / "urls.txt", errors="replace").splitlines()
@@ -37,7 +37,7 @@ def list_foreign_archives(folder: Path) -> Iterator[Path]:
 
 
 def list_foreign_packages(folder: Path) -> Iterator[Path]:
-    """Yield the folders in `folder` that conda takes for packages, for they have an `info`, and are none."""
+    """Yield the folders in `folder` that conda would mistake for packages because they contain an `info`."""
     for path in list_folders(folder):
         info = path / "info"
         if info.is_dir() and not any(has(info, name) for name in METADATA):
@@ -57,5 +57,5 @@ FOREIGN: Mapping[str, Callable[[Path], Iterator[Path]]] = {
 
 
 def find_foreign(folders: Iterable[Path], kinds: Iterable[str] = tuple(FOREIGN)) -> Path | None:
-    """Return what conda has not made in the package caches `folders`, and would delete with `kinds`."""
+    """Return a path in the package caches `folders` that is not conda's but would be deleted with `kinds`."""
     return next((path for folder in folders for kind in kinds for path in FOREIGN[kind](folder)), None)

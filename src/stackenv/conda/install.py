@@ -1,4 +1,4 @@
-"""What follows the vendor's installer: our files, the emptied package cache, the frozen base."""
+"""The steps after the vendor's installer: install our files, empty the package cache, freeze the base."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ FROZEN_SINCE = Version("25.5")
 FROZEN_MESSAGE = "This is the site's installation; make an environment of your own: conda create --name NAME"
 
 
-# In the root while folders of it have been made writable: their modes before, which the next one puts back
-# when this one is killed.
+# A file in the root that records the original modes of folders while they are writable, so that the next run
+# can restore the modes if this one is killed.
 MODES = ".stackenv-modes"
 
 
 @contextlib.contextmanager
 def opened_for_writing(root: Path) -> Iterator[None]:
-    """Make the folders of `root` that stackenv writes to writable for their owner, and put their modes back.
+    """Make the folders of `root` that stackenv writes to writable for their owner, then restore their modes.
 
-    EasyBuild's --read-only-installdir takes the permission away at the end of a build, and
-    `--module-only` does not give it back.
+    EasyBuild's --read-only-installdir removes the permission at the end of a build, and `--module-only` does
+    not restore it.
     """
     ours = [path for path in (root / "libexec/stackenv").rglob("*") if path.is_dir()]
     folders = [root, root / "condarc.d", root / "conda-meta", root / "pkgs", root / "libexec"]
@@ -59,7 +59,7 @@ def opened_for_writing(root: Path) -> Iterator[None]:
 
 
 def read_modes(root: Path, known: Collection[Path]) -> dict[Path, int]:
-    """Return the modes that folders in `known` had before one that was killed has made them writable."""
+    """Return the modes that folders in `known` had before a run made them writable and was killed."""
     try:
         noted = json.loads(read_file_text(root / MODES))
         modes = {root / name: int(mode) & 0o7777 for name, mode in noted.items()}
@@ -69,7 +69,7 @@ def read_modes(root: Path, known: Collection[Path]) -> dict[Path, int]:
 
 
 def put_modes_back(root: Path, modes: Mapping[Path, int]) -> None:
-    """Give the folders their `modes` where they have others, the root last: the note of them is in it."""
+    """Restore the `modes` of the folders, the root last, because the record of the modes is in it."""
     changed = [f for f, mode in modes.items() if f.is_dir() and stat.S_IMODE(f.stat().st_mode) != mode]
     for folder in changed:
         if folder != root:
@@ -80,14 +80,14 @@ def put_modes_back(root: Path, modes: Mapping[Path, int]) -> None:
 
 
 def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> tuple[str, ...]:
-    """Write `files`, each whole; return the paths of those that have yielded to a file that is not ours.
+    """Write `files` atomically; return the paths of those that yield to a file that stackenv did not write.
 
-    For those that do not yield, such a file is an error.
+    For files that do not yield, such a file is an error.
 
     Raises
     ------
     StackenvError
-        When a file cannot be written, or one that stackenv did not write would be overwritten.
+        If a file cannot be written, or a file that stackenv did not write would be overwritten.
     """
     foreign = [file for file in files if is_foreign(Path(file.path))]
     for file in foreign:
@@ -99,25 +99,25 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
     for file in files:
         if file not in foreign:
             text = render_installed_file(file, site_templates)
-            # Who installs again with the right umask corrects what another has left.
+            # Installing again with the right umask corrects the modes that an earlier run left.
             write_file(Path(file.path), text, file.executable, by_umask=True)
     return tuple(file.path for file in foreign)
 
 
 def is_foreign(path: Path) -> bool:
-    """Return whether `path`, not in stackenv's own folder, is there and stackenv did not write it."""
+    """Return whether `path`, outside stackenv's own folder, exists and stackenv did not write it."""
     return path.exists() and STACKENV_UUID not in read_file_text(path, errors="replace")
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
-    """Return the version of the installation's conda: its record's, else what it answers itself.
+    """Return the version of the installation's conda, from its record or else from conda itself.
 
-    A vendor's installer leaves a record, conda-meta/conda-VERSION-BUILD.json; asking costs a process.
+    A vendor's installer leaves a record, conda-meta/conda-VERSION-BUILD.json; asking conda costs a process.
 
     Raises
     ------
     InstallationError
-        When conda does not start, does not end in time or prints no version; in its own words.
+        If conda does not start, does not end in time or prints no version; with conda's own message.
     """
     root = installation.root
     for record in sorted(Path(root, "conda-meta").glob("conda-[0-9]*.json")):
@@ -140,7 +140,7 @@ def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Versi
 def freeze_base(installation: CondaInstallation, version: Version) -> bool:
     """Mark the base as frozen; return whether this conda knows the mark (25.5 and later, CEP 22).
 
-    A mark that somebody else has set stays as it is.
+    A mark that someone else has set stays as it is.
     """
     mark = Path(installation.root, "conda-meta", "frozen")
     if version < FROZEN_SINCE:
@@ -160,21 +160,21 @@ def unfreeze_base(installation: CondaInstallation) -> bool:
 
 
 def is_our_mark(mark: Path) -> bool:
-    """Return whether `mark` is there and holds what stackenv writes."""
+    """Return whether `mark` exists and has the contents that stackenv writes."""
     return mark.is_file() and FROZEN_MESSAGE in read_file_text(mark, errors="replace")
 
 
 def empty_package_cache(installation: CondaInstallation) -> int:
-    """Empty the installer's package cache, ROOT/pkgs; return how many entries went.
+    """Empty the installer's package cache, ROOT/pkgs; return how many entries were removed.
 
-    The base does not need them: its files are hard links or copies. An empty urls.txt stays, by which
-    conda knows a package cache: EasyBuild's sanity check wants a `pkgs` that is not empty. A `pkgs`
-    that is a link leads elsewhere and is left alone.
+    The base does not need them: its files are hard links or copies. An empty urls.txt stays, because conda
+    recognises a package cache by it and EasyBuild's sanity check requires that `pkgs` is not empty. If `pkgs`
+    is a link, it leads elsewhere and is left alone.
 
     Raises
     ------
     StackenvError
-        When an entry cannot be removed.
+        If an entry cannot be removed.
     """
     cache = Path(installation.root, "pkgs")
     if cache.is_symlink() or not cache.is_dir():

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from stackenv.errors import InstallationError, UsageError, quote_word
 
-# What a shell, a list variable or Lmod's own quoting of aliases would split or expand. Lmod writes
+# Characters that a shell, a list variable or Lmod's quoting of aliases would split or expand. Lmod writes
 # an alias of csh between single quotes without escaping (shells/Csh.lua, 8.6.19).
 FORBIDDEN_IN_ROOT = "'\"`$\\!:*?[]{}~;&|<>()#"
 MAMBA_RECORD = re.compile(r"mamba-(\d+)\.[^-]*-[^-]+\.json", re.ASCII)
-# mamba 1 is a program of Python around conda, mamba 2 one of its own (mamba-org/mamba).
+# mamba 1 is a Python program around conda, mamba 2 is independent of conda (mamba-org/mamba).
 KNOWN_MAMBAS = {1, 2}
 
 
@@ -25,13 +25,13 @@ class CondaInstallation:
     Parameters
     ----------
     name
-        Of the software: Anaconda3.
+        The name of the software: Anaconda3.
     module
-        What users type behind `module load`: Anaconda3/2024.02-1.
+        What users type after `module load`: Anaconda3/2024.02-1.
     root
-        The installation's prefix, an absolute path, as the module is to spell it.
+        The installation's prefix, an absolute path, as the module should spell it.
     mamba
-        The major version of its mamba; 0 where it has none, or one that is not known.
+        The major version of its mamba; 0 for none or an unknown one.
     """
 
     name: str
@@ -41,12 +41,12 @@ class CondaInstallation:
 
 
 def check_root(root: str) -> str:
-    """Return `root`, a prefix that can be written into a modulefile of any shell.
+    """Return `root`, checked to be a prefix that a modulefile can use in any shell.
 
     Raises
     ------
     InstallationError
-        When it is not absolute, or holds a character that shells, PATH or Lmod would not keep.
+        If it is not absolute, or contains a character that shells, PATH or Lmod would split or expand.
     """
     bad = sorted({c for c in root if c in FORBIDDEN_IN_ROOT or not c.isprintable()})
     if bad:
@@ -66,7 +66,7 @@ def check_module_name(module: str) -> str:
     Raises
     ------
     UsageError
-        When it holds what a shell would not keep, or a part of it is empty.
+        If it contains a character that a shell would split or expand, or a part of it is empty.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)*", module, re.ASCII):
         raise UsageError(
@@ -82,9 +82,9 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
     Raises
     ------
     UsageError
-        When `module` is not the name of a module.
+        If `module` is not a valid module name.
     InstallationError
-        When the prefix cannot be read, or has no bin/conda or no bin/python that can be executed.
+        If the prefix cannot be read, or lacks an executable bin/conda or bin/python.
     """
     root, module = check_root(root), check_module_name(module)
     for relative in ("bin/conda", "bin/python"):
@@ -105,9 +105,9 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
 
 
 def find_mamba(root: str) -> int:
-    """Return the major version of the mamba in the installation at `root`; 0 for none that is known.
+    """Return the major version of the mamba in the installation at `root`; 0 for none or an unknown one.
 
-    By conda's record of the package; a program without one may be anything.
+    It is read from conda's record of the package; a program without a record may be anything.
     """
     program = Path(root, "bin/mamba")
     if not (program.is_file() and os.access(program, os.X_OK)):

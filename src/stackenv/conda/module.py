@@ -1,4 +1,4 @@
-"""The module of a conda distribution: what its modulefile does, and the files that it needs."""
+"""The module of a conda installation: what its modulefile does, and the files that it needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stackenv.modulefile import (
 from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 
 LIBEXEC = "libexec/stackenv"
-# Below that: the program, and what csh sources.
+# Relative to that folder: the program, and the files that csh sources.
 MAMBA_FILES = ("condabin/mamba", "mamba.csh", "mamba_unload.csh")
 
 NO_FUNCTION = "this shell has no function `{command}`; hint: add `module load {module}` to this script"
@@ -82,7 +82,7 @@ HELP_MAMBA = (
 
 
 def describe_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
-    """Return what the placeholders of the shell files stand for, unquoted."""
+    """Return the unquoted values of the placeholders in the shell files."""
     root, module = installation.root, installation.module
     options = [
         *(["base"] if settings.base_on_path else []),
@@ -97,7 +97,8 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
         "CONDA_RUN": f"{root}/{LIBEXEC}/condabin/conda",
         "BASE_BIN": f"{root}/bin",
         "ACTIVATION": f"{root}/{LIBEXEC}/activation.py",
-        # Without the packages of `site`, which conda is one of: it finds them when it must be asked.
+        # -S leaves out the packages that `site` finds, conda included; activation.py adds them if it has to
+        # ask conda.
         "FLAGS": "-ISB" if settings.native_activation else "-I",
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
@@ -107,25 +108,25 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
         "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name, command="conda"),
         "INIT_POLICY": settings.init,
         "INIT_MESSAGE": INIT_REFUSED.format(command="conda", init="conda init", module=module),
-        # A process without the function cannot know that nothing of conda's own is needed.
+        # A process without the function cannot know that none of conda's own set-up is needed.
         "INIT_REFUSAL": NO_FUNCTION.format(command="conda", module=module),
     }
 
 
 def describe_mamba_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
-    """Return what the placeholders of the files of the command `mamba` stand for, unquoted."""
+    """Return the unquoted values of the placeholders in the files of the command `mamba`."""
     values, root, module = describe_values(installation, settings), installation.root, installation.module
     init = INIT_REFUSED.format(command="mamba", init="mamba shell init", module=module)
     return values | {
         "COMMAND": "mamba",
         "RUN": f"{root}/{LIBEXEC}/condabin/mamba",
         "MAMBA": f"{root}/bin/mamba",
-        # To mamba a path without a slash is a name (target_prefix_hook in libmamba's configuration.cpp).
+        # mamba takes a path without a slash for a name (target_prefix_hook in libmamba's configuration.cpp).
         "PLAIN_PREFIX": f"{root}/envs",
         "NOT_ASKED": NOT_ASKED,
         "MAMBA_GONE": MAMBA_GONE.format(root=root),
         "FROZEN": FROZEN,
-        # Its `activate` takes other words than conda's.
+        # The `activate` of mamba takes other options than conda's.
         "OPTIONS": f"{values['OPTIONS']},mamba",
         "NO_FUNCTION": NO_FUNCTION.format(command="mamba", module=module),
         "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name, command="mamba"),
@@ -135,7 +136,7 @@ def describe_mamba_values(installation: CondaInstallation, settings: CondaSettin
 
 
 def describe_commands(installation: CondaInstallation, settings: CondaSettings) -> tuple[Operation, ...]:
-    """Return what defines the command `conda`, and `mamba` where there is one that is known."""
+    """Return the operations that define the command `conda`, and `mamba` if its version is known."""
     folder, export = f"{installation.root}/{LIBEXEC}", settings.export_function
     conda = ShellCommand("conda", describe_values(installation, settings), f"{folder}/conda.csh", export)
     if not installation.mamba:
@@ -149,7 +150,7 @@ def describe_commands(installation: CondaInstallation, settings: CondaSettings) 
 
 
 def describe_notices(installation: CondaInstallation, settings: CondaSettings) -> TerminalNotices:
-    """Return what a load says on a terminal."""
+    """Return the notices that a load prints on a terminal."""
     own, brought = NOTICE_PYTHONPATH, NOTICE_MODULES_HIDDEN if settings.hide_modules else NOTICE_PYTHONPATH
     of_pythonpath = (own, brought) if settings.pythonpath_notice else ("", "")
     texts = (*of_pythonpath, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if settings.storage else "")
@@ -160,8 +161,8 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
     """Return the description of the modulefile of `installation` under `settings`."""
     root, name = installation.root, installation.name
     values = describe_values(installation, settings)
-    # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
-    # none is, and never takes it away), the base, and behind them our `pip`.
+    # The last one is first on PATH: our `conda`, the vendor's condabin (conda adds it if it is missing, and
+    # never removes it), the base, and after them our `pip`.
     path = (f"{LIBEXEC}/pip", "bin", "condabin", f"{LIBEXEC}/condabin")
     complete = values["ACTIVATION"]
     return ModuleSpec(
@@ -196,7 +197,7 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
 
 
 def describe_mamba_files(folder: str, values: Mapping[str, str]) -> tuple[InstalledFile, ...]:
-    """Return the files of the command `mamba` in stackenv's `folder` of the installation."""
+    """Return the files of the command `mamba`, which are in stackenv's `folder` in the installation."""
     program, *of_csh = (f"{folder}/{name}" for name in MAMBA_FILES)
     sources = (f"shell/{path.rpartition('/')[2]}" for path in of_csh)
     return (
@@ -237,7 +238,7 @@ def describe_installed_files(
             dialect="python",
             values=describe_hiding(settings.module_roots, settings.hide_modules),
         ),
-        # It imports those above, and may be started at any time while all this is written.
+        # It comes last because it imports the files above and may be started while they are being written.
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{installation.root}/pip.conf", text=NOT_GUARDED, yields=True),
         InstalledFile(

@@ -1,4 +1,4 @@
-"""What conda's package cache holds that no environment links to, as conda itself says."""
+"""The parts of conda's package cache that no environment links to, as conda itself reports them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stackenv.conda.command import describe_command
 from stackenv.errors import StackenvError
 
 TIMEOUT_S = 600
-# Before, `conda clean --all --dry-run` deletes the indexes (conda/conda#11385), prints nothing as JSON, and
-# does not know --logfiles (conda/conda#11387).
+# In earlier versions, `conda clean --all --dry-run` deletes the indexes (conda/conda#11385), does not print
+# JSON, and does not know --logfiles (conda/conda#11387).
 FIRST_DRY = Version("4.13")
 # A row of the tables in which an older conda prints names and sizes (conda/utils.py, human_bytes).
 ROW = re.compile(r"(\S+) +[\d.]+ [KMG]?B")
@@ -29,7 +29,7 @@ ROW = re.compile(r"(\S+) +[\d.]+ [KMG]?B")
 class CondaCache:
     """What `conda clean` would remove: the paths of archives, extracted packages, indexes and logs.
 
-    `clean_indexes` are the options by which this conda removes the last of them.
+    `clean_indexes` are the options with which this conda removes the indexes.
     """
 
     archives: tuple[str, ...]
@@ -41,13 +41,13 @@ class CondaCache:
 def list_unused(conda: str, environ: Mapping[str, str]) -> CondaCache:
     """Ask the program `conda` what it would clean; nothing is removed.
 
-    An extracted package is unused for conda when none of its files has a second hard link
+    To conda, an extracted package is unused if none of its files has a second hard link
     (conda/cli/main_clean.py).
 
     Raises
     ------
     StackenvError
-        When conda fails or answers in another way; its words are in the message.
+        If conda fails or its answer has another format; the message includes conda's output.
     """
     try:
         if is_old(ask(conda, ("--version",), environ)):
@@ -76,7 +76,7 @@ def ask(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str
     Raises
     ------
     ValueError
-        When it fails; its words, if it has any, are in the message.
+        If it fails; the message includes its output, if any.
     """
     done = run_captured(describe_command(conda, *arguments), environ, TIMEOUT_S, cwd="/")
     if done.returncode:
@@ -85,7 +85,7 @@ def ask(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str
 
 
 def find_message(answer: str) -> str:
-    """Return the message in conda's answer, if that is JSON and has one."""
+    """Return the message in conda's answer, if the answer is JSON and has one."""
     try:
         return str(json.loads(answer)["message"])
     except (ValueError, KeyError, TypeError):
@@ -93,7 +93,7 @@ def find_message(answer: str) -> str:
 
 
 def is_old(text: str) -> bool:
-    """Return whether a conda that says `text` about its version removes indexes in a dry run."""
+    """Return whether the conda that prints `text` as its version would remove indexes in a dry run."""
     try:
         return Version(text.split()[-1]) < FIRST_DRY
     except (InvalidVersion, IndexError):
@@ -101,16 +101,16 @@ def is_old(text: str) -> bool:
 
 
 def list_unused_by_old(conda: str, environ: Mapping[str, str]) -> CondaCache:
-    """Ask a conda before 4.13 for one class at a time, of which it prints a table; find the indexes.
+    """Ask a conda before 4.13 for one kind at a time, for which it prints a table; find the indexes here.
 
-    It lists packages of caches that only others can write, too, and does not remove those.
+    Its tables include packages in caches that this user cannot write; it does not remove those.
     """
     tables = (ask(conda, ("clean", option, "--dry-run"), environ) for option in ("--tarballs", "--packages"))
     archives, packages = (
         tuple(path for path in list_rows(table) if os.access(Path(path).parent, os.W_OK)) for table in tables
     )
     folders = json.loads(ask(conda, ("config", "--show", "pkgs_dirs", "--json"), environ))["pkgs_dirs"]
-    # As its rm_index_cache does (conda/cli/main_clean.py).
+    # The same folders as in conda's rm_index_cache (conda/cli/main_clean.py).
     indexes = [Path(folder, "cache") for folder in folders if os.access(folder, os.W_OK)]
     return CondaCache(
         archives, packages, tuple(str(path) for path in indexes if path.is_dir()), ("--index-cache",)
@@ -118,12 +118,12 @@ def list_unused_by_old(conda: str, environ: Mapping[str, str]) -> CondaCache:
 
 
 def list_rows(table: str) -> Iterator[str]:
-    """Yield the paths in a table of conda's: a folder, underlined, and what is in it, with sizes."""
+    """Yield the paths in one of conda's tables: an underlined folder, then its entries with their sizes."""
     folder, before = "", ""
     for line in table.splitlines():
         row = ROW.fullmatch(line)
         if line and not line.strip("-"):
-            # The last line of dashes has only the sum below it.
+            # Below the last line of dashes there is only the sum.
             folder = before
         elif row and folder:
             yield str(Path(folder, row[1]))
@@ -131,6 +131,6 @@ def list_rows(table: str) -> Iterator[str]:
 
 
 def list_paths(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the paths in conda's table of names by package cache."""
+    """Yield the paths in `found`, conda's lists of names for each package cache."""
     for folder, names in found.get("pkgs_dirs", {}).items():
         yield from (str(Path(folder, name)) for name in names)

@@ -1,4 +1,4 @@
-"""What conda-meta says of the packages of an environment; conda is not started."""
+"""The packages of an environment, as conda-meta records them; conda is not started."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from stackenv.plain_files import read_file_text
 from stackenv.record import Package
 
-# Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
+# The folder of a package that fits any Python; conda records its hashes without this prefix (conda 24.7).
 PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")
-# The number that conda-meta has (conda/models/enums.py, LinkType), or its name.
+# The number of this link type in conda-meta (conda/models/enums.py, LinkType), or its name.
 SOFT_LINKS = (2, "softlink")
-# At the top of an environment: where packages put their files, conda-meta with what is known of them.
+# Folders at the top of an environment into which packages put files, and conda-meta, which describes them.
 PACKAGE_FOLDERS = (
     *("bin", "conda-meta", "etc", "include", "info", "lib", "lib64"),
     *("libexec", "man", "sbin", "share", "ssl", "var"),
@@ -29,13 +29,13 @@ def read_packages(prefix: Path) -> tuple[Package, ...]:
 
 
 def describe_package(note: Mapping[str, Any]) -> Package:
-    """Return the package of `note`, which conda-meta has of it."""
+    """Return the package that `note`, its file in conda-meta, describes."""
     source, sha256 = (str(note.get(key) or "") for key in ("fn", "sha256"))
     return Package(note["name"], note["version"], source=source, sha256=sha256)
 
 
 def read_notes(prefix: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield what conda-meta has of each package at `prefix`; what says no name and no version is left out."""
+    """Yield the contents of each package's file in conda-meta at `prefix`, if it has a name and a version."""
     for file in sorted((prefix / "conda-meta").glob("*.json")):
         with contextlib.suppress(OSError, ValueError, RecursionError):
             note = json.loads(read_file_text(file))
@@ -44,9 +44,9 @@ def read_notes(prefix: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def list_files(note: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files of the package of `note`, each with its SHA-256; empty where that is unknown.
+    """Return the files of the package that `note` describes, each with its SHA-256; empty if it is unknown.
 
-    Neither is it known of what holds the prefix, and is another in each place.
+    It is also unknown for files that contain the prefix, because they differ between environments.
     """
     files, data = note.get("files"), note.get("paths_data")
     entries = data.get("paths") if isinstance(data, dict) else ()
@@ -64,9 +64,9 @@ def read_file_names(prefix: Path) -> frozenset[str]:
 
 
 def find_soft_linked(prefixes: Iterable[Path]) -> Path | None:
-    """Return a conda environment of `prefixes` whose packages are symbolic links into the cache.
+    """Return a conda environment of `prefixes` whose packages are symbolic links into the cache, or None.
 
-    conda does not see those and would break it (`conda clean --help`). None when there is none.
+    conda does not notice such links, and `conda clean` would break the environment (`conda clean --help`).
     """
     for prefix in prefixes:
         for note in read_notes(prefix):

@@ -1,8 +1,8 @@
-"""Write what this Python's conda makes of condarc files to the file that the first argument names.
+"""Check condarc texts with this Python's conda. Usage: probe_condarc.py OUTPUT INPUT.
 
-The second's file lists them, as JSON: whole, the text of a condarc, and keys, the text of each of its keys
-alone. Written as JSON: version, of conda; known, its keys and their aliases; faults, pairs of a key and
-conda's words. Each is the only file that conda reads: what the host's others hold does not matter.
+INPUT is JSON: `whole`, the text of a condarc, and `keys`, the text of each of its keys alone. OUTPUT is
+JSON: `version`, that of conda; `known`, its keys and their aliases; `faults`, pairs of a key and conda's
+message. conda reads one text at a time and nothing else, so the host's other condarc files do not matter.
 
 `reset_context` and `validate_all` are what `conda config --validate` uses, the same in conda 4.10, 22.9,
 24.7 and its main branch of 2026 (conda/base/context.py, conda/common/configuration.py).
@@ -16,15 +16,15 @@ import sys
 
 
 def find_faults(base, path, keys):
-    """Return pairs of a key and conda's words; the key is empty where conda names none.
+    """Return pairs of a key and conda's message; the key is empty if conda names none.
 
-    For a value of a kind that it does not foresee, conda's own code fails with any other exception.
+    On a value of an unexpected type, conda's own code can fail with any exception.
     """
     try:
         context = base.reset_context([path])
         context.validate_all()
         for key in keys:
-            # As `conda config --show` does it.
+            # As `conda config --show` does.
             getattr(context, key.replace("-", "_"), None)
     except Exception as error:
         errors = getattr(error, "errors", None) or [error]
@@ -37,13 +37,13 @@ def find_faults(base, path, keys):
 
 
 def name_as_written(base, name, keys):
-    """Return which of `keys` sets the parameter `name` of conda, which has aliases."""
+    """Return which of `keys` sets conda's parameter `name`, which may have aliases."""
     names = getattr(type(base.context).__dict__.get(name), "names", ())
     return next((key for key in keys if key in names), name.lstrip("_"))
 
 
 def describe(error):
-    """Return conda's words."""
+    """Return conda's message, without the file that it names."""
     return re.sub(r"declared in \S+ ", "", " ".join(str(error).split()))
 
 
@@ -61,7 +61,7 @@ def list_known(base):
 
 
 def write(number, text):
-    """Write `text` to a file of its own, for conda reads a path once; return its path."""
+    """Write `text` to a file of its own, because conda reads each path only once; return its path."""
     path = os.path.abspath("%d.yml" % number)
     with open(path, "w") as stream:
         stream.write(text)
@@ -69,7 +69,7 @@ def write(number, text):
 
 
 def probe(asked):
-    """Return what conda makes of the texts of `asked`."""
+    """Return what conda says about the texts in `asked`."""
     base = importlib.import_module("conda.base.context")
     keys = asked["keys"]
     broken = find_faults(base, write(0, "offline: false\n"), [])
@@ -77,14 +77,14 @@ def probe(asked):
         raise RuntimeError("conda rejects `offline: false` too: %s" % broken[0][1])
     faults = find_faults(base, write(1, asked["whole"]), keys)
     if any(not name for name, _ in faults):
-        # Its code fails: the key alone shows at which.
+        # conda's code fails: checking each key alone shows at which one.
         alone = [(key, find_faults(base, write(n, keys[key]), [key])) for n, key in enumerate(keys, 2)]
         faults = [[name or key, words] for key, found in alone for name, words in found] or faults
     return {"version": base.CONDA_VERSION, "known": list_known(base), "faults": faults}
 
 
 if __name__ == "__main__":
-    # The script's own folder is first; nothing is imported from it.
+    # The first entry is the script's own folder, from which nothing may be imported.
     del sys.path[0]
     with open(sys.argv[2]) as stream:
         answer = probe(json.load(stream))

@@ -15,15 +15,15 @@ from stackenv.configuration.settings import SiteConfiguration
 from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, has, is_own, list_folders
 
-# Of each kind of folder: the variables that name some, and what separates them (conda/base/context.py).
+# For each kind of folder: the variables that list such folders, and the separator (conda/base/context.py).
 VARIABLES = {"envs": (("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"), ":"), "pkgs": (("CONDA_PKGS_DIRS",), ",")}
-# In an installation of conda for which the site's module is made.
+# A folder that marks conda installations with a module of the site.
 SITE_MARK = "libexec/stackenv"
 
 
 @dataclass(frozen=True)
 class CondaStorage:
-    """A folder for environments, one for packages."""
+    """A folder for environments and a folder for packages."""
 
     environments: Path
     packages: Path
@@ -32,9 +32,9 @@ class CondaStorage:
 def list_site_storage(
     environ: Mapping[str, str], configuration: SiteConfiguration, usable: bool = True
 ) -> Iterator[CondaStorage]:
-    """Yield the configured places that can be used now; the first is what the site's module takes.
+    """Yield the configured places that can be used now; the site's module uses the first one.
 
-    Where not `usable`, all whose variables are set.
+    If `usable` is false, yield all places whose variables are set.
     """
     for place in configuration.conda.storage:
         parent = find_absolute(place.parent.expand(environ) or "")
@@ -43,7 +43,7 @@ def list_site_storage(
 
 
 def list_named(what: str, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """Yield the folders for `what` (envs, pkgs) in variables, and the variable of each."""
+    """Yield the folders for `what` (envs, pkgs) that variables list, each with the name of its variable."""
     variables, separator = VARIABLES[what]
     for variable in variables:
         for text in environ.get(variable, "").split(separator):
@@ -53,9 +53,10 @@ def list_named(what: str, environ: Mapping[str, str]) -> Iterator[tuple[Path, st
 
 
 def list_condarc_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the user's own files of conda's configuration that exist, in conda's order.
+    """Yield the user's existing conda configuration files, in conda's order.
 
-    By conda/base/constants.py, SEARCH_PATH, and $CONDARC, of which conda takes only certain names.
+    They are the user's entries of SEARCH_PATH (conda/base/constants.py) and the file named by $CONDARC, for
+    which conda accepts only certain names.
     """
     config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
     places = [config / "conda" / name for name in (".condarc", "condarc") if config]
@@ -69,12 +70,12 @@ def list_condarc_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def read_condarc_folders(what: str, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the folders for `what` (envs, pkgs) in the user's files of conda's configuration."""
+    """Yield the folders for `what` (envs, pkgs) that the user's conda configuration files name."""
     for file in list_condarc_files(environ):
         try:
             data = yaml.safe_load(read_file_bytes(file))
         except (OSError, ValueError, RecursionError, yaml.YAMLError):
-            # conda says so in every command; here it hides a folder at most.
+            # Every conda command reports the error; here it means at most one missing folder.
             continue
         listed = data.get(f"{what}_dirs") or data.get(f"{what}_path") if isinstance(data, dict) else ()
         for text in (listed,) if isinstance(listed, str) else listed or ():
@@ -86,10 +87,10 @@ def read_condarc_folders(what: str, environ: Mapping[str, str]) -> Iterator[Path
 def list_chosen(
     what: str, environ: Mapping[str, str], configuration: SiteConfiguration
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the folders in which conda looks for a place for `what` (envs, pkgs), and what names each.
+    """Yield the folders in which conda would create `what` (envs, pkgs), in order, and what names each.
 
-    As it is with the site's module loaded, which sets the configuration's place where the user has none in a
-    variable; conda puts what a variable says in front of its files.
+    This assumes that the site's module is loaded, which sets the configured place if the user has not set a
+    variable; conda prefers variables to its files.
     """
     yield from list_named(what, environ)
     for place in list_site_storage(environ, configuration):
@@ -103,9 +104,9 @@ def list_chosen(
 
 
 def list_environment_folders(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the folders in which `conda env list` finds environments by name, the nearest first.
+    """Yield the folders in which `conda env list` finds environments by name, in order of preference.
 
-    As `list_chosen`, with each of the configured places: the module may have taken another before.
+    As `list_chosen`, but with all configured places: the module may have used another one before.
     """
     yield from (path for path, _ in list_named("envs", environ))
     yield from (place.environments for place in list_site_storage(environ, configuration, usable=False))
@@ -116,7 +117,7 @@ def list_environment_folders(environ: Mapping[str, str], configuration: SiteConf
 
 
 def list_package_caches(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the folders in which conda keeps the packages that it has unpacked."""
+    """Yield the folders in which conda keeps extracted packages."""
     yield from (path for path, _ in list_named("pkgs", environ))
     yield from read_condarc_folders("pkgs", environ)
     yield from (place.packages for place in list_site_storage(environ, configuration, usable=False))
@@ -127,7 +128,7 @@ def list_package_caches(environ: Mapping[str, str], configuration: SiteConfigura
 
 
 def read_register(environ: Mapping[str, str]) -> list[Path]:
-    """Return the environments, and bases, that conda has noted in environments.txt, gone ones too."""
+    """Return the environments and bases that conda lists in environments.txt, including deleted ones."""
     register = find_home(environ, ".conda/environments.txt")
     with contextlib.suppress(OSError):
         text = read_file_text(register, errors="surrogateescape") if register else ""
@@ -136,9 +137,9 @@ def read_register(environ: Mapping[str, str]) -> list[Path]:
 
 
 def list_conda_prefixes(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the conda environments of this user, bases of the user's own included.
+    """Yield the conda environments of this user, including bases of the user's own.
 
-    Those that conda has noted, and those in the folders where it looks for names.
+    They come from conda's list, and from the folders in which conda looks for environments by name.
     """
     candidates = read_register(environ)
     folders = [*list_environment_folders(environ, configuration)]
@@ -154,7 +155,7 @@ def list_conda_prefixes(environ: Mapping[str, str], configuration: SiteConfigura
 
 
 def list_environments(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the conda environments that this user has, but no base, which has a conda of its own."""
+    """Yield this user's conda environments, without bases, which are recognised by their own conda."""
     for prefix in list_conda_prefixes(environ, configuration):
         if has(prefix, "conda-meta/history") and not has(prefix, "condabin") and prefix.name[0] != ".":
             yield prefix
@@ -163,19 +164,19 @@ def list_environments(environ: Mapping[str, str], configuration: SiteConfigurati
 def find_named_environment(
     name: str, environ: Mapping[str, str], configuration: SiteConfiguration
 ) -> Path | None:
-    """Return the prefix of the conda environment `name`; None when there is none."""
+    """Return the prefix of the conda environment `name`; None if there is none."""
     inside = (folder / name for folder in list_environment_folders(environ, configuration))
     noted = (prefix for prefix in read_register(environ) if prefix.name == name)
     return next((prefix for prefix in (*inside, *noted) if has(prefix, "conda-meta")), None)
 
 
 def find_device(path: Path) -> int:
-    """Return the file system that `path` is on, or will be on when it is made.
+    """Return the device number of the file system that `path` is on, or will be on once it is created.
 
     Raises
     ------
     OSError
-        When it cannot be looked at.
+        If the file system cannot be determined.
     """
     while True:
         try:

@@ -1,9 +1,9 @@
 """Capture what the activation of a conda environment does, so that a module can do it without conda.
 
-The scripts of the environment run: this is a step of a plan, never a probe. No conda is needed, for
-its activation sets PATH and its own variables and then sources the scripts (`build_activate` and
-`_yield_commands`, conda/activate.py, 24.7.1): variables of env_vars.d and conda-meta/state, then
-activate.d/*.sh in order; deactivate.d in reverse.
+This runs the scripts of the environment, so it is a step of a plan, never a probe. It does not need conda,
+whose activation sets PATH and conda's own variables and then uses the environment's files (`build_activate`
+and `_yield_commands`, conda/activate.py, 24.7.1): the variables of env_vars.d and conda-meta/state, then
+activate.d/*.sh in order; for a deactivation, deactivate.d in reverse.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ OTHER_HOST = "stackenv-capture"
 
 @dataclass(frozen=True)
 class Capture:
-    """The plain run of one dialect, the trial without what ended earlier runs, and what ended them."""
+    """The plain run of one dialect, and the trial without the scripts that ended earlier runs.
+
+    `findings` are about those scripts.
+    """
 
     shell: str
     trial: Trial
@@ -52,7 +55,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Runs:
-    """All runs: in sh the plain one, one elsewhere and one with `seeds`; in csh the first and the last."""
+    """All runs: in sh a plain one, one with other inputs and one with `seeds`; in csh the first and last."""
 
     sh: Capture
     other: Observation
@@ -65,12 +68,12 @@ class Runs:
 def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
     """Run the activation of the environment at `prefix` in clean shells; return what it does.
 
-    At most nine shells run, each for `timeout_s` seconds at most; five where all scripts end well.
+    At most nine shells run, each for at most `timeout_s` seconds; five if no script ends its shell.
 
     Raises
     ------
     StackenvError
-        When there is no bash, or `prefix` is not a conda environment.
+        If there is no bash, or `prefix` is not a conda environment.
     """
     sources = read_sources(prefix)
     bash = find_program("bash")
@@ -97,9 +100,9 @@ def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
 
 
 def run_all(sources: ActivationSources, bash: str, timeout_s: int, top: Path) -> Runs:
-    """Run the activation as often as it takes, below the folder `top`."""
+    """Run the activation as often as needed, in folders below `top`."""
     sh = run_plain(bash, make_trial(sources, timeout_s), top)
-    # What a script takes from the clock is another after the turn of a second.
+    # Wait for the next second, so that values that a script takes from the clock differ.
     time.sleep(1.01 - time.time() % 1)
     other = sh.trial.run(bash, top / "b", make_inputs(top / "b", other=True), OTHER_HOST)
     csh = run_csh(sources, timeout_s, top)
@@ -110,7 +113,7 @@ def run_all(sources: ActivationSources, bash: str, timeout_s: int, top: Path) ->
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder, and remove it whatever a script has left in it."""
+    """Create a temporary folder, and remove it at the end, whatever a script has left in it."""
     try:
         top = Path(tempfile.mkdtemp(prefix="stackenv-capture-"))
     except OSError as error:
@@ -124,9 +127,9 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def make_inputs(place: Path, other: bool = False) -> dict[str, str]:
-    """Return what the user, the host and the moment give a shell; all of it is another for `other`.
+    """Return the variables that depend on user, host and time; with `other`, all have different values.
 
-    The time zones lie 25:45 hours apart: the date, the hour and the minute differ.
+    The time zones are 25:45 hours apart, so that the date, the hour and the minute differ.
     """
     inputs = {
         "HOME": str(place / "home"),
@@ -149,7 +152,7 @@ def make_trial(sources: ActivationSources, timeout_s: int) -> Trial:
 
 
 def run_plain(shell: str, trial: Trial, top: Path) -> Capture:
-    """Run `trial`; again up to the script in which the shell ended, for the next run to get through."""
+    """Run `trial`; if a script ends the shell, run it again without that script and the later ones."""
     findings: list[CaptureFinding] = []
     for _ in range(3):
         plain = trial.run(shell, top / "a", make_inputs(top / "a"))
@@ -163,7 +166,7 @@ def run_plain(shell: str, trial: Trial, top: Path) -> Capture:
 
 
 def run_csh(sources: ActivationSources, timeout_s: int, top: Path) -> Capture | None:
-    """Run the scripts for csh; None where there are none, or no tcsh that starts."""
+    """Run the scripts for csh; return None if there are none, or no tcsh that starts."""
     tcsh = shutil.which("tcsh")
     if not tcsh or not sources.csh:
         return None
@@ -175,19 +178,19 @@ def run_csh(sources: ActivationSources, timeout_s: int, top: Path) -> Capture | 
 
 
 def run_seeded(capture: Capture, seeds: Mapping[str, str], top: Path) -> Observation:
-    """Run the first run of `capture` once more, with `seeds` in the environment."""
+    """Repeat the first run of `capture` with `seeds` in the environment."""
     return capture.trial.run(capture.shell, top / "a", {**make_inputs(top / "a"), **seeds})
 
 
 def find_unvaried(other: Observation) -> Iterator[CaptureFinding]:
-    """Yield that the host name was not another in the second run, where that is so."""
+    """Yield a finding if the host name could not be changed for the second run."""
     if other.host != OTHER_HOST:
         detail = "this host does not let users change it for one process, so only HOSTNAME was changed"
         yield CaptureFinding("not tried", "host name", detail)
 
 
 def find_missing_csh(sources: ActivationSources, changes: Mapping[str, Change]) -> Iterator[CaptureFinding]:
-    """Yield why nothing is known of csh."""
+    """Yield a finding that says why the csh scripts were not compared."""
     if sources.csh:
         yield CaptureFinding("not tried", "csh", "this host has no tcsh that starts")
     elif changes.keys() - sources.variables.keys():
@@ -197,7 +200,7 @@ def find_missing_csh(sources: ActivationSources, changes: Mapping[str, Change]) 
 def assemble(
     changes: Mapping[str, Change], findings: list[CaptureFinding], sha256: str
 ) -> CapturedActivation:
-    """Return the activation that `changes`, by the name of the variable, and `findings` make up."""
+    """Return the activation that consists of `changes`, by variable name, and `findings`."""
     ordered = sorted(changes.items())
     noted = {finding.subject for finding in findings if finding.kind == "differs"}
     for name, change in ordered:

@@ -1,4 +1,4 @@
-"""What the activation of a conda environment does, as frozen data: a module can do it without conda."""
+"""What the activation of a conda environment does, as frozen data: a module can repeat it without conda."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class CaptureFinding:
-    """Something of an activation that a module does not repeat, or that its user should know.
+    """A part of an activation that a module does not repeat, or that its user should know about.
 
     Parameters
     ----------
     kind
-        `differs`: a variable whose value is not the same in every shell, so it is not captured, or
-        only in part. `function`, `alias`, `shell variable`, `shell option`, `trap`, `umask`,
-        `folder`: it lives in the shell itself, where a module cannot put it. `backup`: a variable
-        that only keeps another one's value. `failed`: a script or a file that conda reads. `output`:
-        a script that prints. `left behind`: deactivate.d does not undo it (the unload of a module
-        does). `deactivate`: what deactivate.d does beyond undoing. `csh differs`, `csh missing`: the
-        scripts for csh do something else than those for sh, which are what is captured. `not tried`:
-        what this host did not let us try.
+        `differs`: a variable whose value is not the same in every shell, so it is captured only in part
+        or not at all. `function`, `alias`, `shell variable`, `shell option`, `trap`, `umask`, `folder`:
+        it exists only in the shell itself, where a module cannot set it. `backup`: a variable that only
+        keeps the value of another one. `failed`: a script that fails, or a file that conda cannot use.
+        `output`: a script that prints something. `left behind`: deactivate.d does not undo it (unloading
+        a module does). `deactivate`: deactivate.d does more than undo the activation. `csh differs`,
+        `csh missing`: the scripts for csh do not do the same as those for sh, which are captured. `not
+        tried`: this host did not allow the test.
     subject
         What it is about: a variable, a function, `activate.d/NAME.sh`.
     detail
-        What was seen, a phrase.
+        What was observed, as a phrase.
     """
 
     kind: str
@@ -33,22 +33,22 @@ class CaptureFinding:
 
 @dataclass(frozen=True)
 class CapturedActivation:
-    """What an activation changes, the variables that every activation sets (PATH, CONDA_*) left out.
+    """What an activation changes, apart from the variables that every activation sets (PATH, CONDA_*).
 
     Parameters
     ----------
     set_variables
-        Name and value, whatever the variable held before.
+        Name and value, set whatever the variable held before.
     default_variables
-        Name and value, only where the variable is not set.
+        Name and value, set only if the variable is not set.
     prepended, appended
-        The name of a list variable, and the entries in their order in it.
+        The name of a list variable, and the added entries in their final order.
     unset_variables
         Names.
     findings
-        What is not captured, or should be known, sorted.
+        What was not captured or the user should know, sorted.
     scripts_sha256
-        Of all that the activation is made of: with another hash it has to be captured again.
+        The hash of everything that makes up the activation; if it changes, capture the activation again.
     """
 
     set_variables: tuple[tuple[str, str], ...]

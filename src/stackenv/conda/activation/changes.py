@@ -1,11 +1,10 @@
-"""What the runs of an activation show of each variable, by comparison.
+"""What an activation does to each variable, found by comparing its runs.
 
-Three runs decide everything about a variable. Two that differ in HOME, TMPDIR, folder, host name and
-the rest show what is the same everywhere. In the third, which is the first once more, each variable
-of interest holds a seed, the path of an empty folder: what the script makes of that shows whether it
-sets the variable, sets it only where it is unset, or extends it. So no list of the names of list
-variables is needed, and a script that overwrites LD_LIBRARY_PATH is not mistaken for one that
-prepends to it.
+Three runs decide everything about a variable. Two runs that differ in HOME, TMPDIR, folder, host name and
+so on show what is the same everywhere. The third repeats the first, but each variable of interest holds a
+seed, the path of an empty folder: what the script does with it shows whether it sets the variable, sets
+it only if it is unset, or extends it. So no list of the names of list variables is needed, and a script
+that overwrites LD_LIBRARY_PATH is not mistaken for one that prepends to it.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from stackenv.conda.activation.sources import ActivationSources
 from stackenv.plain_files import read_file_text
 
 CONDAS_OWN = frozenset({"CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
-# An empty entry of these is the system's own pages; elsewhere it is the current folder, and a slip.
+# In these, an empty entry means the system's own pages; elsewhere it is the current folder, and a mistake.
 EMPTY_ENTRY_COUNTS = frozenset({"MANPATH", "INFOPATH"})
-# What other modules commonly set: a script may do something only where they did.
+# Variables that other modules commonly set: a script may do something only if they are set.
 COMMON_LISTS = frozenset(
     """
     ACLOCAL_PATH CMAKE_PREFIX_PATH CPATH INFOPATH LD_LIBRARY_PATH LIBRARY_PATH MANPATH PERL5LIB
@@ -38,8 +37,8 @@ NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 class Change:
     """What an activation does to one variable.
 
-    `verb` is one of `set`, `default` (set where unset), `extend` (`front` and `back` are list
-    entries), `unset`, `backup` and `unknown`; `note` is what its user should know.
+    `verb` is one of `set`, `default` (set if unset), `extend` (`front` and `back` are list entries),
+    `unset`, `backup` and `unknown`; `note` is what the user should know about it.
     """
 
     verb: str
@@ -55,7 +54,7 @@ def split_list(value: str) -> list[str]:
 
 
 def find_growth(old: str, new: str) -> tuple[list[str], list[str]] | None:
-    """Return the entries of `new` in front of and behind those of `old`; None when it did not grow."""
+    """Return the entries of `new` before and after those of `old`; None if `new` does not extend `old`."""
     before, after = split_list(old), split_list(new)
     for start in range(len(after) - len(before) + 1):
         if after[start : start + len(before)] == before:
@@ -72,8 +71,8 @@ def changed_names(observation: Observation) -> set[str]:
 def choose_seeds(sources: ActivationSources, runs: Sequence[Observation], folder: Path) -> dict[str, str]:
     """Return a value, an empty folder, for each variable that the scripts change or may change.
 
-    Those are the names that the `runs` show, and those in the scripts' text: unsetting what is unset
-    cannot be seen. A variable that is set in every shell has a value already.
+    The names come from the `runs` and from the scripts' text, because unsetting an unset variable leaves no
+    trace. Variables that are set in every shell are left out: they have a value already.
     """
     names = COMMON_LISTS.union(find_names(read_scripts(sources)), *(changed_names(run) for run in runs))
     taken = set(sources.variables).union(*(run.moments[0].environment.keys() for run in runs))
@@ -84,7 +83,7 @@ def choose_seeds(sources: ActivationSources, runs: Sequence[Observation], folder
 
 
 def read_scripts(sources: ActivationSources) -> str:
-    """Return the text of all scripts of activate.d that can be read."""
+    """Return the text of all readable scripts in activate.d."""
     texts = []
     for script in (*sources.activate, *sources.csh):
         with contextlib.suppress(OSError):
@@ -95,7 +94,7 @@ def read_scripts(sources: ActivationSources) -> str:
 def find_names(text: str) -> Iterator[str]:
     """Yield the variables that `text`, of sh or csh, exports or unsets.
 
-    Not those that it unsets and assigns without exporting them: they serve the script alone.
+    Variables that it unsets and assigns but does not export are left out: only the script itself uses them.
     """
     for verb, words in EXPORTED.findall(text):
         for word in words.split()[: 1 if verb == "setenv" else None]:
@@ -111,14 +110,14 @@ def is_assigned(name: str, text: str) -> bool:
 
 
 def describe_changes(plain: Observation, seeded: Observation, seeds: Mapping[str, str]) -> dict[str, Change]:
-    """Return what the activation does, by the name of the variable."""
+    """Return what the activation does to each variable, by name."""
     names = changed_names(plain) | changed_names(seeded)
     changes = {name: describe_change(name, plain, seeded, seeds) for name in sorted(names)}
     return {name: refuse_bytes(change) for name, change in changes.items() if change is not None}
 
 
 def refuse_bytes(change: Change) -> Change:
-    """Return `change`; without its values when they are not text, which no modulefile can hold."""
+    """Return `change`, without its values if they are not text, since a modulefile can hold only text."""
     try:
         "".join([change.value, *change.front, *change.back]).encode()
     except UnicodeEncodeError:
@@ -129,7 +128,7 @@ def refuse_bytes(change: Change) -> Change:
 def describe_change(
     name: str, plain: Observation, seeded: Observation, seeds: Mapping[str, str]
 ) -> Change | None:
-    """Return what the activation does to the variable `name`; None for nothing."""
+    """Return what the activation does to the variable `name`; None if nothing."""
     was, now = plain.before.get(name), plain.after.environment.get(name)
     then = seeded.after.environment.get(name)
     if name in CONDAS_OWN:
@@ -152,7 +151,7 @@ def describe_change(
 def describe_seeded(
     name: str, was: str | None, now: str | None, then: str | None, seed: str
 ) -> Change | None:
-    """Return what the activation makes of a variable that one run had unset, the other at `seed`."""
+    """Return what the activation does to a variable that one run had unset and the other set to `seed`."""
     if now == then:
         return Change("unset") if now is None else Change("set", now)
     growth = find_growth(seed, then) if then is not None else None
@@ -168,7 +167,7 @@ def describe_seeded(
 
 
 def grow(name: str, front: list[str], back: list[str], whole: str) -> Change:
-    """Return the change of a list variable that got these entries, and is then `whole`.
+    """Return the change of a list variable that got these entries and now has the value `whole`.
 
     Empty entries are left out.
     """
@@ -179,7 +178,7 @@ def grow(name: str, front: list[str], back: list[str], whole: str) -> Change:
 
 
 def find_differing(plain: Observation, other: Observation) -> dict[str, str]:
-    """Return the variables whose new value is not the same in both runs, and why, a phrase."""
+    """Return the variables whose new value is not the same in both runs, each with a phrase saying why."""
     here, there = plain.after.environment, other.after.environment
     differing = {}
     for name in sorted(changed_names(plain) | changed_names(other)):
@@ -207,7 +206,7 @@ def explain_difference(here: str | None, there: str | None, plain: Observation, 
 def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
     """Return the names of the inputs that `here` holds in one run and `there` in the other.
 
-    The longest are looked for first: a short host name can be a part of a temporary folder's name.
+    Longer values are searched for first: a short host name can be part of a temporary folder's name.
     """
     found: set[str] = set()
     for value in sorted(set(others.values()), key=len, reverse=True):
@@ -222,12 +221,12 @@ def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mappin
 
 
 def find_whole(text: str) -> re.Pattern[str]:
-    """Return the pattern of `text` in a value; a number only where it is not part of a longer one."""
+    """Return a pattern that finds `text` in a value; a number does not match inside a longer number."""
     return re.compile(rf"(?<!\d){text}(?!\d)" if text.isdigit() else re.escape(text))
 
 
 def keep_common(change: Change, name: str, other: Observation) -> Change:
-    """Return the `change` of a variable that differs between the runs, without what differs."""
+    """Return the part of `change`, to a variable that differs between the runs, that is the same in both."""
     here = [*change.front, *change.back]
     was = other.before.get(name)
     now = other.after.environment.get(name)

@@ -1,4 +1,4 @@
-"""What the runs of an activation show beside its variables: findings, from pure comparisons."""
+"""Findings about an activation, apart from its variables; they come from comparing its runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAYS = {
 
 
 def clean_line(text: str, inputs: Mapping[str, str], last: bool = False) -> str:
-    """Return the first or `last` line of `text` that says something, without what this run made up."""
+    """Return the first or `last` non-blank line of `text`, with $NAME for the paths of this run's folders."""
     for name, value in sorted(inputs.items(), key=lambda item: -len(item[1])):
         text = text.replace(value, f"${name}") if "/" in value else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -30,14 +30,14 @@ def clean_line(text: str, inputs: Mapping[str, str], last: bool = False) -> str:
 
 
 def find_words(observation: Observation, at: int, last: bool = False) -> str | None:
-    """Return the first or `last` line that the script before the moment `at` printed; None if none ran."""
+    """Return the first or `last` line printed by the script before the moment `at`; None if none ran."""
     if at >= len(observation.moments):
         return None
     return clean_line(observation.moments[at].output, observation.inputs, last)
 
 
 def find_script(observation: Observation, kind: str, name: str) -> str:
-    """Return the label of the first script after which the shell holds `name` of this kind."""
+    """Return the label of the first script after which `name`, of this kind, exists in the shell."""
     for label, moment in zip(observation.labels, observation.moments[1:]):
         if name in moment.state[kind]:
             return label
@@ -54,9 +54,9 @@ def find_setter(observation: Observation, name: str) -> str:
 def find_failures(
     observation: Observation, second: Observation | None = None, where: str = ""
 ) -> Iterator[CaptureFinding]:
-    """Yield the scripts that ended with a status, or in which the shell ended.
+    """Yield the scripts that returned a failure status, or in which the shell ended.
 
-    With their last words, where those are the same in the `second` run.
+    Each comes with the last line that it printed, if that is the same in the `second` run.
     """
     for at, (label, moment) in enumerate(zip(observation.labels, observation.moments[1:]), 1):
         if moment.status != "0":
@@ -69,7 +69,7 @@ def find_failures(
 
 
 def find_output(plain: Observation, other: Observation) -> Iterator[CaptureFinding]:
-    """Yield the scripts that print; their first line, where it is the same in `other`."""
+    """Yield the scripts that print something; with the first line, if it is the same in `other`."""
     for at, (label, moment) in enumerate(zip(plain.labels, plain.moments[1:]), 1):
         line = find_words(plain, at)
         if line and moment.status == "0":
@@ -82,7 +82,7 @@ def find_output(plain: Observation, other: Observation) -> Iterator[CaptureFindi
 def find_run_findings(
     plain: Observation, other: Observation | None, seeded: Observation
 ) -> Iterator[CaptureFinding]:
-    """Yield what scripts print, and those that fail; for the later runs, what only they show."""
+    """Yield the scripts that print or fail; for the later runs, only what the first did not show."""
     second = other or seeded
     elsewhere = ", if HOME, TMPDIR, the folder, the user or the host is different"
     seeds = ", if variables that it changes are set before"
@@ -113,9 +113,9 @@ def find_shell_changes(plain: Observation) -> Iterator[CaptureFinding]:
 def find_deactivation(
     plain: Observation, seeded: Observation, restorable: set[str], prefix: str
 ) -> Iterator[CaptureFinding]:
-    """Yield what deactivate.d leaves behind, and what it does beyond undoing.
+    """Yield what deactivate.d leaves behind, and what it does beyond undoing the activation.
 
-    `restorable` are the variables that held a value in the run `seeded`, which it is to bring back.
+    `restorable` are the variables that had a value in the run `seeded`, which deactivate.d should restore.
     """
     changed = changed_names(plain)
     different: set[str] = set()
@@ -142,7 +142,7 @@ def find_deactivation(
 
 
 def compare_ends(run: Observation, prefix: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield the name of each variable of a run, its value before activate.d, and after deactivate.d."""
+    """Yield the name of each variable of a run, its value before activate.d and that after deactivate.d."""
     first, last = dict(run.moments[0].environment), dict(run.moments[-1].environment)
     if len(run.moments) > run.activated + 1:
         # conda takes the environment off PATH before deactivate.d runs.
@@ -157,7 +157,7 @@ def compare_ends(run: Observation, prefix: str) -> Iterator[tuple[str, str | Non
 def compare_dialects(
     ours: Mapping[str, Change], theirs: Mapping[str, Change], known: set[str]
 ) -> Iterator[CaptureFinding]:
-    """Yield the variables, the `known` ones left out, that the scripts for csh treat otherwise."""
+    """Yield the variables, except the `known` ones, that the scripts for csh treat differently."""
     for name in sorted((ours.keys() | theirs.keys()) - known):
         one, two = ours.get(name), theirs.get(name)
         verbs = {change.verb for change in (one, two) if change}
@@ -171,5 +171,5 @@ def compare_dialects(
 
 
 def describe_verb(change: Change | None) -> str:
-    """Return what a dialect does to a variable, a phrase."""
+    """Return a phrase that says what a dialect's scripts do to a variable."""
     return SAYS[change.verb] if change else "leaves it alone"

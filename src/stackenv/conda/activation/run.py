@@ -1,8 +1,8 @@
-"""One run of an environment's scripts in a clean shell, and what was seen of it.
+"""One run of an environment's scripts in a clean shell, and what was observed in it.
 
-Each script is sourced as conda does it, and the shell is looked at before the first (moment 0) and after
-each. A moment is a group of files MOMENT.KIND in the folder of the run, MOMENT.done the last of them; what
-a script prints is in MOMENT.output.
+Each script is sourced as conda does it. The state of the shell is recorded before the first script (moment 0)
+and after each one. A moment is a group of files MOMENT.KIND in the folder of the run, of which MOMENT.done is
+written last; MOMENT.output holds what a script prints.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from stackenv.plain_files import read_file_text
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("host.py")
 OUTPUT_LIMIT = 10_000_000
-# What shells write into the environment by themselves.
+# Variables that shells themselves put into the environment.
 SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
-# What bash sets as a by-product of commands.
+# Variables that bash sets as a by-product of commands.
 BASH_OWN = frozenset("BASH_REMATCH COPROC MAPFILE OLDPWD OPTARG OPTERR OPTIND PIPESTATUS REPLY _".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The shell after one script: `state` holds what is not environment, by the kind of finding."""
+    """The shell after one script; `state` holds everything but the environment, by the kind of finding."""
 
     environment: Mapping[str, str]
     state: Mapping[str, frozenset[str]]
@@ -46,11 +46,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen in one run.
+    """The observations of one run.
 
-    `before` is the environment without the variables that conda exports ahead of the scripts;
-    `labels` names the scripts, the first `activated` of them from activate.d; `end` says how a shell
-    ended that did not get through all of them, and is empty otherwise.
+    `before` is the environment without the variables that conda exports before the scripts run; `labels`
+    names the scripts, of which the first `activated` come from activate.d; `end` says how the shell ended if
+    it did not finish all of them, and is empty otherwise.
     """
 
     inputs: Mapping[str, str]
@@ -64,7 +64,7 @@ class Observation:
 
     @property
     def after(self) -> Moment:
-        """The shell when activate.d is done, or at the last script of it that got through."""
+        """The shell after activate.d, or after its last script that finished."""
         return self.moments[min(self.activated, len(self.moments) - 1)]
 
     @property
@@ -89,7 +89,7 @@ class Trial:
         return tuple(os.path.relpath(script, f"{self.prefix}/etc/conda") for script in scripts)
 
     def cut(self, index: int) -> Trial:
-        """Return this trial without the script at `index` and those behind it in the same folder."""
+        """Return this trial without the script at `index` and the later ones in the same folder."""
         beyond = index - len(self.activate)
         if beyond < 0:
             return replace(self, activate=self.activate[:index])
@@ -98,12 +98,13 @@ class Trial:
     def run(self, shell: str, place: Path, inputs: Mapping[str, str], host: str = "") -> Observation:
         """Source the scripts in `shell`, the path of a bash or tcsh, with the variables `inputs`.
 
-        `place` is the run's own folder, emptied first: what an earlier run left in HOME would be seen.
+        `place` is the run's own folder, which is emptied first: scripts would see what an earlier run left in
+        HOME.
 
         Raises
         ------
         StackenvError
-            When the shell does not come to the first script.
+            If the shell does not reach the first script.
         """
         clear_folder(place)
         for name in ("home", "tmp", "work", "scratch", "workspace", "moments"):
@@ -135,7 +136,7 @@ class Trial:
         moments = str(place / "moments")
         if Path(shell).name == "bash":
             script = write_bash(self.activate, self.deactivate, self.prefix, moments)
-            # As a word, not a file: $0 is then what it is in a user's shell.
+            # With -c, not as a file, so that $0 is the same as in a user's shell.
             return [shell, "--noprofile", "--norc", "-c", script, "bash"]
         path = place / "moments/script"
         path.write_text(write_tcsh(self.activate, moments), encoding="utf-8", errors="surrogateescape")
@@ -160,7 +161,7 @@ def find_program(name: str) -> str:
     Raises
     ------
     StackenvError
-        When there is none on PATH.
+        If it is not on PATH.
     """
     found = shutil.which(name)
     if found is None:
@@ -172,7 +173,7 @@ def find_program(name: str) -> str:
 
 
 def write_bash(activate: Sequence[str], deactivate: Sequence[str], prefix: str, folder: str) -> str:
-    """Return the code for bash, whose moments go to `folder`.
+    """Return the code for bash that writes its moments to `folder`.
 
     Each script is sourced in a function, as conda sources it: a `declare` in it is local.
     """
@@ -194,7 +195,7 @@ def write_bash(activate: Sequence[str], deactivate: Sequence[str], prefix: str, 
 
 
 def write_tcsh(scripts: Sequence[str], folder: str) -> str:
-    """Return the code for tcsh, whose moments go to `folder`."""
+    """Return the code for tcsh that writes its moments to `folder`."""
     lines = ["set __stackenv_status = 0"]
     for number, script in enumerate(["", *scripts]):
         moment = f"{folder}/{number}"
@@ -213,9 +214,9 @@ def write_tcsh(scripts: Sequence[str], folder: str) -> str:
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove `folder`, whatever modes a script has left in it, as far as that can be done."""
+    """Remove as much of `folder` as possible, whatever permissions a script has left in it."""
     for parent, names, _ in os.walk(folder):
-        # Before the walk goes down. A link leads to a folder that is somebody else's.
+        # Change modes before the walk enters the folders. Skip links: they may lead to other users' folders.
         for path in (Path(parent, name) for name in names):
             if not path.is_symlink():
                 with contextlib.suppress(OSError):
@@ -226,7 +227,7 @@ def clear_folder(folder: Path) -> None:
 def watch_shell(
     command: Sequence[str], place: Path, environ: Mapping[str, str], timeout_s: int
 ) -> tuple[str, int]:
-    """Run `command` to its end; return how it ended and its process number; leave no child behind."""
+    """Run `command` to its end; return how it ended and its process ID; leave no child running."""
     process = subprocess.Popen(
         command,
         cwd=place / "work",
@@ -239,7 +240,7 @@ def watch_shell(
     deadline = time.monotonic() + timeout_s
     stopped = ""
     try:
-        # WNOWAIT: while the shell is not reaped, its number is still that of its process group.
+        # WNOWAIT: until the shell is reaped, its process ID still names its process group.
         while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             if time.monotonic() > deadline:
                 stopped = f"does not end within {timeout_s} s"
@@ -256,7 +257,7 @@ def watch_shell(
 
 
 def read_text(path: Path) -> str:
-    """Return the text of `path`; empty when there is none."""
+    """Return the text of `path`; empty if it does not exist."""
     try:
         return read_file_text(path, errors="surrogateescape")
     except OSError:
@@ -264,7 +265,7 @@ def read_text(path: Path) -> str:
 
 
 def read_moments(folder: Path) -> Iterator[Moment]:
-    """Yield the moments in `folder` in order, up to the first that is not whole."""
+    """Yield the moments in `folder` in order, up to the first incomplete one."""
     number = 0
     while (folder / f"{number}.done").exists():
         texts = {path.suffix[1:]: read_text(path) for path in folder.glob(f"{number}.*")}
@@ -275,7 +276,7 @@ def read_moments(folder: Path) -> Iterator[Moment]:
 
 
 def read_state(texts: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield each kind of finding about the shell itself, and its names, from the files of a moment."""
+    """Yield each kind of finding about the shell itself with its names, from the files of a moment."""
 
     def words(kind: str) -> list[list[str]]:
         lines = [line.split() for line in texts.get(kind, "").splitlines()]
@@ -285,7 +286,7 @@ def read_state(texts: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]
     yield "alias", frozenset(line[0] for line in words("alias"))
     yield "shell variable", frozenset(line[0] for line in words("variable")) - BASH_OWN
     yield "shell option", frozenset(" ".join(line) for line in words("option"))
-    # A handler may have several lines; in POSIX mode the defaults, `-`, are listed too.
+    # A handler may span several lines; POSIX mode also lists the defaults, as `-`.
     traps = re.split(r"^trap -- ", texts.get("trap", ""), flags=re.MULTILINE)[1:]
     yield "trap", frozenset(trap.split()[-1] for trap in traps if not trap.startswith("- "))
     yield "umask", frozenset(line[0] for line in words("umask"))

@@ -22,15 +22,15 @@ from stackenv.plain_files import read_file_bytes, read_file_text
 STATE_FILE = "conda-meta/state"
 VARIABLES_FOLDER = "etc/conda/env_vars.d"
 SCRIPT_FOLDERS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
-# conda/base/constants.py, CONDA_ENV_VARS_UNSET_VAR: such a variable is left out by an activation.
+# conda/base/constants.py, CONDA_ENV_VARS_UNSET_VAR: an activation skips a variable with this value.
 UNSET_MARK = "***unset***"
 
 
 @dataclass(frozen=True)
 class ActivationSources:
-    """What conda would use of the environment at `prefix`, in conda's order.
+    """The scripts and variables of the environment at `prefix` that conda would use, in conda's order.
 
-    `activate`, `deactivate` and `csh` (activate.d alone) are absolute paths; `variables` are set
+    `activate`, `deactivate` and `csh` (only from activate.d) are absolute paths; `variables` are set
     before any script runs; `findings` say which files of variables cannot be used.
     """
 
@@ -43,7 +43,7 @@ class ActivationSources:
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Return the absolute paths in `folder`, sorted; none when it cannot be read, as conda does."""
+    """Return the absolute paths in `folder`, sorted; as in conda, none if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.path for entry in entries)
@@ -57,7 +57,7 @@ def read_sources(prefix: Path) -> ActivationSources:
     Raises
     ------
     StackenvError
-        When `prefix` is not a conda environment.
+        If `prefix` is not a conda environment.
     """
     top = Path(os.path.abspath(prefix))  # noqa: PTH100 (conda does not resolve links either)
     if not (top / "conda-meta").is_dir():
@@ -78,7 +78,7 @@ def read_sources(prefix: Path) -> ActivationSources:
 
 
 def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, ...]]:
-    """Return the variables of the packages' files, then of the environment's state, and what is wrong."""
+    """Return the variables from the packages' files and then the environment's state, and the findings."""
     variables: dict[str, str] = {}
     findings = []
     files = [(Path(path), False) for path in list_folder(prefix / VARIABLES_FOLDER)]
@@ -92,7 +92,7 @@ def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, 
             findings.append(CaptureFinding("failed", subject, f"conda cannot read it: {why}"))
             continue
         for name, value in found.items():
-            # `get_export_unset_vars` does so too, unless envvars_force_uppercase is false.
+            # As in conda's `get_export_unset_vars`, unless envvars_force_uppercase is false.
             name = name.upper()
             if is_name(name):
                 variables[name] = str(value)
@@ -102,7 +102,7 @@ def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, 
 
 
 def read_mapping(path: Path, is_state: bool) -> dict[str, Any]:
-    """Return the names and values in `path`; raise ValueError or AttributeError when there are none."""
+    """Return the names and values in `path`; raise ValueError or AttributeError if it has none."""
     document = json.loads(read_file_text(path))
     mapping = document.get("env_vars", {}) if is_state else document
     if not isinstance(mapping, dict):
@@ -111,9 +111,9 @@ def read_mapping(path: Path, is_state: bool) -> dict[str, Any]:
 
 
 def hash_activation(prefix: Path) -> str:
-    """Return the SHA-256 of the names and contents of all that takes part in the activation at `prefix`.
+    """Return the SHA-256 of the names and contents of all files of the activation at `prefix`.
 
-    A file that cannot be read counts with its name alone.
+    Of an unreadable file, only the name counts.
     """
     digest = hashlib.sha256()
     folders = (*SCRIPT_FOLDERS, VARIABLES_FOLDER)
