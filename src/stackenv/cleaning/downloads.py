@@ -1,4 +1,4 @@
-"""What Hugging Face and PyTorch have downloaded, of which `stackenv clean` says how it goes."""
+"""Downloads of Hugging Face and PyTorch, for which `stackenv clean` prints the command to delete them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stackenv.user_paths import has, is_own, list_folders
 # huggingface.co/docs/hub, local-cache
 REPOSITORY = re.compile(r"(models|datasets|spaces)--.+")
 REPOSITORY_PARTS = {"blobs", "refs", "snapshots", ".no_exist"}
-# huggingface.co/docs/huggingface_hub, guides/manage-cache: of one server
+# huggingface.co/docs/huggingface_hub, guides/manage-cache: the folders of one server
 XET_PARTS = {"chunk-cache", "chunk_cache", "shard-cache", "shard_cache", "staging"}
-# huggingface.co/docs/datasets, cache: of a dataset, below its configuration, and what was downloaded for it
+# huggingface.co/docs/datasets, cache: the version of a dataset, below its configuration, and its downloads
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 DOWNLOADED = re.compile(r"[0-9a-f]{64}.*|extracted")
 # docs.pytorch.org/docs, hub
@@ -28,7 +28,7 @@ WEIGHTS = re.compile(r".+\.(pth?|th|bin|safetensors)")
 
 
 class Downloads(NamedTuple):
-    """How the downloads of a tool are found: in which folders of its own, and by what they look like."""
+    """How to find the downloads of a tool: the folders in its cache, and a test of what they look like."""
 
     tool: str
     kind: str
@@ -38,14 +38,14 @@ class Downloads(NamedTuple):
 
 
 def find_downloads(context: Context) -> Iterator[Reclaimable]:
-    """Yield what Hugging Face and PyTorch have downloaded, none of which goes by itself.
+    """Yield the downloads of Hugging Face and PyTorch; none of them is deleted automatically.
 
-    Where there is no network it could not be downloaded again.
+    Without a network, they could not be downloaded again.
     """
     for downloads in DOWNLOADS:
         seen: set[str] = set()
         for cache in list_caches(downloads.tool, context):
-            # One folder may be named alone, and as a part of the one that it is in.
+            # A folder can be listed both by itself and as a part of its parent.
             found = [path for path in list_in(cache, downloads) if os.path.realpath(path) not in seen]
             seen.update(map(os.path.realpath, found))
             places = tuple(map(str, found))
@@ -54,7 +54,7 @@ def find_downloads(context: Context) -> Iterator[Reclaimable]:
 
 
 def describe(cache: Path, places: tuple[str, ...], downloads: Downloads) -> Reclaimable:
-    """Return the downloads `places` of `cache`, with what to type."""
+    """Return the downloads `places` of `cache`, with the command that deletes them."""
     typed = shlex.join(("rm", "-r", *places))
     why = "it may not be possible to download it again here"
     kept = f"{why}; {downloads.choose}to delete all of it: {typed}"
@@ -63,13 +63,13 @@ def describe(cache: Path, places: tuple[str, ...], downloads: Downloads) -> Recl
 
 
 def list_in(cache: Path, downloads: Downloads) -> Iterator[Path]:
-    """Yield the downloads in the folder `cache`: what looks like one, for a user's own may lie beside it."""
+    """Yield the entries of `cache` that look like downloads; the user's own files may be beside them."""
     for folder in (cache, *(cache / name for name in downloads.folders)):
         yield from (path for path in list_folders(folder) if is_own(path) and downloads.is_one(path))
 
 
 def is_of_huggingface(path: Path) -> bool:
-    """Return whether `path` is a repository of the hub, a prepared dataset, or of xet's cache."""
+    """Return whether `path` is a repository of the hub, a prepared dataset, or a part of xet's cache."""
     names = {inside.name for inside in list_folders(path)}
     if not names:
         return False
@@ -82,7 +82,7 @@ def is_of_huggingface(path: Path) -> bool:
 
 
 def is_configuration(path: Path) -> bool:
-    """Return whether `path` is what was prepared of a dataset in one configuration."""
+    """Return whether `path` is one configuration of a prepared dataset."""
     versions = list_folders(path)
     return bool(versions) and all(
         VERSION.fullmatch(version.name)
@@ -92,7 +92,7 @@ def is_configuration(path: Path) -> bool:
 
 
 def is_of_torch(path: Path) -> bool:
-    """Return whether `path` is a repository that torch.hub has unpacked, or the folder of its weights."""
+    """Return whether `path` is a repository that torch.hub has extracted, or its folder of weights."""
     names = [inside.name for inside in list_folders(path)]
     if path.parent.name != "hub" or ".git" in names:
         return False

@@ -1,8 +1,8 @@
 """What `stackenv clean` finds in the caches of pip and uv.
 
-What a tool itself calls safe goes, by that tool, in each folder where it may have a cache: also in those that
-it had before the site's module, or a variable, sent it elsewhere. A folder stays when something in it would
-go that the tool has not made.
+Each tool itself removes what it considers safe, in every folder where it may have a cache: also in those that
+it used before the site's module, or a variable, sent it elsewhere. A folder is kept if the tool would remove
+something in it that the tool did not create.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ from stackenv.transactions.writers import name_user
 from stackenv.user_paths import list_folders
 
 PIP_TIMEOUT_S = 60
-# Before, pip knows nothing of the folder http-v2 (pip's news, 23.3).
+# Older versions of pip do not know the folder http-v2 (pip's news, 23.3).
 FIRST_HTTP_V2 = Version("23.3")
-# What `pip cache purge` removes (pip/_internal/commands/cache.py), by the names that pip gives: hashes, in
-# folders by their first digits (pip/_internal/cache.py, pip/_internal/network/cache.py).
+# The files that `pip cache purge` removes (pip/_internal/commands/cache.py), by the names that pip gives
+# them: hashes, in folders named after their first digits (pip/_internal/cache.py,
+# pip/_internal/network/cache.py).
 PIP_FILES = {
     "http": re.compile(r"([0-9a-f]/){5}[0-9a-f]{56}.*"),
     "http-v2": re.compile(r"([0-9a-f]/){5}[0-9a-f]{56}.*"),
@@ -55,7 +56,7 @@ def list_caches(tool: str, context: Context) -> Iterator[Path]:
 
 
 def find_other_owner(places: Iterable[str]) -> str:
-    """Return who else has something below `places`, by name; empty when all is this user's."""
+    """Return the name of another user who has files below `places`; empty if all belong to this user."""
     mine = os.geteuid()
     for place in places:
         for folder, folders, files in os.walk(place):
@@ -68,19 +69,19 @@ def find_other_owner(places: Iterable[str]) -> str:
 
 
 def keep_for_owner(places: Iterable[str]) -> str:
-    """Return why what is below `places` stays, where several users share it."""
+    """Return why the files below `places` are kept, if several users share them; else empty."""
     owner = find_other_owner(places)
     return f"{owner} also has files in it, so it is not yours alone to empty" if owner else ""
 
 
 def advise_on_foreign(tool: str, foreign: str) -> str:
-    """Return why a cache of `tool` stays in which the tool would delete a file that it has not made."""
+    """Return why a cache of `tool` is kept: the tool would also delete `foreign`, which it did not create."""
     move = f"move {shlex.quote(foreign)} elsewhere {AGAIN}"
     return f"{tool} would also delete a file that it did not create: {move}"
 
 
 def find_pip_caches(context: Context) -> Iterator[Reclaimable]:
-    """Yield each cache of pip, with the newest pip at hand to empty it."""
+    """Yield each cache of pip, with the newest available pip to empty it."""
     filled = [(folder, held) for folder in list_caches("pip", context) if (held := list_pip_contents(folder))]
     if not filled:
         return
@@ -108,12 +109,12 @@ def list_pip_contents(folder: Path) -> list[Path]:
 
 def list_purged(part: Path) -> Iterator[Path]:
     """Yield the files that `pip cache purge` removes from a part of its cache."""
-    # Of the wheels not what tells their origin.
+    # Beside wheels, pip keeps the files that record their origin.
     return (path for path in part.rglob("*.whl" if part.name == "wheels" else "*") if not path.is_dir())
 
 
 def judge_pip_cache(folder: Path) -> str:
-    """Return why pip is not to empty its cache in `folder`: something in it is not pip's; empty without."""
+    """Return why pip must not empty its cache in `folder`: a file in it is not pip's; empty if all are."""
     for part, names in PIP_FILES.items():
         for path in list_purged(folder / part):
             if not names.fullmatch(str(path.relative_to(folder / part))):
@@ -122,20 +123,20 @@ def judge_pip_cache(folder: Path) -> str:
 
 
 def list_pythons(context: Context) -> Iterator[str]:
-    """Yield the Pythons that may have a pip: the one on PATH, those of the venvs, stackenv's own."""
+    """Yield the Pythons that may have a pip: the one on PATH, a venv's, stackenv's own."""
     found = shutil.which("python3", path=context.environ.get("PATH", ""))
     if found:
         yield found
     prefixes = [Path(module.prefix) for module in context.store.list_modules()]
     venvs = [prefix for prefix in prefixes if any(find_in_packages(prefix, "pip"))]
-    # The newest of them for all: each costs a process.
+    # Only the venv with the newest pip, because asking each one costs a process.
     if venvs:
         yield str(max(venvs, key=read_pip_version) / "bin/python")
     yield sys.executable
 
 
 def read_pip_version(prefix: Path) -> Version:
-    """Return the version of the pip in the environment at `prefix`; 0 when no folder says it."""
+    """Return the version of the pip in the environment at `prefix`; 0 if no folder name contains it."""
     for folder in find_in_packages(prefix, "pip-*.dist-info"):
         with contextlib.suppress(InvalidVersion):
             return Version(folder.name[len("pip-") : -len(".dist-info")])
@@ -143,10 +144,10 @@ def read_pip_version(prefix: Path) -> Version:
 
 
 def find_pip(pythons: Iterable[str], folder: Path, environ: Mapping[str, str]) -> tuple[str, Version]:
-    """Return which of `pythons` has the newest pip that knows caches, and its version; empty: none."""
+    """Return which of `pythons` has the newest pip with a `cache` command, and its version; empty if none."""
     found = [("", Version("0"))]
     for python in pythons:
-        # An option, which no variable and no configuration takes back.
+        # Use the option, which overrides variables and configuration files.
         words = (("cache", "dir", "--cache-dir", str(folder)), ("--version",))
         said, version = (ask_pip(python, asked, environ) for asked in words)
         match = re.match(r"pip (\S+) ", version)
@@ -157,7 +158,7 @@ def find_pip(pythons: Iterable[str], folder: Path, environ: Mapping[str, str]) -
 
 
 def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what the pip of `python` answers to `words`; empty when it fails."""
+    """Return what the pip of `python` prints for `words`; empty if it fails."""
     try:
         done = run_captured([python, "-I", "-B", "-m", "pip", *words], environ, PIP_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
@@ -166,13 +167,13 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 
 def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
-    """Yield of each cache of uv what `uv cache prune` removes, and how all of one goes that uv has left."""
+    """Yield the unused parts of each cache of uv; of a cache that uv no longer uses, also the whole."""
     found = [cache for cache in list_caches("uv", context) if is_uv_cache(cache)]
     uv, environ = find_any_uv(context) if found else ("", context.environ)
-    # As an option it is taken whatever the variables say, but for this one.
+    # The option --cache-dir overrides all variables except this one.
     environ = {**environ, "UV_NO_CACHE": "false"}
     for cache in found:
-        # Of a link in its place an older uv removes the link, and where that leads nowhere none can cache.
+        # If the cache is a link, an older uv removes the link; if the link is broken, no uv can cache.
         real = Path(os.path.realpath(cache))
         places: tuple[str, ...] = (str(real),)
         judge = functools.partial(judge_uv_cache, real, {path.name for path in list_folders(real)}, context)
@@ -190,20 +191,20 @@ def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
 
 
 def judge_uv_cache(cache: Path, names: Collection[str], context: Context) -> str:
-    """Return why uv is not to be let loose on the folder `cache`; empty when nothing keeps it from that.
+    """Return why uv must not clean the folder `cache`; empty if it can.
 
-    `names` are of what was in it when it was looked at.
+    `names` are the names of the entries that it had when it was examined.
     """
     foreign = find_foreign(cache)
     if foreign:
         return advise_on_foreign("uv", foreign)
-    # Another uv may have made it since, a newer one.
+    # A newer uv may have created it since then.
     new = next((path for path in list_folders(cache) if path.is_dir() and path.name not in names), None)
     return f"{new} is new: run the command again" if new else find_symlinked(cache, context)
 
 
 def advise_on_unknown(uv: str, unknown: str) -> str:
-    """Return why a cache stays whose folder `unknown` is of a newer `uv`, or not of uv; empty without."""
+    """Return why a cache is kept: its folder `unknown` is from a newer `uv`, or not from uv; else empty."""
     if not unknown:
         return ""
     return (
@@ -213,9 +214,9 @@ def advise_on_unknown(uv: str, unknown: str) -> str:
 
 
 def offer_all_of(cache: Path, uv: str, context: Context) -> Iterator[Reclaimable]:
-    """Yield the whole `cache`, with what to type; not the one that `uv` has now, or by the site's module.
+    """Yield the whole `cache`, with the command to delete it, unless `uv` or the site's module uses it now.
 
-    What has sent uv elsewhere may be a variable of one job: it never goes by itself.
+    It is never deleted automatically, because uv may use another cache only through a variable of one job.
     """
     environ, configuration = context.environ, context.configuration
     now = next(caches.list_caches("uv", environ, configuration))
@@ -231,7 +232,7 @@ def offer_all_of(cache: Path, uv: str, context: Context) -> Iterator[Reclaimable
 
 
 def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
-    """Return the first uv on PATH, else that of the newest module uv, with the variables that it needs."""
+    """Return the first uv on PATH, or else that of the newest module uv, with the variables that it needs."""
     found = find_uv(list_path(context.environ))
     if found:
         return found, context.environ

@@ -1,4 +1,4 @@
-"""What is in a cache of uv's, and which of it uv itself would remove."""
+"""The contents of a uv cache, and which of them uv itself would remove."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from stackenv.plain_files import read_file_text
 from stackenv.user_paths import find_absolute, find_user_folder, has, list_folders
 
 TIMEOUT_S = 600
-# The folders of a cache, with the version of what is in them (uv's crates/uv-cache/src/lib.rs, CacheBucket).
+# The folders of a cache, with the version of their format (uv's crates/uv-cache/src/lib.rs, CacheBucket).
 BUCKET = re.compile(r"(?P<name>[a-z]+(-[a-z]+)*)-v(?P<version>\d+)")
-# Versions of one so far: some 20.
+# A folder has had some 20 versions so far.
 VERSIONS = range(100)
-# Since uv 0.4 (the same file).
+# Renamed in uv 0.4 (see the same file).
 RENAMED = {"built-wheels": "sdists"}
 TAG = "CACHEDIR.TAG"
 MARKS = re.compile(r"CACHEDIR\.TAG|\.gitignore|\.git|\.lock|\.tmp\w+")
-# Those in which links lead to what is in others; files there tell which of several versions counts.
+# Folders with links into other folders; files in them record which of several versions is current.
 LINKING = ("wheels-", "built-wheels-", "sdists-")
 POINTERS = ("revision.http", "revision.rev")
-# Sources that were unpacked: no links of uv's are below.
+# Extracted source packages, which contain no links of uv's.
 SOURCES = "src"
-# In any table of a uv.toml.
+# This key can be in any table of a uv.toml.
 SYMLINK = re.compile(r"""^\s*link-mode\s*=\s*["']symlink["']""", re.MULTILINE)
 
-# Thousands of folders and links for a while (shm_overview(7)); on a disk each takes some time.
+# Thousands of temporary folders and links are created here (shm_overview(7)); on a disk that takes longer.
 MEMORY = Path("/dev/shm")
 
 
 def is_uv_cache(folder: Path) -> bool:
-    """Return whether `folder` looks like a cache of uv's."""
+    """Return whether `folder` looks like a uv cache."""
     return has(folder, TAG) and any(BUCKET.fullmatch(path.name) for path in list_folders(folder))
 
 
 def find_foreign(cache: Path) -> str:
-    """Return something in `cache` that uv has not put there; empty without.
+    """Return an entry of `cache` that uv did not create; empty if there is none.
 
-    `uv cache prune` deletes whatever is at the top and no part of the cache, and follows links in some of the
-    parts to what they lead to; `uv cache clean` deletes the folder.
+    `uv cache prune` deletes everything at the top that is not part of the cache, and in some parts follows
+    links and deletes their targets. `uv cache clean` deletes the whole folder.
     """
     for path in list_folders(cache):
         is_bucket = BUCKET.fullmatch(path.name) and path.is_dir()
@@ -66,22 +66,22 @@ def find_foreign(cache: Path) -> str:
 
 
 class Prunable(NamedTuple):
-    """What uv would remove of a cache, and a folder among it that this uv does not know."""
+    """What uv would remove from a cache, and one of these folders that this uv does not know."""
 
     places: tuple[str, ...]
     unknown: str
 
 
 def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> Prunable:
-    """Return what `uv cache prune` would remove of `cache`.
+    """Return what `uv cache prune` would remove from `cache`.
 
-    uv has no dry run of it: it is let loose on a sketch, of the folders and links alone. In it are other
-    versions of each folder, too, of which uv leaves its own.
+    The command has no dry run, so uv prunes a copy that consists only of folders and links. The copy also has
+    all other versions of each folder; those that uv leaves are the ones that it knows.
 
     Raises
     ------
     StackenvError
-        When uv fails; its words are in the message.
+        If uv fails; the message includes uv's output.
     """
     place = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="stackenv-uv-", dir=place) as folder:
@@ -101,7 +101,7 @@ def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> Prunable:
 
 
 def is_superseded(bucket: re.Match[str], known: Iterable[re.Match[str]]) -> bool:
-    """Return whether a uv that knows the folders `known` has `bucket` in a later version."""
+    """Return whether a uv that knows the folders `known` has a later version of `bucket`."""
     renamed = RENAMED.get(bucket["name"])
     return any(
         k["name"] == renamed or (k["name"] == bucket["name"] and int(k["version"]) > int(bucket["version"]))
@@ -110,9 +110,9 @@ def is_superseded(bucket: re.Match[str], known: Iterable[re.Match[str]]) -> bool
 
 
 def draw(cache: str, sketch: Path, inside: str = "") -> Iterator[str]:
-    """Draw what is in the folder `inside` of `cache`; yield each path, those above others first.
+    """Copy the structure of the folder `inside` of `cache` to `sketch`; yield each path, parents first.
 
-    Of links those alone that stay inside: uv may delete what another one leads to.
+    Only links that stay inside the cache are copied, because uv may delete the targets of links.
     """
     with os.scandir(os.path.join(cache, inside)) as entries:  # noqa: PTH118 (scandir is faster by far)
         found = sorted(entries, key=lambda entry: entry.name)
@@ -139,12 +139,12 @@ def draw(cache: str, sketch: Path, inside: str = "") -> Iterator[str]:
 
 
 def prune(uv: str, cache: Path, environ: Mapping[str, str]) -> None:
-    """Have `uv` prune the `cache`.
+    """Run `uv cache prune` on `cache`.
 
     Raises
     ------
     StackenvError
-        When it fails.
+        If it fails.
     """
     try:
         words = [uv, "cache", "prune", "--no-config", "--color", "never", "--cache-dir", str(cache)]
@@ -157,7 +157,7 @@ def prune(uv: str, cache: Path, environ: Mapping[str, str]) -> None:
 
 
 def find_symlinked(cache: Path, context: Context) -> str:
-    """Return why environments of symbolic links into `cache` would break; empty when none is known."""
+    """Return why environments of symbolic links into `cache` would break; empty if none is known."""
     if context.environ.get("UV_LINK_MODE") == "symlink":
         return "UV_LINK_MODE is symlink: environments whose files link to the cache would break"
     for file in list_uv_files(context.environ):
@@ -175,7 +175,7 @@ def find_symlinked(cache: Path, context: Context) -> str:
 
 
 def list_prefixes(context: Context) -> Iterator[Path]:
-    """Yield the environments of this user that can be found, those of `uv tool` among them."""
+    """Yield the environments of this user that can be found, including those of `uv tool`."""
     environ = context.environ
     yield from list_venvs(context)
     yield from list_conda_prefixes(environ, context.configuration)

@@ -1,9 +1,9 @@
-"""Import the modules that the second argument's file lists, and write what failed to the first's.
+"""Import modules and report which ones fail. Usage: probe_imports.py OUTPUT INPUT.
 
-The list is JSON: groups of names. Each group is imported in a process of its own; where a module ends that
-process, or hangs, the next name of its group goes on in another. Written as JSON: for each failed name the
-error, or how its process ended. A byte is written to the output for each name that is done. It ends, with
-what it has started, when the process is gone that has started it.
+INPUT is JSON: groups of names. Each group is imported in a process of its own; if a module ends that process,
+or hangs, the group goes on with the next name in another process. OUTPUT is JSON: for each failed name the
+error, or how its process ended. After each name, a byte is written to stdout. If the parent process ends,
+this one ends too, with everything that it has started.
 """
 
 import importlib
@@ -15,21 +15,21 @@ import sys
 import time
 
 HANGS_AFTER_S = 60
-# Of a process whose module has closed what it reports to.
+# The exit status of a process whose module has closed the descriptor for reports.
 CLOSED = 117
 STARTED_BY = os.getppid()
 
 
 def import_group(names, report):
-    """Import `names` one by one; write a line to the descriptor `report` behind each."""
+    """Import `names` one by one; after each, write a line to the descriptor `report`."""
     import gc
 
-    # It looks again and again through what imports make, none of which is garbage: an eighth of the time.
+    # Imports create many objects but no garbage; not searching for it saves an eighth of the time.
     gc.disable()
     process, folder, before = os.getpid(), os.open(".", os.O_RDONLY), keep_shared()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for name in names:
-        # Where nobody is left who looks at the clock.
+        # In case the parent, which normally watches the time, is gone.
         signal.alarm(HANGS_AFTER_S + 10)
         failed = []
         try:
@@ -37,37 +37,37 @@ def import_group(names, report):
         except BaseException as error:
             failed = [type(error).__name__, read_words(error)]
         if os.getpid() != process:
-            # A module has forked: what it has begun there ends here, whatever came of it.
+            # The module has forked, and this is its child: end it, whatever the outcome.
             os._exit(0)
-        # For paths from the folder in which the import of the next module expects to be.
+        # The next module may use relative paths, so go back to the original folder.
         os.fchdir(folder)
         put_back(before)
         print_message(report, "done", name, *failed)
 
 
 def keep_shared():
-    """Return what all modules of a process share: lists of `sys` by their names, and the variables."""
+    """Return what all modules of a process share: lists of `sys`, by name, and the environment variables."""
     return {name: list(getattr(sys, name)) for name in ("path", "meta_path", "path_hooks")}, dict(os.environ)
 
 
 def put_back(before):
-    """Give back what a module has taken from what all share, as `keep_shared` has noted it.
+    """Restore what a module has removed from the shared state `before`, which `keep_shared` returned.
 
-    What one has added stays: a package that is loaded finds more of its own by that, when it is asked to.
+    Additions stay: a loaded package may need them to find more of its own modules later.
     """
     lists, variables = before
     for name, held in lists.items():
         now = list(getattr(sys, name))
         if any(item not in now for item in held):
             setattr(sys, name, [item for item in now if item not in held] + held)
-            # Of folders in which nothing could be looked for.
+            # Python may have cached that nothing was found in the missing folders.
             importlib.invalidate_caches()
     for name, value in variables.items():
         os.environ.setdefault(name, value)
 
 
 def read_words(error):
-    """Return what `error` says; nothing where that fails."""
+    """Return the text of `error`; empty if it has none that works."""
     try:
         return str(error)
     except BaseException:
@@ -75,14 +75,14 @@ def read_words(error):
 
 
 def print_message(report, *words):
-    """Write a line with `words` to the descriptor `report`, whole, however much text an error has."""
+    """Write a complete line with `words` to the descriptor `report`, however long it is."""
     line = json.dumps(words).encode() + b"\n"
     while line:
         line = line[os.write(report, line) :]
 
 
 def start_group(names):
-    """Start a child that imports `names`; return its number, and the descriptor that it reports to."""
+    """Start a child that imports `names`; return its process ID and the descriptor that it reports to."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -93,7 +93,7 @@ def start_group(names):
         try:
             import_group(names, writing)
         except OSError:
-            # Those of modules do not come so far.
+            # Errors of modules are caught earlier, so this one comes from writing a report.
             os._exit(CLOSED)
         finally:
             os._exit(0)
@@ -102,10 +102,10 @@ def start_group(names):
 
 
 def read_lines(child, reading):
-    """Yield what the child reports, a line each; at the end kill what hangs.
+    """Yield the reports of the child, line by line; kill the child if it hangs.
 
-    By the clock of this process: a module can catch or block any signal that it could send to itself. What
-    an import has started may keep the pipe open when the child is gone.
+    This process watches the time, because a module can catch or block any signal to its own process. A
+    process that an import has started may keep the pipe open after the child has ended.
     """
     rest, until = b"", time.monotonic() + HANGS_AFTER_S
     while True:
@@ -121,7 +121,7 @@ def read_lines(child, reading):
         elif os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         elif os.getppid() != STARTED_BY:
-            # It was killed, and could end nothing.
+            # The parent was killed and could not end its children.
             os.kill(child, signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
         elif time.monotonic() > until:
@@ -131,14 +131,14 @@ def read_lines(child, reading):
 
 
 def run_group(names):
-    """Import `names` in a child; return which failed, and which are left when one has ended it."""
+    """Import `names` in a child; return those that failed, and those that are left if one ended the child."""
     child, reading = start_group(names)
     failed, done, slow = [], 0, False
     for kind, *words in read_lines(child, reading):
         if kind == "done":
             done += 1
             os.write(1, b".")
-            # The name, and what it failed with.
+            # Keep the name and the error, if there is one.
             failed += [words] if words[1:] else []
         slow = kind == "slow"
         if done == len(names):
@@ -152,7 +152,7 @@ def run_group(names):
 
 
 def describe_end(name, status, slow):
-    """Return name, kind of error and words of the module whose import has ended its process."""
+    """Return name, kind of error and message for the module whose import ended its process."""
     number = status & 0x7F
     if slow:
         return [name, "slow", "the import did not end within %d s" % HANGS_AFTER_S]
@@ -164,7 +164,7 @@ def describe_end(name, status, slow):
 
 
 def probe(groups):
-    """Return name, kind of error and words of each module that does not import."""
+    """Return name, kind of error and message for each module that cannot be imported."""
     failed = []
     for names in groups:
         while names:
@@ -174,7 +174,7 @@ def probe(groups):
 
 
 if __name__ == "__main__":
-    # Behind the script's own folder, which no other program has in front.
+    # Remove the script's own folder, which is not on the path of other programs.
     del sys.path[0]
     with open(sys.argv[2]) as stream:
         asked = json.load(stream)

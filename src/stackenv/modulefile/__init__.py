@@ -1,8 +1,8 @@
-"""The terms in which a modulefile is described: typed operations, in named blocks.
+"""The description of a modulefile: typed operations, in named blocks.
 
-An operation says what the module does, never how Lua says it; `stackenv.modulefile.lua` knows that. The
-operations whose outcome is decided when a user loads the module (which place is usable, whether an
-environment is active) say so in their names.
+An operation says what the module does; only `stackenv.modulefile.lua` knows how to say it in Lua. Operations
+whose outcome is decided when a user loads the module (which place is usable, whether an environment is
+active) say so in their docstrings.
 """
 
 from stackenv.modulefile.operations import (

@@ -1,16 +1,16 @@
 """One quoter and one renderer of operations for each shell dialect; the standard library only.
 
-This file is also installed beside a conda installation's `activation.py`, as stackenv_dialect.py,
-and runs there under the installation's own Python: it imports nothing.
+This file is also installed beside a conda installation's `activation.py`, as stackenv_dialect.py, and runs
+there under the installation's own Python, so it imports nothing.
 
 An operation is a tuple: ("export", name, value), ("unset", name), ("source", path) or
 ("prompt", text).
 """
 
-# Without `re` and `shlex`, which take longer to import than an activation otherwise.
+# Do without `re` and `shlex`: importing them takes longer than the rest of an activation.
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 OF_NAMES = LETTERS | frozenset("0123456789")
-# As in shlex.quote, less `=`: zsh expands =NAME to the path of the command NAME (EQUALS).
+# As in shlex.quote, but without `=`: zsh expands =NAME to the path of the command NAME (EQUALS).
 SAFE = OF_NAMES | frozenset("@%+:,./-")
 
 
@@ -36,7 +36,7 @@ def quote_fish(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-# fish has no text for a prompt but a function, which is wrapped while an environment is active.
+# In fish the prompt is not a text but a function, which is wrapped while an environment is active.
 FISH_PROMPT_ON = """\
 if functions -q fish_prompt; and not functions -q __stackenv_prompt
     functions -c fish_prompt __stackenv_prompt
@@ -64,7 +64,7 @@ def is_name(name: str) -> bool:
 
 
 def check_name(name: str) -> str:
-    """Return `name`; raise ValueError when it cannot be the name of a variable in every dialect."""
+    """Return `name`; raise ValueError if it cannot be the name of a variable in every dialect."""
     if not is_name(name):
         raise ValueError("not the name of a variable: " + repr(name))
     return name

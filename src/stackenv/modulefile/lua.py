@@ -1,7 +1,7 @@
-"""Operations into lines of Lua: each calls a function of Lmod, or one of the templates' folder lua/.
+"""Render operations as lines of Lua, each a call of a function of Lmod or of the templates' folder lua/.
 
-Lmod may evaluate the lines in any mode. What asks about the user does so only in the modes load and unload:
-show, spider, avail, help and whatis never look at anyone's folders.
+Lmod may evaluate the lines in any mode. Functions that look at the user's files do so only in the modes load
+and unload: show, spider, avail, help and whatis never look at anyone's folders.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.spec import Name, Source
 from stackenv.modulefile.templates import render_source
 
-# csh evaluates what Lmod prints in a command substitution, where words that look like patterns of
-# file names are matched against the folder (tcsh(1), "Command substitution").
+# csh evaluates Lmod's output in a command substitution, in which it expands words that look like file name
+# patterns (tcsh(1), "Command substitution").
 UNSAFE_IN_NOTICE = re.compile(r"['\"`!*?\[\]{}\\$~\n]")
 
 SHELLS = ("sh", "csh", "fish")
-# csh has no function, and evaluates no more than a line.
+# The dialects whose code can be in the module itself: csh has no functions, and evaluates only a single line.
 IN_MODULE = ("sh", "fish")
-# Where a function of the user's own is kept; csh has none, and no name for it.
+# The name under which the user's own function is kept; csh has no functions.
 OWN_FUNCTION = {"sh": "_STACKENV_{1}_FUNCTION", "csh": "none", "fish": "__stackenv_{0}_before"}
-# The name of a function, and what it gets.
+# The name of a function, and its arguments.
 Call = tuple[Any, ...]
 
 
 def check_notice(text: str) -> str:
-    """Return a notice; raise ValueError where a shell would not print it as it is."""
+    """Return the notice `text`; raise ValueError if a shell would not print it unchanged."""
     found = UNSAFE_IN_NOTICE.search(text)
     if found:
         raise ValueError(f"a notice may not hold {found.group()!r}: {text}")
@@ -53,7 +53,7 @@ def call_notices(operation: op.TerminalNotices) -> Iterator[Call]:
 
 
 def describe_parts(folder: PathTemplate) -> list[Any]:
-    """Return the parts of `folder` as the Lua function expand_path takes them."""
+    """Return the parts of `folder` in the form that the Lua function expand_path takes."""
     return [{"variable": p.name} if isinstance(p, Variable) else p.text for p in folder.parts]
 
 
@@ -90,8 +90,9 @@ def call_completions(operation: op.Completions) -> Iterator[Call]:
 
 
 def call_shell_command(operation: op.ShellCommand) -> Iterator[Call]:
-    # Not by Lmod's set_shell_function: with a user's alias of this name the shell would define another
-    # function, or nothing (bash(1), "ALIASES"); and in eval, which is read when the alias is gone.
+    # Do not use Lmod's set_shell_function: if the user has an alias of this name, the shell would define
+    # another function, or none (bash(1), "ALIASES"). The definition is in an eval, which the shell reads only
+    # after the alias has been removed.
     name, values = operation.name, operation.values
     load, unload = {}, {}
     for dialect in SHELLS:
@@ -124,7 +125,7 @@ def call_mamba_hook(operation: op.MambaHook) -> Iterator[Call]:
 
 
 def source_if_readable(file: str) -> str:
-    """Return the line of csh that sources `file`, which goes with the installation."""
+    """Return the line of csh that sources `file`, which may be deleted with the installation."""
     return f'if ( -r "{file}" ) source "{file}"'
 
 
@@ -179,7 +180,7 @@ def call_extensions(operation: personal.Extensions) -> Iterator[Call]:
 
 
 def call(function: str, *fields: str) -> Callable[[Any], Iterator[Call]]:
-    """Return what calls `function` with these fields of an operation, and nothing else."""
+    """Return a renderer that calls `function` with these fields of an operation."""
     return lambda operation: iter([(function, *(getattr(operation, field) for field in fields))])
 
 
@@ -209,7 +210,7 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     op.UseFolder: lambda o: [("use_folder", describe_parts(o.folder))],
     op.CacheFolders: call_cache_folders,
     op.Completions: call_completions,
-    # One line each: spider keeps what follows the first colon.
+    # One line each: spider takes everything after the first colon as the value.
     personal.Whatis: lambda o: [("whatis", f"{o.key}: {' '.join(o.value.split())}")],
     personal.Extensions: call_extensions,
     personal.RequirePath: call("require_path", "path", "message"),
@@ -230,24 +231,24 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
 
 
 def list_calls(operations: Iterable[op.Operation]) -> list[Call]:
-    """Return the calls by which Lmod carries out `operations`, in their order."""
+    """Return the Lua calls that carry out `operations`, in order."""
     return [call for operation in operations for call in CALLS[type(operation)](operation)]
 
 
 def render_call(call: Call, facts: Mapping[str, str], templates: jinja2.Environment) -> str:
-    """Return the line of Lua of `call`; `facts` are as in `ModuleSpec`."""
+    """Return `call` as a line of Lua; `facts` are as in `ModuleSpec`."""
     function, *arguments = call
     named = arguments.pop() if function == "prepend_path" and isinstance(arguments[-1], dict) else {}
     words = [render_value(argument, facts, templates) for argument in arguments]
     if named:
-        # Lmod takes `priority` in a table, beside the others.
+        # Lmod takes `priority` only in a table, together with the other arguments.
         words += [f"{name} = {render_value(value, facts, templates)}" for name, value in named.items()]
         return f"{function}{{{', '.join(words)}}}"
     return f"{function}({', '.join(words)})"
 
 
 def render_value(value: Any, facts: Mapping[str, str], templates: jinja2.Environment) -> str:
-    """Return the expression of Lua for a text, a number, a truth value, a table or the code of a file."""
+    """Return the Lua expression for a text, a number, a Boolean, a table or the code of a file."""
     if isinstance(value, (bool, int)):
         return str(value).lower()
     if isinstance(value, Source):

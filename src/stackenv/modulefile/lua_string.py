@@ -8,8 +8,8 @@ import re
 def quote_lua(text: str) -> str:
     """Return `text` as a Lua string that Lua 5.1 to 5.4 reads back byte by byte.
 
-    A long bracket where there are lines to read, else "..." with decimal escapes (Lua 5.1 manual,
-    2.1). A long bracket turns a carriage return into a newline, so such a text is escaped.
+    A text of several lines is put in long brackets, to be readable; any other in "..." with decimal escapes
+    (Lua 5.1 manual, 2.1). Long brackets turn a carriage return into a newline, so a text with one is escaped.
     """
     if "\n" in text and not re.search(r"[\0\r]", text):
         level = 0

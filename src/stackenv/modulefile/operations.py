@@ -10,20 +10,20 @@ from stackenv.configuration.path_template import PathTemplate
 from stackenv.configuration.settings import CachePlace, StoragePlace
 from stackenv.modulefile.personal_operations import PersonalOperation
 
-# Of an environment's module on PATH: modules that are loaded later stay behind it.
+# The priority on PATH of an environment's module, so that modules loaded later come after it.
 ENVIRONMENT_PRIORITY = 100
 
 
 @dataclass(frozen=True)
 class Family:
-    """At most one loaded module of the family `name`; Lmod swaps."""
+    """Allow one loaded module of the family `name`; Lmod swaps it for a new one."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class SupportedShells:
-    """Refuse, loudly, the shells for which there is no command (Lmod's `myShellName`)."""
+    """Fail with a message in shells that are not supported (Lmod's `myShellName`)."""
 
     unsupported: tuple[str, ...]
     message: str
@@ -33,7 +33,8 @@ class SupportedShells:
 class RequireInstalled:
     """Refuse to load in a shell, with `message`, while the file `path` of the installation is missing.
 
-    EasyBuild loads the module, as Lmod's shell python, before the hooks have written it.
+    The load works in Lmod's shell `python`, because EasyBuild loads the module before the hooks write the
+    file.
     """
 
     path: str
@@ -42,9 +43,9 @@ class RequireInstalled:
 
 @dataclass(frozen=True)
 class PrependPath:
-    """Put `value` in front of the path variable `variable`; unload takes it away.
+    """Prepend `value` to the path variable `variable`; unload removes it.
 
-    With a `priority` it stays in front of what is loaded later, unless that has a higher one.
+    With a `priority`, it stays before entries of modules loaded later, unless theirs have a higher one.
     """
 
     variable: str
@@ -62,11 +63,11 @@ class SetEnv:
 
 @dataclass(frozen=True)
 class BasePath:
-    """Keep the bin of the base off PATH while another environment is active.
+    """Keep the base's bin off PATH while another environment is active.
 
-    With `on_path` it is there while none is. Where the base itself is active, also under a stacked
-    environment, it keeps its place: every stacked environment goes back in front of it, since Lmod
-    has just put it first. `priority` is what personal modules have on PATH.
+    With `on_path`, it is on PATH while no environment is active. If the base itself is active, also below a
+    stacked environment, its bin keeps its place: since Lmod has just put it first, every stacked environment
+    is moved in front of it again. `priority` is the priority of personal modules on PATH.
     """
 
     on_path: bool
@@ -75,10 +76,10 @@ class BasePath:
 
 @dataclass(frozen=True)
 class DeactivateMissingConda:
-    """Leave the environments at unload when the installation is gone from under the shell.
+    """Leave the environments at unload if the installation was deleted while the module was loaded.
 
-    Nobody is left to ask for their deactivation: PATH and conda's variables are cleaned, what the
-    packages' scripts have set stays, and `message` says so.
+    Without conda, they cannot be deactivated normally: PATH and conda's variables are cleaned up, but
+    anything that the packages' scripts have set stays, and `message` says so.
     """
 
     message: str
@@ -88,9 +89,9 @@ class DeactivateMissingConda:
 class StoragePlaces:
     """Send environments and packages to the first usable of `places`, decided at load.
 
-    Environments: our folder is appended to CONDA_ENVS_PATH, and what was appended is remembered, so that
-    unload removes just that. Packages: CONDA_PKGS_DIRS is set when the user has not set it, and undone
-    only while it is still ours.
+    For environments, our folder is appended to CONDA_ENVS_PATH and remembered, so that unload removes only
+    that. For packages, CONDA_PKGS_DIRS is set if the user has not set it, and unset only if it still has our
+    value.
     """
 
     places: tuple[StoragePlace, ...]
@@ -100,9 +101,9 @@ class StoragePlaces:
 class SavePriorConda:
     """Remember, across reloads, which conda was in the shell before the first load.
 
-    The value of STACKENV_CONDA_BEFORE is `clean`, or, with colons between, the number of active
-    environments (empty when unset), the other conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but
-    the unload code forgets it, since a reload is an unload to Lmod.
+    The value of STACKENV_CONDA_BEFORE is `clean`, or, separated by colons, the number of active environments
+    (empty if unset), the other conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. The unload code unsets it, not
+    Lmod, for which a reload is an unload.
     """
 
 
@@ -110,8 +111,8 @@ class SavePriorConda:
 class ShellCommand:
     """Define the command `name`, conda or mamba: a function in sh-like shells and fish, an alias in csh.
 
-    `values` are what the placeholders of the shell files stand for, unquoted. csh sources the installed
-    file `csh_file`. With `export` the children of a bash have the function too.
+    `values` are the unquoted values of the placeholders in the shell files. csh sources the installed file
+    `csh_file`. With `export`, the child processes of a bash have the function too.
     """
 
     name: str
@@ -122,7 +123,7 @@ class ShellCommand:
 
 @dataclass(frozen=True)
 class MambaHook:
-    """Undo at the unload what mamba's own hook has done to the shell after the load, and not before it.
+    """At the unload, undo what mamba's own hook has done to the shell, if it ran after the load.
 
     `values` are as in `ShellCommand`; csh sources the installed file `csh_file` at the unload.
     """
@@ -135,8 +136,8 @@ class MambaHook:
 class UnloadCode:
     """Shell code that runs at the end of an unload, after Lmod has undone everything else.
 
-    It must ask the shell whether the module is back, for a reload is an unload and a load, and it
-    forgets what `SavePriorConda` remembers. `values` and `csh_file` are those of `ShellCommand`.
+    A reload is an unload and a load, so the code must check whether the module is loaded again. It also
+    unsets what `SavePriorConda` has saved. `values` and `csh_file` are those of `ShellCommand`.
     """
 
     values: Mapping[str, str]
@@ -145,11 +146,11 @@ class UnloadCode:
 
 @dataclass(frozen=True)
 class TerminalNotices:
-    """One line on a terminal at load, never in jobs, scp or EasyBuild, for each that applies.
+    """At load, print a line on a terminal for each notice that applies; never in jobs, scp or EasyBuild.
 
-    In each text %s stands for what was found: the user's folder on PYTHONPATH, or, where there is none,
-    the module that set it; the other conda's environment; nothing. An empty text is never shown. csh
-    evaluates the texts in a command substitution: they hold no quotes and no characters of file name
+    In each text, %s stands for what was found: the user's folder on PYTHONPATH, or the module that set it if
+    there is no such folder; the other conda's environment; nothing. An empty text is never shown. csh
+    evaluates the texts in a command substitution, so they contain no quotes and no characters of file name
     patterns.
     """
 
@@ -162,16 +163,16 @@ class TerminalNotices:
 
 @dataclass(frozen=True)
 class ManPages:
-    """Have `man` find the pages below `folder`, and still those of the system."""
+    """Make `man` find the pages below `folder` in addition to those of the system."""
 
     folder: str
 
 
 @dataclass(frozen=True)
 class NotedDefault:
-    """Set `variable` where the user has not set it, and note that for `UnsetNoted`.
+    """Set `variable` if the user has not set it, and record that for `UnsetNoted`.
 
-    A value has no colon and no control character: the notes are in one variable.
+    The records are in one variable, so a value has no colon and no control character.
     """
 
     variable: str
@@ -180,12 +181,12 @@ class NotedDefault:
 
 @dataclass(frozen=True)
 class UnsetNoted:
-    """Unset at unload what `NotedDefault` and `CacheFolders` have set, but not what the user has changed."""
+    """At unload, unset what `NotedDefault` and `CacheFolders` have set, unless the user has changed it."""
 
 
 @dataclass(frozen=True)
 class UseFolder:
-    """Have Lmod look for modules in `folder`, decided at load; it need not be there yet."""
+    """Add `folder`, expanded at load, to MODULEPATH; it need not exist yet."""
 
     folder: PathTemplate
 
@@ -197,13 +198,13 @@ class CacheFolders:
     Parameters
     ----------
     variables
-        By name, the folder that each names, relative to the cache; empty for the cache itself.
+        By name, the folder that each variable names, relative to the cache; empty for the cache itself.
     yields_to
-        Variables by which the user has told the tool already.
+        Variables with which the user may already have set the cache.
     key, files
-        The key by which the user has told it in one of these files.
+        The key with which the user may have set the cache, in one of these configuration files.
     places
-        The preferred first.
+        The possible places, in order of preference.
     """
 
     variables: Mapping[str, str]
@@ -215,7 +216,7 @@ class CacheFolders:
 
 @dataclass(frozen=True)
 class Completions:
-    """Have bash, zsh and fish complete `stackenv` by the files in `folder`, where they are interactive."""
+    """Make interactive shells (bash, zsh and fish) complete `stackenv` with the files in `folder`."""
 
     folder: str
 

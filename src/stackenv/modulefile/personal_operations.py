@@ -1,4 +1,4 @@
-"""Operations that personal modules have beyond those of the conda module, as frozen data."""
+"""Operations of a personal module's modulefile, as frozen data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Union
 
 @dataclass(frozen=True)
 class Whatis:
-    """A line of `module whatis`, also found by `module keyword` and spider."""
+    """Add a line to `module whatis`, which `module keyword` and spider search too."""
 
     key: str
     value: str
@@ -17,14 +17,14 @@ class Whatis:
 
 @dataclass(frozen=True)
 class Extensions:
-    """Packages, as NAME/VERSION, by which `module spider` finds the module."""
+    """List packages, as NAME/VERSION, by which `module spider` finds the module."""
 
     packages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RequirePath:
-    """Refuse to load, with `message`, when the file or folder `path` is gone."""
+    """Refuse to load, with `message`, if the file or folder `path` is missing."""
 
     path: str
     message: str
@@ -32,7 +32,7 @@ class RequirePath:
 
 @dataclass(frozen=True)
 class RequireModule:
-    """Refuse to load when the module `name` is not available."""
+    """Refuse to load, with `message`, if the module `name` is not available."""
 
     name: str
     message: str
@@ -42,7 +42,7 @@ class RequireModule:
 class RequirePlatform:
     """Refuse to load on another kind of machine, or another operating system or major version of it.
 
-    `machine` is as `uname -m` says it, `os` as in `Platform`; what is empty is not asked.
+    `machine` is the output of `uname -m`, `os` is as in `Platform`; an empty value is not checked.
     """
 
     machine: str
@@ -52,7 +52,7 @@ class RequirePlatform:
 
 @dataclass(frozen=True)
 class RequireCpuFeatures:
-    """Refuse to load where the CPU lacks one of `features`; %s in `message` is what it lacks."""
+    """Refuse to load if the CPU lacks one of `features`; %s in `message` stands for the missing ones."""
 
     features: tuple[str, ...]
     message: str
@@ -60,9 +60,9 @@ class RequireCpuFeatures:
 
 @dataclass(frozen=True)
 class MountImage:
-    """Have the image of a packed environment mounted by its script `entrance`; refuse in its words.
+    """Mount the image of a packed environment with its script `entrance`; on failure, show its message.
 
-    Where the file `mark` exists the environment is at its own path already. Unload tries the unmount.
+    If the file `mark` exists, the environment is already at its own path. Unload tries to unmount the image.
     """
 
     entrance: str
@@ -71,17 +71,17 @@ class MountImage:
 
 @dataclass(frozen=True)
 class DependsOn:
-    """Have Lmod load the module `name`, and unload it again when nobody else needs it."""
+    """Make Lmod load the module `name`, and unload it again once no other module needs it."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class RemovePath:
-    """Take `value` out of PATH at load, where an activate script has put it.
+    """At load, remove `value` from PATH if an activate script has put it there.
 
-    Lmod counts: an entry that was there before would be left by the unload, also when the script's
-    `deactivate` has taken it away meanwhile.
+    Lmod counts entries: the unload would leave an entry that was there before, even if the script's
+    `deactivate` has removed it since.
     """
 
     value: str
@@ -100,14 +100,14 @@ class PushEnv:
 
 @dataclass(frozen=True)
 class ForgetWords:
-    """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words."""
+    """At unload, remove from `variables` the words that stackenv 0.1 put before the user's own."""
 
     variables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SaveEnv:
-    """Set `target` to the value that `source` has before the load, when it has one."""
+    """Set `target` to the value that `source` has before the load, if any."""
 
     source: str
     target: str
@@ -115,14 +115,14 @@ class SaveEnv:
 
 @dataclass(frozen=True)
 class CondaEnvironment:
-    """Have the conda environment at `prefix`, called `name`, active, without asking conda.
+    """Activate the conda environment at `prefix`, called `name`, without asking conda.
 
     PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
-    STACKENV_CONDA_ENV tells the module of conda which environment this is. `shim` is a folder behind the
-    environment's own bin; STACKENV_CONDA_BASE is set when the base's bin was taken from PATH. Both folders
-    have `priority` on PATH: a Python module that is loaded later stays behind them. Refuses, with
-    `message`, over an environment that is active already. At unload `ShellCode` leaves what is stacked
-    on top, and puts the base's bin back.
+    STACKENV_CONDA_ENV tells the module of conda which environment this is. `shim` is a folder that comes
+    after the environment's own bin. STACKENV_CONDA_BASE is set if the base's bin was removed from PATH. Both
+    folders have `priority` on PATH, so a Python module loaded later comes after them. The load fails with
+    `message` if an environment is already active. At unload, `ShellCode` leaves stacked environments and
+    restores the base's bin.
     """
 
     prefix: str
@@ -134,7 +134,7 @@ class CondaEnvironment:
 
 @dataclass(frozen=True)
 class SetDefault:
-    """Set `variable` where the user has not set it; unload unsets it only then."""
+    """Set `variable` if the user has not set it; only then does unload unset it."""
 
     variable: str
     value: str
@@ -142,9 +142,9 @@ class SetDefault:
 
 @dataclass(frozen=True)
 class ExtendPath:
-    """Put `value` into the path variable `variable`, at its end if `last`; unload takes it away.
+    """Add `value` to the path variable `variable`, at its end if `last`; unload removes it.
 
-    If `own`, it lies in the environment itself, and goes however often activations have added it.
+    If `own`, it is in the environment itself, and unload removes it however often activations have added it.
     """
 
     variable: str
@@ -155,12 +155,12 @@ class ExtendPath:
 
 @dataclass(frozen=True)
 class ShellCode:
-    """Have the shell run the code of files in `folder`, after a load and after an unload.
+    """Make the shell run the code of files in `folder`, after a load and after an unload.
 
-    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept. With
-    `unload`, the beginning of names in the templates' folder shell/, the module itself holds the code of the
-    unload for sh and fish, with `values`: a shell that has not run the load needs it, too, where the folder
-    has gone.
+    The files are load.DIALECT and unload.DIALECT; if they are missing at an unload, it runs the code that the
+    load has kept. With `unload`, the start of file names in the templates' folder shell/, the module itself
+    holds the unload code for sh and fish, with `values`: a shell that has not run the load needs that code
+    too if the folder is gone.
     """
 
     folder: str

@@ -1,4 +1,4 @@
-"""What is made from a description: the text of a modulefile, and the files that it depends on."""
+"""Descriptions of a modulefile and of the files that it needs, from which their texts are rendered."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Union
 
 from stackenv.modulefile.operations import Operation
 
-# The templates' folder; a link to modulefiles in a checkout.
+# The templates' folder; in a checkout, a link to modulefiles.
 SHIPPED = Path(__file__).parent.parent / "templates"
 
 
 @dataclass(frozen=True)
 class ModuleSpec:
-    """A modulefile, described.
+    """The description of a modulefile.
 
-    `template` names the frame in the templates' folder; `blocks` are the operations that it prints,
-    by the name of the frame's block; `facts` are texts that its Lua has names for, a path behind what
-    begins with it; `help_text` is the page of `module help`; `comments` stand in the first lines, for
-    stackenv itself to read.
+    `template` names the frame in the templates' folder. `blocks` are the operations to print, by the name of
+    the frame's block. `facts` are texts for which the Lua code has variables; a path comes after longer paths
+    that begin with it. `help_text` is the page of `module help`. `comments` are written into the first lines,
+    for stackenv itself to read.
     """
 
     template: str
@@ -32,10 +32,11 @@ class ModuleSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """The code of the file `name` in the templates' folder, without comments: each load carries it.
+    """The code of the file `name` in the templates' folder, without comments, since each load evaluates it.
 
-    `values` are what its placeholders stand for: words, or the code of other files as one word. Where it
-    `defines` a function of sh, also a site's own file must be that function and nothing else.
+    `values` are the values of its placeholders: words, or the code of other files as one word. If it
+    `defines` a function of sh, a site's own version of the file too must contain that function and nothing
+    else.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Source:
 
 
 class Name(str):
-    """The name of a command or a variable: as a value of a placeholder it goes in as it is."""
+    """The name of a command or a variable, which replaces a placeholder without quotes."""
 
 
 Value = Union[str, Source]
@@ -58,11 +59,11 @@ Value = Union[str, Source]
 class InstalledFile:
     """A file that the modulefile needs beside the installation.
 
-    `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
-    templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
-    `yields`, a file that stackenv did not write keeps its place; where it is a `stand_in`, that is how it
-    should be, and nothing to say. A `link` is what the link leads to that it replaces, and that is put back
-    when it goes. `loss` says in a clause what goes wrong while a file of an environment is missing.
+    `path` is absolute. The contents are `text`, or, if `source` is given, that file of the templates' folder
+    with its placeholders replaced by `values`, quoted for `dialect`. If it `yields`, a file that stackenv did
+    not write is kept; if it is also a `stand_in`, that is normal and not reported. `link` is the target of
+    the link that the file replaces, which is restored when the file is removed. `loss` says in a clause what
+    goes wrong while a file of an environment is missing.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""The templates' folder, a site's own in front of it: files of Lua and of the shells, with placeholders."""
+"""The templates of Lua and shell code, with placeholders; a site's own templates replace the shipped ones."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
     "fish": quote_fish,
     "python": repr,
 }
-# A comment to its own language: what it stands for is once in the folder, and in several files.
+# A comment in the file's own language that includes another file, so that shared code is written only once.
 INCLUDE = re.compile(r"^( *)# include ((?:shell|libexec)/\S+)\n", re.MULTILINE)
 WORD = re.compile(r"\w+")
 
 
 def open_templates(site_folder: Path | None) -> jinja2.Environment:
-    """Return the templates: those of `site_folder` first, the shipped ones behind and as stackenv/NAME."""
+    """Return the templates: first those of `site_folder`, then the shipped ones, also named stackenv/NAME."""
     shipped = jinja2.FileSystemLoader(str(SHIPPED), followlinks=True)
     own = [jinja2.FileSystemLoader(str(site_folder))] if site_folder else []
     return jinja2.Environment(
@@ -51,9 +51,10 @@ def read_source(templates: jinja2.Environment, name: str) -> str:
 def fill_placeholders(
     text: str, values: Mapping[str, Value], dialect: str, templates: jinja2.Environment | None = None
 ) -> str:
-    """Return `text` with each `__NAME__` that `values` has replaced by its value, quoted for `dialect`.
+    """Return `text` with each `__NAME__` in `values` replaced by its value, quoted for `dialect`.
 
-    One pass: what a value holds is never taken for a placeholder. Only a `Source` needs the `templates`.
+    There is only one pass, so text in a value is never taken for a placeholder. Only a `Source` needs the
+    `templates`.
     """
     quote = QUOTERS[dialect]
 
@@ -72,17 +73,17 @@ def fill_placeholders(
 
 
 def strip_comments(text: str, mark: str = "#") -> str:
-    """Return `text` without its lines that are comments."""
+    """Return `text` without its comment lines."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith(mark))
 
 
 def render_source(source: Source, templates: jinja2.Environment) -> str:
-    """Return the code of `source`; in csh one line, for Lmod can have it run no more than that.
+    """Return the code of `source`; for csh as one line, because Lmod cannot make csh run more than that.
 
     Raises
     ------
     StackenvError
-        When the code of a `source` that `defines` a function is not its head, the body, and `}`.
+        If `source` `defines` a function, but its code is not exactly one definition of that function.
     """
     code = strip_comments(read_source(templates, source.name)).strip()
     if source.defines and not re.fullmatch(rf"{source.defines}\(\) \{{\n.*\n\}}", code, re.DOTALL):
@@ -94,12 +95,12 @@ def render_source(source: Source, templates: jinja2.Environment) -> str:
 
 @cache
 def list_own_functions() -> frozenset[str]:
-    """Return the names of the functions that modulefiles may call beside Lmod's: each is a file of lua/."""
+    """Return the names of the functions that modulefiles may call besides Lmod's; each is a file of lua/."""
     return frozenset(path.stem for path in SHIPPED.glob("lua/*.lua"))
 
 
 def read_functions(names: Iterable[str], templates: jinja2.Environment) -> dict[str, str]:
-    """Return the code of those of `names` that are our own functions, and of all that these call."""
+    """Return the code of those of `names` that are our own functions, and of all functions that they call."""
     found: dict[str, str] = {}
     wanted = list_own_functions().intersection(names)
     while wanted:

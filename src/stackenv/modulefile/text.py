@@ -1,4 +1,4 @@
-"""A description into the text of a modulefile, or of a file beside it."""
+"""Render a description as the text of a modulefile, or of a file that it needs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ OURS_BEGINS = f"-- {STACKENV_UUID}"
 
 
 def mark_as_ours(body: str, comments: Sequence[str] = ()) -> str:
-    """Return `body` behind the line that says who wrote it, and with which contents.
+    """Return `body` after a line that names stackenv as its author and holds the hash of the contents.
 
-    Each of `comments` is one line; they follow the first.
+    Each of `comments` is one line; they follow that first line.
     """
     body = "".join(f"-- {comment}\n" for comment in comments) + body
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -33,19 +33,19 @@ def mark_as_ours(body: str, comments: Sequence[str] = ()) -> str:
 
 
 def is_as_written(text: str) -> bool:
-    """Return whether `text`, of a modulefile, is unchanged since a stackenv wrote it, by its first line."""
+    """Return whether `text`, of a modulefile, still matches the hash in its first line."""
     first, _, body = text.partition("\n")
     digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
     return first.endswith(f" sha256:{digest}")
 
 
 def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
-    """Return the Lua text that `spec` describes; the same text for the same description.
+    """Return the Lua text that `spec` describes; the same description always gives the same text.
 
     Raises
     ------
     StackenvError
-        When a site's own template cannot be rendered; the template is named.
+        If a site's own template cannot be rendered; the message names the template.
     """
     templates = open_templates(site_templates)
     calls = {name: list_calls(operations) for name, operations in spec.blocks.items()}
@@ -59,7 +59,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
         body = templates.get_template(spec.template).render(
             **facts, **blocks, functions=functions, help_text=quote_lua(spec.help_text)
         )
-    except Exception as error:  # a site's template is a site's code
+    except Exception as error:  # a site's template can raise anything
         named = isinstance(error, StackenvError)
         raise StackenvError(
             str(error) if named else f"the template {spec.template} cannot be rendered: {error}",

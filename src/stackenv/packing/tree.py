@@ -1,4 +1,4 @@
-"""What a folder holds, entry by entry: to say whether two are the same."""
+"""The contents of a folder, entry by entry, to compare two folders."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stackenv.transactions.file_hash import hash_file
 class TreeEntry:
     """A file, link or folder.
 
-    `mode` is kind and permissions, as `ls -l` has them; `size_bytes` that of a file; `contents` the
-    SHA-256 of a file, the target of a link.
+    `mode` is its kind and permissions, as in `ls -l`; `size_bytes` is the size of a file; `contents` is the
+    SHA-256 of a file, or the target of a link.
     """
 
     mode: str
@@ -28,14 +28,14 @@ class TreeEntry:
 
 
 def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> dict[str, TreeEntry]:
-    """Return all that is in `folder`, itself included, by the path below it.
+    """Return all entries of `folder`, including itself, by their relative path.
 
-    `advance` hears 1 for each entry that was read.
+    `advance` is called with 1 for each entry read.
 
     Raises
     ------
     StackenvError
-        When something cannot be read, or is neither file, link nor folder.
+        If an entry cannot be read, or is neither file, link nor folder.
     """
     entries = {}
     for name in list_names(str(folder)):
@@ -51,7 +51,7 @@ def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> 
 
 
 def list_names(folder: str) -> Iterator[str]:
-    """Yield the paths below `folder` of all that is in it, and `.`; no link is followed."""
+    """Yield `.` and the relative path of each entry in and below `folder`; links are not followed."""
 
     def refuse(error: OSError) -> None:
         raise StackenvError(
@@ -67,7 +67,7 @@ def list_names(folder: str) -> Iterator[str]:
 
 
 def read_entry(path: str) -> TreeEntry:
-    """Return what is at `path`."""
+    """Return the entry at `path`."""
     status = os.lstat(path)
     mode = stat.filemode(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
@@ -83,7 +83,7 @@ def read_entry(path: str) -> TreeEntry:
 
 
 def read_stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Return size and times of change, in ns, of all below `folder`: equal while nobody changes anything."""
+    """Return the size and change times, in ns, of all entries below `folder`; any change alters them."""
     stamps = {}
     for name in list_names(str(folder)):
         if name != ".":
@@ -93,13 +93,13 @@ def read_stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def list_changes(before: Mapping[str, tuple[int, int, int]], folder: Path) -> list[str]:
-    """Return what below `folder` is not as `read_stamps` has seen it `before`."""
+    """Return the entries below `folder` that have changed since `read_stamps` returned `before`."""
     now = read_stamps(folder)
     return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def hash_tree(entries: Mapping[str, TreeEntry]) -> str:
-    """Return one SHA-256 for `entries`: equal when all of them are."""
+    """Return one SHA-256 for all `entries`; it is equal if all of them are."""
     digest = hashlib.sha256()
     for name in sorted(entries):
         words = (name, *map(str, astuple(entries[name])))
@@ -108,7 +108,7 @@ def hash_tree(entries: Mapping[str, TreeEntry]) -> str:
 
 
 def list_differences(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]) -> list[str]:
-    """Return a sentence for each entry that `wanted` and `found` do not have alike."""
+    """Return a sentence for each entry that differs between `wanted` and `found`."""
     sentences = []
     for name in sorted({*wanted, *found}):
         before, after = wanted.get(name), found.get(name)

@@ -1,4 +1,4 @@
-"""Whether an image can be used on this node by this user: a small one is mounted as a load would do it."""
+"""Check whether this user can use an image on this node, by mounting a small one as a load would do."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from stackenv.transactions.scratch import make_folder
 TIMEOUT_S = 60
 GRACE_S = 2
 LOOK_EVERY_S = 0.05
-# What `packed` and enter_namespace.py say behind the reason, of an image that there is.
+# The text that `packed` and enter_namespace.py print after the reason; it speaks of an image that exists.
 BEHIND_REASON = re.compile(r", so the image cannot be mounted|; hint:")
 
 
 def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[str, str]) -> None:
-    """Raise ModuleError when an image of `record` could not be used here; leave nothing behind.
+    """Raise ModuleError if an image of `record` could not be used here; leave nothing behind.
 
     Parameters
     ----------
     way, mounts
-        As those of `PackedImage`.
+        As in `PackedImage`.
     environ
-        The user's variables: they tell the job or the session to which a mount belongs.
+        The user's variables, which show to which job or session a mount belongs.
     """
     identity = uuid.uuid4().hex
     folders: list[Path] = []
     entrance = ""
     try:
-        # Where temporary files are the next command removes what a killed one has left.
+        # Use the folder of temporary files, where the next command removes what a killed one has left.
         for top in (None, Path(mounts)):
             folders.append(make_folder(top).resolve())
         prefix = folders[0] / "environment"
@@ -69,7 +69,7 @@ def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[st
 
 
 def make_trial(record: Record, identity: str, way: str, mounts: str) -> None:
-    """Make a packed environment at the path of `record` that holds nothing but what tells which one it is."""
+    """Make a packed environment at the path of `record` that contains only the files that identify it."""
     prefix = Path(record.path)
     content, image = prefix.with_name("content"), prefix / IMAGE
     for folder in (content / FOLDER, image.parent):
@@ -83,7 +83,7 @@ def make_trial(record: Record, identity: str, way: str, mounts: str) -> None:
 
 
 def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
-    """Mount an image by its script `entrance`; return what is said when that fails."""
+    """Mount an image with its script `entrance`; return the error message, empty if that works."""
     try:
         status, said = run_script(entrance, "mount", environ)
     except subprocess.TimeoutExpired as error:
@@ -92,22 +92,23 @@ def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
 
 
 def unmount_trial(entrance: str, mounts: Path, identity: str, environ: Mapping[str, str]) -> None:
-    """Unmount what the script `entrance` has mounted in `mounts`, whether it knows of that or not."""
-    # What hangs is taken away without it.
+    """Unmount what the script `entrance` has mounted in `mounts`, even if the script does not know of it."""
+    # If the script hangs, `remove_trial` unmounts without it.
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         run_script(entrance, "unmount", environ)
     wait_for_holder(mounts, identity)
 
 
 def run_script(entrance: str, word: str, environ: Mapping[str, str]) -> tuple[int, str]:
-    """Return the status of the script `entrance`, and what it says; end it when that takes too long.
+    """Return the status of the script `entrance` and its error output; end it if it takes too long.
 
     Raises
     ------
     subprocess.TimeoutExpired
-        When it does.
+        If it takes too long.
     """
-    # The environment's own folder lets programs start; that of temporary files can be mounted noexec.
+    # Start it with /bin/sh: the folder of temporary files, unlike a real environment's, can be mounted
+    # noexec.
     with subprocess.Popen(
         ["/bin/sh", entrance, word],
         env=environ,
@@ -118,14 +119,14 @@ def run_script(entrance: str, word: str, environ: Mapping[str, str]) -> tuple[in
         try:
             _, said = process.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            # What it waits for is its child, which would stay, and keep its pipe open.
+            # The script waits for a child, which would go on running and keep the pipe open.
             stop_descendants(GRACE_S)
             raise
     return process.returncode, os.fsdecode(said)
 
 
 def remove_trial(folder: Path) -> None:
-    """Remove `folder`; where something stays mounted in it, leave both and say how to remove them."""
+    """Remove `folder`; if something stays mounted in it, leave both and print how to remove them."""
     for place in remove_folder(folder):
         print_message(
             f"{place} could not be unmounted and is left behind; to remove it: "
@@ -134,7 +135,7 @@ def remove_trial(folder: Path) -> None:
 
 
 def wait_for_holder(mounts: Path, identity: str) -> None:
-    """Wait until what stays beside squashfuse in a namespace has seen that nobody is there any more."""
+    """Wait until the process beside squashfuse has noticed that its namespace is no longer used."""
     until = time.monotonic() + TIMEOUT_S
     while list(mounts.glob(f"*/*/{identity}.holder")) and time.monotonic() < until:
         time.sleep(LOOK_EVERY_S)

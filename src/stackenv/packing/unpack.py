@@ -1,4 +1,4 @@
-"""Makes files of a packed environment again."""
+"""Extract the files of a packed environment again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from stackenv.transactions.transaction import Step, Switch, Transaction, carry_o
 
 
 def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -> Unpacking:
-    """Return the unpacking of the environment of the module `name`, of which nothing is done yet.
+    """Return the plan to unpack the environment of the module `name`; nothing is done yet.
 
-    Unless it is `in_place`, the environment stays packed, and its files get a folder of their own.
+    Unless it is `in_place`, the environment stays packed, and its files are put into another folder.
 
     Raises
     ------
     StackenvError
-        When it is not packed, or in use in this shell.
+        If the environment is not packed, or is in use in this shell.
     """
     if in_place:
         open_store(context, dry_run)
@@ -47,17 +47,17 @@ def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -
 
 @dataclass
 class Unpacking(Exchange):
-    """One unpacking under way."""
+    """An unpacking: its plan and its execution."""
 
     def sentences(self, folder: Path | None) -> list[str]:
-        """Return what is going to be done."""
+        """Return sentences that say what will be done."""
         if folder:
             assert self.record.packed
             return [f"unpack {self.record.packed.entries} files, links and folders below {folder}"]
         return list(self.plan().sentences)
 
     def plan(self) -> Transaction:
-        """Return the steps that make the folder of files."""
+        """Return the steps that create the folder of files."""
         assert self.record.packed
         steps = (
             Step(f"check that the image of {self.module.full_name} is intact", self.look),
@@ -91,7 +91,7 @@ class Unpacking(Exchange):
             )
 
     def switch(self) -> Switch:
-        """Return the changes that put the files in the place of the image."""
+        """Return the changes that replace the image by the files."""
         strangers = list_strangers(self.real)
         if strangers:
             raise TakenError(
@@ -103,7 +103,7 @@ class Unpacking(Exchange):
         return self.plan_switch(replace(self.record, packed=None), sentence)
 
     def carry_out(self) -> None:
-        """Make files of the environment, whole or not at all."""
+        """Unpack the environment completely, or not at all."""
         with working_in(self.context):
             show_status(f"Unpacking {self.module.full_name}")
             carry_out(self.plan(), self.context.journal)
@@ -113,12 +113,12 @@ class Unpacking(Exchange):
         )
 
     def extract_to(self, folder: Path) -> None:
-        """Put the files below `folder`, whole or not at all; the environment stays packed.
+        """Extract all files below `folder`, or none; the environment stays packed.
 
         Raises
         ------
         TakenError
-            When they are there already.
+            If they are there already.
         """
         assert self.record.packed
         target = folder / f"stackenv-{self.record.packed.identity}"

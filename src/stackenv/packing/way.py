@@ -1,4 +1,4 @@
-"""How a packed environment can be used: mounted at any place, or only where it was, in a namespace."""
+"""How a packed environment can be used: mounted anywhere, or only at its old path, in a namespace."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stackenv.packing.tree import TreeEntry
 from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, Record
 
-# What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
-# a longer name it is another path.
+# What follows the environment's path if the whole path stays valid: the names in bin, which lead into the
+# image, and the files that stackenv has written stay beside the image; a longer name is another path.
 STAYS = re.compile(rb"/(bin|stackenv|pip\.conf|pyvenv\.cfg)(?![\w-])|[\w-]")
-# Read where the environment was, or, as what Python has compiled and what pip notes down, by nobody who
-# would open what it names.
+# Files whose paths do not matter: they are read beside the image, or, like Python's compiled files and pip's
+# records, never used to open the paths in them.
 TOP_FILES = frozenset(["pyvenv.cfg", "pip.conf"])
 NOTES = re.compile(
     r".*\.pyc|.*\.dist-info/(RECORD|direct_url\.json)|bin/(de)?activate(\W.*|_this\.py)?", re.I
@@ -25,10 +25,10 @@ SMALL_BYTES = 1 << 20
 
 
 def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]:
-    """Return how an environment can be used when it is packed (`PackedImage.way`), and what to say about it.
+    """Return how an environment can be used once it is packed (`PackedImage.way`), and what to say about it.
 
-    A venv, in which `tree` is, runs from any place, unless a file of it holds its path. conda writes the path
-    into what it installs.
+    A venv, with the contents `tree`, runs from any path unless one of its files contains its own path. A
+    conda environment does not, because conda writes the path into the files that it installs.
     """
     if record.kind != "venv":
         return "namespace", ""
@@ -42,9 +42,9 @@ def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]
 
 
 def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
-    """Return the first file or link that would break at another path than `record_path`; else empty.
+    """Return the first file or link that would break at another path than `record_path`; empty if none.
 
-    `tree` is what is in the environment, as `stackenv.packing.tree` reads it.
+    `tree` holds the contents of the environment, as `stackenv.packing.tree` reads them.
     """
     prefixes = {os.fsencode(path) for path in (record_path, os.path.realpath(record_path))}
     for name, entry in sorted(tree.items()):
@@ -60,7 +60,7 @@ def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
 
 
 def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
-    """Return whether the file `path` holds one of `prefixes`, in text or in what a compiler has made."""
+    """Return whether the file `path`, text or binary, contains one of `prefixes`."""
     with open_file(path) as stream:
         if size_bytes < SMALL_BYTES:
             return holds(stream.read(), prefixes)
@@ -69,7 +69,7 @@ def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
 
 
 def holds(contents: bytes | mmap.mmap, prefixes: Iterable[bytes]) -> bool:
-    """Return whether `contents` lead to one of `prefixes` itself, or to what of it is only in the image."""
+    """Return whether `contents` name one of `prefixes`, or a path below it that is only in the image."""
     for prefix in prefixes:
         place = contents.find(prefix)
         while place >= 0:
