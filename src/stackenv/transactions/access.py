@@ -15,14 +15,14 @@ from stackenv.transactions.files import FOR_GROUP, current_umask
 
 @dataclass(frozen=True)
 class Access:
-    """What others than its owner may do with what a command makes.
+    """Who, besides the owner, may use the files that a command creates.
 
     Parameters
     ----------
     group
-        The number of the project's group; None for what is one user's own.
+        The number of the project's group; None for the user's own files.
     writable
-        Whether the group may change it: as it may the project's folder.
+        Whether the group may change the files, as it may change the project's folder.
     """
 
     group: int | None = None
@@ -30,13 +30,13 @@ class Access:
 
     @classmethod
     def of_project(cls, root: Path) -> Access:
-        """Return the access that the folder of a project gives."""
+        """Return the access to the folder of a project."""
         found = root.stat()
         return cls(found.st_gid, bool(found.st_mode & stat.S_IWGRP))
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Make files within the block by this access: for a group the umask holds only for others."""
+        """Within the block, create files with this access; the umask then limits others, not the group."""
         before, was_for_group = current_umask(), FOR_GROUP[0]
         if self.group is not None:
             os.umask(before & ~0o070 | (0 if self.writable else 0o020))
@@ -48,12 +48,12 @@ class Access:
             FOR_GROUP[0] = was_for_group
 
     def make_folder(self, path: Path) -> None:
-        """Make the folder `path`, unless it is there: private, or the project's with the setgid bit.
+        """Create the folder `path` if it is missing: private, or of the project's group, with setgid.
 
         Raises
         ------
         StackenvError
-            When it cannot be made.
+            If it cannot be created.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,12 +70,14 @@ class Access:
             ) from error
 
     def give_tree(self, path: Path) -> None:
-        """Give the group access to all below `path`: tools copy modes, whatever the umask and setgid say.
+        """Give the group access to `path` and everything below it.
+
+        The umask and setgid are not enough, because some tools copy the modes of files.
 
         Raises
         ------
         StackenvError
-            When an owner or a mode cannot be changed.
+            If an owner or a mode cannot be changed.
         """
         if self.group is None:
             return
@@ -90,8 +92,8 @@ class Access:
             ) from error
 
     def _give(self, path: Path, folder: int | None = None) -> None:
-        """Give the group access to `path`, which lies in the opened `folder`; a link is left alone."""
-        # What is looked at is what is changed: by its name it could be a link to something else by then.
+        """Give the group access to `path`, which is in the opened `folder`; a link is left alone."""
+        # The descriptor stays the same file; meanwhile, the name could be replaced by a link.
         name = path if folder is None else path.name
         descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
         try:
@@ -111,6 +113,6 @@ class Access:
         mode = stat.S_IMODE(found.st_mode)
         of_owner = mode >> 3 & (0o070 if self.writable else 0o050)
         wanted = mode | of_owner | (stat.S_ISGID if stat.S_ISDIR(found.st_mode) else 0)
-        # A change of the group may have taken bits away.
+        # A change of the group may have cleared bits of the mode.
         if wanted != mode or found.st_gid != self.group:
             Path(path).chmod(wanted)

@@ -1,9 +1,9 @@
 """The backup of an update: kept until the update is complete, and restored if it fails.
 
 Neither pip nor conda undoes its changes when it is killed. So before they start, everything that they may
-change is listed and copied into a folder in the environment. On restore, what is not in the list is deleted,
-and what is missing or changed comes back. Files are copied, not linked, because they may be written in place,
-and renamed back, so that a full disk does not prevent the restore.
+change is listed and copied into a folder in the environment. The restore deletes files that are not in the
+list, and brings back those that are missing or changed. Files are copied, not linked, because they may be
+written in place, and renamed back, so that a full disk does not prevent the restore.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from stackenv.transactions.changes import Change, RemoveTree, delete, open_up, r
 from stackenv.transactions.files import write_file
 from stackenv.transactions.places import BACKUP, BACKUP_LISTING, LISTING, Places
 
-# Beside the list: the copies, by number.
+# The folder of the copies, which are called by their numbers.
 COPIES = "copies"
-# The first says that a user has worked on since; by the second that user wants it undone all the same.
+# The first file marks an environment that was changed after the update was killed; the user creates the
+# second one to undo the update anyway.
 WORKED_ON, UNDO = "worked-on", "undo"
-# A command's heart beats every 20 s (process.py), on clocks of several machines.
+# A command updates its heartbeat every 20 s (process.py), and the clocks of the machines differ.
 TOLERANCE_S = 60
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class RestoreTree(Change):
-    """Make the environment at `path` what it was when its folder `kept` was made; then delete `kept`."""
+    """Restore the environment at `path` to its state when its backup `kept` was made; then delete `kept`."""
 
     kept: str
 
@@ -52,7 +53,7 @@ class RestoreTree(Change):
 
 @dataclass(frozen=True)
 class Listed:
-    """A file, link or folder as it was; of a file `copy` is the number of its copy, -1 without one."""
+    """The state of a file, link or folder; `copy` is the number of the copy of a file, -1 without one."""
 
     mode: int
     size_bytes: int = 0
@@ -63,7 +64,7 @@ class Listed:
 
     @classmethod
     def look_at(cls, path: str) -> Listed:
-        """Return what is at `path`, without a copy."""
+        """Return the state of `path`, without a copy."""
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             return cls(status.st_mode, target=os.readlink(path))  # noqa: PTH115 (tens of thousands of them)
@@ -73,22 +74,24 @@ class Listed:
 
 
 def name_kept(folder: Path) -> Path:
-    """Return where in `folder`, which is in the environment, the copies of one update are."""
+    """Return a new path for the backup of one update in `folder`, which is in the environment."""
     return folder / f"{BACKUP}{uuid.uuid4().hex}"
 
 
 def drop(kept: Path) -> RemoveTree:
-    """Return the change that deletes the copies in `kept`, which are not needed any more."""
+    """Return the change that deletes the backup `kept`, which is no longer needed."""
     return RemoveTree(str(kept), str(kept / LISTING))
 
 
 def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:
-    """Yield the paths below `prefix` of all that the glob patterns match and that is in it, outer ones first.
+    """Yield all paths below `prefix` that match the glob patterns, and their contents, outer ones first.
+
+    The paths are relative to `prefix`.
 
     Raises
     ------
     StackenvError
-        When a pattern leads out of the environment.
+        If a pattern leads out of the environment.
     """
     seen = set()
     real = os.path.realpath(prefix)
@@ -108,7 +111,7 @@ def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:
 
 
 def walk(path: str) -> Iterator[str]:
-    """Yield `path` and all below it; no link is followed."""
+    """Yield `path` and everything below it, without following links."""
     yield path
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
         for place, folders, files in os.walk(path):
@@ -116,19 +119,21 @@ def walk(path: str) -> Iterator[str]:
 
 
 def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[[str], bool]) -> None:
-    """List what the glob patterns match below `prefix`, with copies of the files that `is_copied` tells.
+    """Back up into `kept` everything below `prefix` that matches the glob patterns.
+
+    All paths are listed; the files for which `is_copied` returns True are copied.
 
     Raises
     ------
     StackenvError
-        When something cannot be read, or there is no room for the copies; the environment is untouched.
+        If something cannot be read, or the disk is too full for the copies; the environment is unchanged.
     """
     patterns = tuple(dict.fromkeys(patterns))
     entries: dict[str, Listed] = {}
     try:
         (kept / COPIES).mkdir(parents=True, mode=0o700)
         for name in list_entries(prefix, patterns):
-            # pip removes the folders that an uninstall leaves empty.
+            # The parents are listed, too, because pip removes folders that become empty.
             for folder in reversed(list(Path(name).parents)[:-1]):
                 if str(folder) not in entries:
                     entries[str(folder)] = Listed.look_at(str(prefix / folder))
@@ -153,7 +158,7 @@ def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[
 
 
 def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None:
-    """Return the patterns and the entries of the list `path`; None when it was never finished."""
+    """Return the patterns and the entries of the list `path`; None if it was never completed."""
     try:
         data = json.loads(read_file_text(path, errors="surrogateescape"))
         return tuple(data["patterns"]), {name: Listed(**entry) for name, entry in data["entries"].items()}
@@ -166,18 +171,18 @@ def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None
 
 
 def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
-    """Make the environment at `prefix` again what it was when `kept` was made; then delete that.
+    """Restore the environment at `prefix` to its state when the backup `kept` was made; then delete `kept`.
 
-    Can be carried out again when it was interrupted. Without a finished list nothing was begun. `ended_s`
-    says when the update was killed, if it was.
+    It can be repeated after an interruption. Without a complete list, the update had not begun. `ended_s` is
+    the time at which the update was killed, if it was.
 
     Raises
     ------
     StackenvError
-        When somebody has worked on in it since it was killed; nothing is changed then. When a file was
-        changed that nobody expected to be; all else is back.
+        If the environment was changed after the update was killed: then nothing is restored. If a file
+        without a copy was changed: then everything else is restored.
     OSError
-        When the disk refuses.
+        If something cannot be written.
     """
     found = read_listing(kept / LISTING)
     if found and ended_s is not None:
@@ -194,7 +199,7 @@ def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
                 lost.append(name)
         restore_modes(prefix, entries)
     delete(kept / COPIES)
-    # Of a list that was being written; without a list, remove_tree would leave a folder with a file in it.
+    # The draft of an incomplete list: because of it, remove_tree would not delete the folder.
     for draft in kept.glob(f".{LISTING}.*"):
         delete(draft)
     remove_tree(kept, kept / LISTING)
@@ -208,17 +213,17 @@ def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
 
 
 def require_untouched(prefix: Path, kept: Path, patterns: Iterable[str], ended_s: float) -> None:
-    """Raise StackenvError when something was written at `prefix` after the update had been killed.
+    """Raise StackenvError if something was written at `prefix` after the update was killed.
 
-    By the files' own times: compiled files aside, which any Python writes. Not when the user has said by
-    the file `UNDO` that it is to be undone all the same.
+    The modification times of the files show it; compiled files do not count, because every Python writes
+    them. The user can create the file `UNDO` to have the update undone anyway.
     """
     if (kept / UNDO).exists():
         return
     newer = next(iter(list_newer(prefix, patterns, ended_s + TOLERANCE_S)), "")
     if not newer and not (kept / WORKED_ON).exists():
         return
-    # The journal's time is a new one from now on.
+    # From now on, the time of the journal no longer shows when the update was killed.
     (kept / WORKED_ON).touch()
     example = f" (for example {newer})" if newer else ""
     raise StackenvError(
@@ -229,7 +234,7 @@ def require_untouched(prefix: Path, kept: Path, patterns: Iterable[str], ended_s
 
 
 def list_newer(prefix: Path, patterns: Iterable[str], since_s: float) -> Iterator[str]:
-    """Yield the files that the glob patterns match below `prefix` and that were written after `since_s`."""
+    """Yield the files below `prefix` that match the glob patterns and were written after `since_s`."""
     for name in list_entries(prefix, patterns):
         if name.endswith(".pyc") or "__pycache__" in name.split("/"):
             continue
@@ -239,14 +244,14 @@ def list_newer(prefix: Path, patterns: Iterable[str], since_s: float) -> Iterato
 
 
 def check_inside(prefix: Path, name: str) -> None:
-    """Raise StackenvError when `name` leads out of `prefix`: others may have written the list."""
+    """Raise StackenvError if `name` leads out of `prefix`, because others may have written the list."""
     real = os.path.realpath(prefix)
     if ".." in Path(name).parts or not f"{os.path.realpath((prefix / name).parent)}/".startswith(f"{real}/"):
         raise StackenvError(f"{prefix / name} points outside the environment and is not touched")
 
 
 def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:
-    """Make `path` again what `entry` says; return False when that cannot be done."""
+    """Restore `path` to the state `entry`; return False if that is not possible."""
     now = Listed.look_at(str(path)) if os.path.lexists(path) else None
     if now and stat.S_IFMT(now.mode) != stat.S_IFMT(entry.mode):
         delete(path)
@@ -269,11 +274,11 @@ def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:
         try:
             copy.replace(path)
         except PermissionError:
-            # A package has installed its folder without write permission; its mode comes back at the end.
+            # A package installed its folder without write permission; its mode is restored at the end.
             open_up(path.parent)
             copy.replace(path)
         return True
-    # Renamed back already, by one who was interrupted; or never copied.
+    # There is no copy: an interrupted restore has renamed it back already, or it was never copied.
     return (
         now is not None
         and entry.copy >= 0
@@ -282,7 +287,7 @@ def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:
 
 
 def restore_modes(prefix: Path, entries: Mapping[str, Listed]) -> None:
-    """Give files and folders the permissions that they had; inner ones first."""
+    """Restore the permissions of files and folders, inner ones first."""
     for name, entry in reversed(list(entries.items())):
         path = prefix / name
         if not stat.S_ISLNK(entry.mode) and os.path.lexists(path):

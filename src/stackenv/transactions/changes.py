@@ -18,28 +18,28 @@ from stackenv.transactions.file_hash import hash_file
 from stackenv.transactions.files import write_file, write_link, write_new_file
 from stackenv.transactions.places import Places, is_aside, is_file, is_staged
 
-# What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
+# The end of the name of a draft: transactions.files writes .NAME.RANDOM first (tempfile.mkstemp).
 RANDOM = "[a-z0-9_]" * 8
 
 
 @dataclass(frozen=True)
 class Change(abc.ABC):
-    """One change; `path` is what it is about."""
+    """One change of `path`."""
 
     path: str
 
     @abc.abstractmethod
     def carry_out(self, killed_s: float | None = None) -> None:
-        """Carry it out. Of a command that was killed `killed_s` says when it was last alive."""
+        """Make the change; `killed_s` is the time at which its command was killed, if it was."""
 
     @abc.abstractmethod
     def is_within(self, places: Places) -> bool:
-        """Return whether it touches nothing but `places`, or what it proves to be stackenv's."""
+        """Return whether it only changes files in `places`, or files that are proven to be stackenv's."""
 
 
 @dataclass(frozen=True)
 class WriteFile(Change):
-    """Make the file `path` hold `text`; not `synced`, it may be empty after a failure of the machine."""
+    """Write `text` to the file `path`; unless `synced`, a crash of the machine may leave it empty."""
 
     text: str
     executable: bool = False
@@ -50,16 +50,16 @@ class WriteFile(Change):
 
     def is_within(self, places: Places) -> bool:
         path = Path(self.path)
-        # One that the user has removed meanwhile is made again, as the command had begun to.
+        # A file that the user has removed meanwhile is written again, as the command intended.
         written = places.is_own_file(path) or not os.path.lexists(path)
         return places.holds(path) or (written and places.is_marked_text(self.text) and not places.names(path))
 
 
 @dataclass(frozen=True)
 class MakeFile(Change):
-    """Make the file `path` with `text` where there is none; TakenError where there is another one.
+    """Create the file `path` with `text`; raise TakenError if another file exists there.
 
-    With `own_line` a file that has this line is no other one: somebody has changed it since it was made.
+    A file with the line `own_line` does not count as another one: it was created, and edited since.
     """
 
     text: str
@@ -73,7 +73,7 @@ class MakeFile(Change):
                 raise
 
     def is_made(self) -> bool:
-        """Return whether what is at `path` is this file; what cannot be read, or is no file, is another's."""
+        """Return whether `path` is this file; it is not if it cannot be read or is not a regular file."""
         path, text = Path(self.path), self.text.encode("utf-8", "surrogateescape")
         try:
             found = read_file_bytes(path) if stat.S_ISREG(path.lstat().st_mode) else b""
@@ -90,7 +90,7 @@ class MakeFile(Change):
 class RemoveFile(Change):
     """Delete the file or link `path`; it may be gone already.
 
-    With `sha256` only a file that holds just that, and then at whatever place it is.
+    With `sha256`, only a file with this SHA-256 is deleted, in any folder.
     """
 
     sha256: str = ""
@@ -111,7 +111,7 @@ class RemoveFile(Change):
 
 @dataclass(frozen=True)
 class WriteLink(Change):
-    """Make `path` a link that `leads_to` what it says, in the place of a file of stackenv's, if any."""
+    """Make `path` a link to `leads_to`; it may replace a file of stackenv."""
 
     leads_to: str
 
@@ -127,7 +127,7 @@ class WriteLink(Change):
 
 @dataclass(frozen=True)
 class RemoveTree(Change):
-    """Delete the folder `path`, if no file is in it or it holds the file `mark`: then it is stackenv's."""
+    """Delete the folder `path` if it has no files, or the file `mark`, which shows that it is stackenv's."""
 
     mark: str
 
@@ -146,13 +146,13 @@ class RemoveFolder(Change):
         remove_folder(Path(self.path))
 
     def is_within(self, places: Places) -> bool:
-        # Whatever folder it is, only an empty one goes.
+        # Allowed for every folder, because only an empty one is deleted.
         return True
 
 
 @dataclass(frozen=True)
 class MovePath(Change):
-    """Rename the folder `path` to `target`, by which it is removed; it may have happened already."""
+    """Rename the folder `path` to `target`, from where it is removed; it may be renamed already."""
 
     target: str
 
@@ -168,9 +168,9 @@ class MovePath(Change):
 
 @dataclass(frozen=True)
 class ExchangeFolder(Change):
-    """Rename `new` to `path`, and before that what is there to `aside`; it may have happened already.
+    """Rename `path`, if it exists, to `aside`, then `new` to `path`; both may be renamed already.
 
-    One change, for of two the first must not be carried out again once the second has been.
+    This is one change, because the first renaming must not be repeated after the second.
     """
 
     new: str
@@ -192,17 +192,17 @@ class ExchangeFolder(Change):
 
 @dataclass(frozen=True)
 class Together(Change):
-    """Carry out `changes`, about what is in the folder `path`; any may be done again after the rest.
+    """Make all `changes`, which are in the folder `path`; each may be repeated after the others.
 
-    For hundreds of small ones: after each other change the journal is written again, with the texts of all
-    that are left, which takes ten times as long as these.
+    It is for hundreds of small changes: the journal is rewritten after each change, with the texts of all
+    remaining ones, which takes ten times as long as the changes themselves.
     """
 
     changes: tuple[Change, ...]
 
     @classmethod
     def of(cls, path: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Return `changes` as one; none where there are none."""
+        """Return `changes` as a tuple with one change; empty if there are none."""
         return (cls(path, changes),) if changes else ()
 
     def carry_out(self, killed_s: float | None = None) -> None:
@@ -216,13 +216,13 @@ class Together(Change):
 def carry_out_change(change: Change, killed_s: float | None = None) -> None:
     """Carry out one change.
 
-    Of a command that was killed `killed_s` says when it was last alive: what users have done since is not
-    undone, and what it had begun to write beside its files goes.
+    `killed_s` is the time at which its command was killed, if it was: later changes of users are not undone,
+    and drafts that the command left beside its files are deleted.
 
     Raises
     ------
     StackenvError
-        When the disk refuses; the path is named. When there is work of a user that would be undone.
+        If something cannot be written (the message names the path), or the user's later work would be undone.
     """
     try:
         if killed_s is not None and isinstance(change, (WriteFile, WriteLink, MakeFile, RemoveFile)):
@@ -236,7 +236,7 @@ def carry_out_change(change: Change, killed_s: float | None = None) -> None:
 
 
 def remove_drafts(path: Path) -> None:
-    """Delete what this user's killed commands have begun to write beside the file `path`."""
+    """Delete the drafts of the file `path` that killed commands of this user left."""
     for draft in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
         with contextlib.suppress(OSError):
             if draft.lstat().st_uid == os.geteuid():
@@ -244,7 +244,7 @@ def remove_drafts(path: Path) -> None:
 
 
 def hash_if_there(path: Path) -> str:
-    """Return the SHA-256 of what the file `path` holds; empty when there is none, or no regular file."""
+    """Return the SHA-256 of the file `path`; empty if it is missing or not a regular file."""
     try:
         return hash_file(path)
     except (FileNotFoundError, IsADirectoryError, SpecialFileError):
@@ -252,7 +252,7 @@ def hash_if_there(path: Path) -> str:
 
 
 def open_up(folder: Path) -> None:
-    """Let this user read and change `folder`; nothing when it is a link, or no folder."""
+    """Let this user read and change `folder`; do nothing if it is a link, or not a folder."""
     try:
         descriptor = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY)
     except OSError as error:
@@ -260,21 +260,21 @@ def open_up(folder: Path) -> None:
             return
         raise
     try:
-        # By the descriptor, which cannot be exchanged for a link meanwhile.
+        # The descriptor stays the same folder; meanwhile, the name could be replaced by a link.
         Path(f"/proc/self/fd/{descriptor}").chmod(0o700)
     finally:
         os.close(descriptor)
 
 
 def make_writable(function: object, path: str, _: object) -> None:
-    """Let shutil.rmtree go on where a package has installed a folder without write permission."""
+    """Let shutil.rmtree continue after an error in a folder that a package made read-only."""
     place = Path(path)
     open_up(place.parent)
     if function in (os.unlink, os.rmdir):
         with contextlib.suppress(FileNotFoundError):
             place.rmdir() if function is os.rmdir else place.unlink()
         return
-    # The folder could not be opened or read. If that is still so, the error is the user's to see.
+    # The folder could not be opened or read. If it still cannot, the user should see the error.
     open_up(place)
     os.close(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY))
     shutil.rmtree(path, onerror=make_writable)
@@ -293,9 +293,9 @@ def delete(path: Path) -> None:
 
 
 def remove_tree(path: Path, mark: Path) -> None:
-    """Delete the folder `path`, if it holds the file `mark` or no file at all; else leave it as it is.
+    """Delete the folder `path` if it contains the file `mark` or no file at all; else leave it as it is.
 
-    `mark` goes last, so that an interrupted removal can be taken up again.
+    `mark` is deleted last, so that an interrupted removal can be continued.
     """
     if not path.is_dir() or path.is_symlink():
         return
@@ -306,12 +306,12 @@ def remove_tree(path: Path, mark: Path) -> None:
                 if entry not in on_the_way:
                     delete(entry)
         delete(mark)
-    # Folders without a file in them: of a removal, or of a making, that was interrupted here.
+    # Folders without files are left if the folder's creation or removal was interrupted here.
     for folder in (*reversed(on_the_way[:-1]), path):
         remove_folder(folder)
 
 
 def remove_folder(path: Path) -> None:
-    """Delete the folder `path`; nothing when it is not there or not empty."""
+    """Delete the folder `path`; do nothing if it is missing or not empty."""
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         path.rmdir()

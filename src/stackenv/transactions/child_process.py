@@ -1,4 +1,4 @@
-"""A program that is started, and does not outlive the command that started it."""
+"""Lets a program that a command starts end together with that command."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import signal
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have this process sent the signal `number` when its parent is killed (PR_SET_PDEATHSIG, prctl(2))."""
+    """Let this process receive the signal `number` when its parent dies (PR_SET_PDEATHSIG, prctl(2))."""
     ctypes.CDLL(None).prctl(1, number)

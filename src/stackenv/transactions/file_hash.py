@@ -1,4 +1,4 @@
-"""The SHA-256 of a file, read in blocks: an image or a library can be larger than the memory."""
+"""The SHA-256 of a file, read in blocks, because an image or a library can be larger than the memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BLOCK_BYTES = 1 << 20
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of the file `path`, in hexadecimal (hashlib.file_digest is of Python 3.11)."""
+    """Return the SHA-256 of the file `path` in hexadecimal (hashlib.file_digest needs Python 3.11)."""
     digest = hashlib.sha256()
     with open_file(path, buffering=0) as stream:
         while block := stream.read(BLOCK_BYTES):

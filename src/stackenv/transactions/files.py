@@ -16,62 +16,63 @@ from stackenv.transactions.postponing import postponing_stop
 
 
 def current_umask() -> int:
-    """Return the umask of this process; there is no call that reads without setting."""
+    """Return the umask of this process; it can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-# Of this process, as the umask is: whether what is written is for the group of a project, which may get
-# more rights than it had.
+# Like the umask, this holds for the whole process: whether files are written for the group of a project,
+# which may get more rights than it had.
 FOR_GROUP = [False]
 
 
 def write_file(
     path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False, synced: bool = True
 ) -> None:
-    """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
+    """Write `text` to the file `path`, with mode 0666 or 0777 as limited by the umask.
 
-    Nobody gets rights by that who had none, as by the umask of another shell than that in which the file
-    was first written (`limit_mode`), but with `by_umask` and the group of a project.
+    Group and others get no rights that they did not have on the existing file (`limit_mode`), even if the
+    umask of this shell would give them. They can get more with `by_umask`, and in a project.
 
-    Bytes that are no UTF-8, which `text` has as surrogateescape gives them, are written as they were.
+    Bytes that are not UTF-8, which `text` has as surrogate escapes, are written unchanged.
 
-    The text is written beside `path`, synced, and renamed over it, so that a reader, a full disk or
-    a killed process never leaves half a file. Not synced, a machine that fails may leave an empty one.
+    The text is written to a draft beside `path`, synced, and renamed to `path`, so that there is never an
+    incomplete file, even if the disk is full or the process is killed. If it is not synced, a crash of the
+    machine may leave an empty file.
 
     Raises
     ------
     StackenvError
-        When the folder or the file cannot be written; what was there before is untouched.
+        If the folder or the file cannot be written; the existing file is unchanged.
     """
     with written_beside(path, text, executable, by_umask or FOR_GROUP[0], synced=synced) as temporary:
         temporary.replace(path)
 
 
 def choose_mode(path: Path, executable: bool, by_umask: bool) -> int:
-    """Return the mode of the file that is going to be written to `path`."""
+    """Return the mode for a file that is written to `path`."""
     mode = (0o777 if executable else 0o666) & ~current_umask()
     return mode if by_umask else limit_mode(path, mode)
 
 
 def make_folders(folder: Path) -> None:
-    """Make `folder`, and those above it, where they are missing, by the umask and `limit_mode`."""
+    """Create `folder` and its missing parents with the mode that the umask and `limit_mode` allow."""
     missing = list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
     for path in reversed(missing):
         path.mkdir(0o777 if FOR_GROUP[0] else limit_mode(path, 0o777), exist_ok=True)
 
 
 def limit_mode(path: Path, mode: int) -> int:
-    """Return `mode` without what it gives to group and others beyond what they may do to `path` now.
+    """Return `mode` without rights that group and others do not have on `path` now.
 
-    What they may do to a file that is not there yet, or a link, its folder says: who can enter it, and
-    cannot write there, cannot write the file either.
+    For a new file or a link, the folder decides: those who can enter it but not write to it do not get the
+    right to write the file.
     """
     found = read_mode(path)
     if stat.S_ISREG(found):
         lacking = ~found & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH)
-        # Nobody runs what they may not read.
+        # No right to run a file without the right to read it.
         return mode & ~lacking & ~((lacking & (stat.S_IRGRP | stat.S_IROTH)) >> 2)
     folder = read_mode(Path(os.path.realpath(path.parent)))
     entering = (folder & (stat.S_IXGRP | stat.S_IXOTH)) << 1
@@ -79,7 +80,7 @@ def limit_mode(path: Path, mode: int) -> int:
 
 
 def read_mode(path: Path) -> int:
-    """Return type and mode of `path`, that of a link for itself; 0 where it is not there."""
+    """Return the type and mode of `path`, without following a link; 0 if it does not exist."""
     try:
         return path.lstat().st_mode
     except OSError:
@@ -87,14 +88,14 @@ def read_mode(path: Path) -> int:
 
 
 def write_link(path: Path, target: str) -> None:
-    """Make `path` a link to `target`, in the place of a file or link that is there, by one rename.
+    """Make `path` a link to `target`; an existing file or link is replaced by one rename.
 
     Raises
     ------
     OSError
-        When the disk refuses; what was there before is untouched.
+        If the link cannot be created; an existing file or link is unchanged.
     """
-    # As tempfile names the drafts of files.
+    # The name has the form that tempfile gives to the drafts of files.
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with postponing_stop():
         try:
@@ -105,18 +106,18 @@ def write_link(path: Path, target: str) -> None:
 
 
 def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
-    """Make the file `path` with `text`, whole, where there is none; `draft` is in the name that it has first.
+    """Create the file `path` with the complete `text`; `draft` is a part of the name of its draft.
 
     Raises
     ------
     TakenError
-        When there is something at `path`, whoever put it there and however late.
+        If `path` exists, even if it was created at the last moment.
     StackenvError
-        As `write_file` does.
+        If it cannot be written, as in `write_file`.
     """
     with written_beside(path, text, by_umask=FOR_GROUP[0], draft=draft) as temporary:
         try:
-            # Refused where there is one, also on NFS: a rename would replace it.
+            # link(2) fails if the file exists, also on NFS; a rename would replace it.
             os.link(temporary, path, follow_symlinks=False)
         except FileExistsError as error:
             raise TakenError(
@@ -134,7 +135,7 @@ def written_beside(
     draft: str = "",
     synced: bool = True,
 ) -> Iterator[Path]:
-    """Yield a file beside `path` that holds `text`; it is gone after the block, also at a signal."""
+    """Yield a file beside `path` that contains `text`; it is removed after the block, even at a signal."""
     with postponing_stop(), refusing_to_write(path):
         temporary = None
         try:
@@ -145,7 +146,7 @@ def written_beside(
             with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
                 stream.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
                 stream.flush()
-                # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
+                # By descriptor: in a folder that a group can write, the name may already be another file.
                 os.fchmod(handle, choose_mode(path, executable, by_umask))
                 if synced:
                     os.fsync(handle)
@@ -158,7 +159,7 @@ def written_beside(
 
 @contextlib.contextmanager
 def refusing_to_write(path: Path) -> Iterator[None]:
-    """Within the block an OSError says that `path` could not be written."""
+    """Within the block, turn an OSError into the error that `path` could not be written."""
     try:
         yield
     except OSError as error:

@@ -17,24 +17,24 @@ from stackenv.plain_files import read_file_text
 from stackenv.transactions.postponing import stop_now_or_later
 from stackenv.transactions.process import read_start
 
-# The terminal, a batch system or the kernel at shutdown, the end of an ssh session.
+# Sent by Ctrl-C in the terminal, by a batch system or at shutdown, and at the end of an ssh session.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# conda takes back what it has linked when it gets a SIGTERM; that takes a while.
+# At SIGTERM, conda undoes what it has linked, which takes a while.
 GRACE_S = 10
 
 
 class Interruption(BaseException):
-    """A signal to stop has come. No error: nothing that catches errors must go on behind it."""
+    """A signal to stop was received; not an Exception, so that code that catches errors does not continue."""
 
     def __init__(self, number: int, left: str) -> None:
         super().__init__(number)
         self.number, self.left = number, left
-        # Whether the journal still holds something for the next command.
+        # Whether the journal still contains changes for the next command.
         self.leaves_rest = False
 
 
 class InterruptedCommandError(StackenvError):
-    """A command was told to stop (exit status 128 and the number of the signal, as shells have it)."""
+    """A signal stopped a command (exit status 128 plus the number of the signal, as in shells)."""
 
     def __init__(self, interruption: Interruption) -> None:
         name = signal.Signals(interruption.number).name
@@ -49,7 +49,7 @@ class InterruptedCommandError(StackenvError):
 
 @contextlib.contextmanager
 def leaving_rest() -> Iterator[None]:
-    """Within the block what an Interruption leaves undone is in a journal, and the user is told."""
+    """Within the block, an Interruption leaves changes in a journal, and its message says so."""
     try:
         yield
     except Interruption as interruption:
@@ -58,7 +58,7 @@ def leaving_rest() -> Iterator[None]:
 
 
 def list_descendants(pid: int) -> dict[int, str]:
-    """Return the processes that `pid` has started, and they in their turn: number and start."""
+    """Return the child processes of `pid`, and their children: numbers and start times."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -75,7 +75,7 @@ def list_descendants(pid: int) -> dict[int, str]:
 
 
 def is_running(pid: int, start: str) -> bool:
-    """Return whether the process `pid` still runs that was started at `start`."""
+    """Return whether the process `pid` that was started at `start` is still running."""
     try:
         state = read_file_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
     except OSError:
@@ -84,7 +84,7 @@ def is_running(pid: int, start: str) -> bool:
 
 
 def stop_descendants(grace_s: float = GRACE_S) -> None:
-    """End all that this process has started, SIGTERM first: it must not write what is being removed."""
+    """End all child processes, first with SIGTERM, so that they do not write files that are being removed."""
     started = list_descendants(os.getpid())
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid, start in started.items():
@@ -97,14 +97,14 @@ def stop_descendants(grace_s: float = GRACE_S) -> None:
 
 
 def ignore_stopping() -> None:
-    """Let no further signal stop this process: what it does now is short, and must end."""
+    """Ignore further signals to stop, because the next work is short and must be completed."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def ignoring_stopping() -> Iterator[None]:
-    """Within the block no signal stops this process: what it does is short, and must end."""
+    """Within the block, ignore signals to stop, because its work is short and must be completed."""
     before = {number: signal.getsignal(number) for number in STOPPING}
     ignore_stopping()
     try:
@@ -115,7 +115,7 @@ def ignoring_stopping() -> Iterator[None]:
 
 
 def stop(number: int, grace_s: float, left: str) -> NoReturn:
-    """End what was started, then raise Interruption for the signal `number`."""
+    """End all child processes, then raise Interruption for the signal `number`."""
     ignore_stopping()
     stop_descendants(grace_s)
     raise Interruption(number, left)
@@ -123,25 +123,25 @@ def stop(number: int, grace_s: float, left: str) -> NoReturn:
 
 @contextlib.contextmanager
 def stopping_at_signals(grace_s: float = GRACE_S, left: str = "all changes were undone") -> Iterator[None]:
-    """Within the block a signal to stop raises Interruption once; the block may undo what it did.
+    """Within the block, the first signal to stop raises Interruption; the block can undo its changes.
 
-    What the caller ignores (nohup, a job in the background of sh) stays ignored.
+    Signals that the caller ignores (nohup, a background job of sh) stay ignored.
 
     Parameters
     ----------
     grace_s
-        How long what was started may take to end.
+        How long child processes may take to end.
     left
-        What the user is told of what the block did.
+        What the message says about the changes of the block.
 
     Raises
     ------
     InterruptedCommandError
-        When one came.
+        If a signal was received.
     """
 
     def handle(number: int, _: FrameType | None) -> None:
-        # Behind what must not be torn.
+        # After work that must not be interrupted.
         stop_now_or_later(functools.partial(stop, number, grace_s, left))
 
     before = {number: signal.getsignal(number) for number in STOPPING}
@@ -151,7 +151,7 @@ def stopping_at_signals(grace_s: float = GRACE_S, left: str = "all changes were 
     try:
         yield
     except Interruption as interruption:
-        # All that is left is to say so; a second Ctrl-C in that moment must not change the status.
+        # Only the message is left; a second Ctrl-C at this moment must not change the exit status.
         before.clear()
         raise InterruptedCommandError(interruption) from None
     finally:

@@ -1,8 +1,9 @@
 """The journal: which command is changing a module, and what is left to do if it is interrupted.
 
 There is one file for each module, in the folder .stackenv of the folder of modules (Lmod ignores names that
-begin with a dot). It is created exclusively and so is also the lock, because flock does not work on every
-NFS. It names host and process. The next command undoes or finishes what a killed command has left.
+begin with a dot). It contains the host and the process. It is also the lock: the command creates it
+exclusively, because flock does not work on every NFS. If a command is killed, the next one undoes or finishes
+its changes.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class JournalFullError(StackenvError):
-    """The disk, or the user's share of it, has no room for a journal; nothing was changed."""
+    """The disk or the user's quota is too full for a journal; nothing was changed."""
 
 
 @contextlib.contextmanager
 def writing_journal() -> Iterator[None]:
-    """Within the block files are made that others may read and nobody else may write: they are obeyed."""
+    """Within the block, create files that only their owner can write, because they will be carried out."""
     before = current_umask()
     os.umask(before | 0o022)
     try:
@@ -57,9 +58,9 @@ def writing_journal() -> Iterator[None]:
 
 
 class Journal:
-    """The journals of a folder of modules, which may change what is in it, and environments with `marks`.
+    """The journals of a folder of modules.
 
-    The folders are made for those whom `access` is for.
+    They may change files in this folder and in environments with one of `marks`. New folders get `access`.
     """
 
     def __init__(self, modules: Path, marks: Marks = NO_MARKS, access: Access = PRIVATE) -> None:
@@ -69,14 +70,14 @@ class Journal:
 
     @contextlib.contextmanager
     def changing(self, subject: str, command: str) -> Iterator[OpenJournal]:
-        """Keep others from changing the module `subject` while the block runs.
+        """Within the block, prevent other commands from changing the module `subject`.
 
         Raises
         ------
         BusyError
-            When somebody else is changing it.
+            If another command is changing it.
         StackenvError
-            When the folder cannot be written.
+            If the folder cannot be written.
         """
         path = self._path_of(subject)
         note = Note(subject, command, Process.current())
@@ -95,7 +96,7 @@ class Journal:
         return self.folder / (subject.replace("/", "@") + ".json")
 
     def require_unchanged(self, subject: str) -> None:
-        """Raise StackenvError while there is a journal of the module `subject`, of whomever."""
+        """Raise StackenvError if the module `subject` has a journal of any user."""
         path = self._path_of(subject)
         if os.path.lexists(path):
             raise refusal(subject, path)
@@ -109,7 +110,7 @@ class Journal:
                 f"rm {quote_word(self.folder)}",
             )
         try:
-            # Whole from the start, and refused where one is: also on NFS (link(2), open(2)).
+            # The file is complete from the start, and creating it fails if it exists, also on NFS (link(2)).
             with writing_journal():
                 for folder in (self.places.root, self.folder):
                     self.access.make_folder(folder)
@@ -118,10 +119,10 @@ class Journal:
             raise refusal(note.subject, path) from None
 
     def recover(self) -> list[str]:
-        """Undo or finish what this user's killed commands have left; return a sentence for each.
+        """Undo or finish the changes of this user's killed commands; return a sentence for each.
 
-        What a running command has open is left alone, and what another user has left: whoever may
-        write here could have it say anything. A folder that is not there or cannot be read holds
+        Journals of running commands are left alone, and so are those of other users, because everyone who
+        can write here could put anything into them. If the folder is missing or cannot be read, there is
         nothing to recover.
         """
         if self.folder.is_symlink():
@@ -155,7 +156,7 @@ class Journal:
         try:
             killed_s = path.lstat().st_mtime
             path.rename(taken)
-            # Fresh, for commands on other hosts: they must not take it over from this one.
+            # A new time stamp, so that commands on other hosts do not take over the recovery.
             os.utime(taken, follow_symlinks=False)
         except FileNotFoundError:
             return []  # another command was faster
@@ -167,7 +168,10 @@ class Journal:
 
 
 def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
-    """Undo or finish what a command that was killed at `killed_s` has noted in `path`; return a sentence."""
+    """Undo or finish the changes in the journal `path` of a command that was killed at `killed_s`.
+
+    The result is a sentence that says so, or none if there were no changes.
+    """
     journal = OpenJournal(path, note)
     begun = f"`{note.command}` was interrupted; its changes to {note.subject}"
     try:
@@ -181,15 +185,15 @@ def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
 
 
 def list_journals(folder: Path) -> list[Path]:
-    """Return the journals in `folder`, and those that are being recovered, or were set aside unread."""
+    """Return the journals in `folder`, including those that are being recovered."""
     found = sorted(folder.glob("*.json*")) if folder.is_dir() else []
     return [path for path in found if path.name[0] != "." and not path.name.endswith(BROKEN)]
 
 
 def remove_drafts(folder: Path) -> None:
-    """Delete this user's drafts of journals in `folder` that nobody writes any more."""
+    """Delete this user's drafts of journals in `folder` that no command is writing any more."""
     drafts = list(folder.glob(".*.json*")) if folder.is_dir() else []
-    # Only after the drafts have been listed: who makes one has the journal open, or is in its name.
+    # Listed after the drafts: the writer of a draft has the journal open, or is in the draft's name.
     current = {path.name.partition(".json")[0] for path in list_journals(folder)}
     for draft in drafts:
         with contextlib.suppress(OSError):
@@ -198,7 +202,7 @@ def remove_drafts(folder: Path) -> None:
 
 
 def is_abandoned(draft: Path, current: Container[str]) -> bool:
-    """Return whether nobody will finish `draft`; `current` are the modules that have a journal."""
+    """Return whether no command will complete `draft`; `current` are the modules that have a journal."""
     subject, _, rest = draft.name[1:].partition(".json")
     if subject in current:
         return False
@@ -210,7 +214,7 @@ def is_abandoned(draft: Path, current: Container[str]) -> bool:
 
 
 def set_aside(path: Path) -> list[str]:
-    """Rename the journal `path`, of this user, which cannot be read; return a sentence."""
+    """Rename the journal `path` of this user, which cannot be read; return a sentence that says so."""
     aside = path.with_name(f"{path.name}{BROKEN}")
     try:
         path.rename(aside)
@@ -223,7 +227,7 @@ def set_aside(path: Path) -> list[str]:
 
 
 class OpenJournal:
-    """The journal of a change that is under way; `said` is what it says now."""
+    """The journal of a command that is running; `said` is its current contents."""
 
     def __init__(self, path: Path, said: Note) -> None:
         self.path = path
@@ -235,26 +239,26 @@ class OpenJournal:
         return not (self.said.undo or self.said.finish)
 
     def note(self, undo: Sequence[Change]) -> None:
-        """Write what is to be undone if this process is killed after now; durable when it returns."""
+        """Store the changes that undo everything if this process is killed from now on, and sync them."""
         self._write(replace(self.said, undo=tuple(undo)))
 
     def commit(self, finish: Sequence[Change]) -> None:
-        """Write what is to be finished, no more undone, if this process is killed after now."""
+        """Store the changes that are finished, not undone, if this process is killed from now on."""
         self._write(replace(self.said, undo=self.said.undo if finish else (), finish=tuple(finish)))
 
     def undo(self, killed_s: float | None = None) -> None:
-        """Undo what is noted."""
+        """Carry out the stored changes that undo everything."""
         while self.said.undo:
             carry_out_change(self.said.undo[0], killed_s)
             self._cross_out(replace(self.said, undo=self.said.undo[1:]))
 
     def finish(self, killed_s: float | None = None, but: int = 0) -> None:
-        """Finish what is noted, `but` for the last so many.
+        """Carry out the stored changes to finish, except the last `but`.
 
         Raises
         ------
         TakenError
-            When the first change finds its place taken: nothing is left to finish then, and all to undo.
+            If the file of the first change exists already: then everything must be undone instead.
         """
         try:
             while len(self.said.finish) > but:
@@ -265,11 +269,11 @@ class OpenJournal:
             raise
 
     def drop(self) -> None:
-        """Forget what is noted: it is not to be done."""
+        """Remove the stored changes without carrying them out."""
         self._cross_out(replace(self.said, undo=(), finish=()))
 
     def settle(self, killed_s: float) -> str:
-        """Finish or undo what a command that was killed at `killed_s` has noted; return which."""
+        """Finish or undo the stored changes of a command that was killed at `killed_s`; return which."""
         with contextlib.suppress(TakenError):
             if self.said.finish:
                 self.finish(killed_s)
@@ -287,7 +291,7 @@ class OpenJournal:
             raise
 
     def _cross_out(self, said: Note) -> None:
-        # What cannot be crossed out, on a full disk, is carried out once more at worst.
+        # If the disk is full, a change stays in the journal; at worst, it is carried out twice.
         with contextlib.suppress(StackenvError):
             self._write(said)
         self.said = said

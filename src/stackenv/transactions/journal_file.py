@@ -34,26 +34,26 @@ KINDS: Mapping[str, Callable[..., Change]] = {
         *(MovePath, ExchangeFolder, RestoreTree, Together),
     )
 }
-# These fields of changes hold something else than a path.
+# The fields of changes that do not contain a path.
 CONTENTS = ("text", "own_line", "sha256", "leads_to")
-# Behind the name of a journal that nobody could read, and that is out of the way.
+# The end of the name of a journal that was set aside because it could not be read.
 BROKEN = ".broken"
-# Larger than any that stackenv writes: nobody's file may fill the memory of another's command.
+# Larger than any journal of stackenv: a file of another user must not fill the memory.
 LARGEST = 64 * 1024 * 1024
 LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Note:
-    """What a journal says: of which module, by whom, what to do when they are gone.
+    """The contents of a journal: the module, the command, and the changes to make if the command is killed.
 
     Parameters
     ----------
     undo
-        The changes that take back what was done so far.
+        The changes that undo everything done so far.
     finish
-        Those that are to be finished instead, from the moment on at which there are any; the `undo` is for
-        when the first of them finds its place taken.
+        The changes to finish instead, as soon as there are any. If the file of the first one exists already,
+        `undo` is carried out after all.
     """
 
     subject: str
@@ -78,7 +78,7 @@ class Note:
 
 
 def parse_note(text: str) -> Note:
-    """Return the note in `text`; raise ValueError when it is none."""
+    """Return the note in `text`; raise ValueError if it is not a note."""
     try:
         data = json.loads(text)
         lists = (data["undo"], data["finish"])
@@ -97,7 +97,7 @@ def parse_note(text: str) -> Note:
 
 
 def parse_process(data: Mapping[str, Any]) -> Process:
-    """Return the process that `data` names; before there were `boot` and `pid_namespace`, without them."""
+    """Return the process that `data` describes; old journals lack `boot` and `pid_namespace`."""
     pid = data["pid"]
     if type(pid) is not int or not 0 < pid <= LARGEST_PID:
         raise ValueError(f"not a process number: {pid!r}")
@@ -106,7 +106,7 @@ def parse_process(data: Mapping[str, Any]) -> Process:
 
 
 def text_of(data: Mapping[str, Any], name: str) -> str:
-    """Return the text `name` of `data`; raise ValueError when it is something else."""
+    """Return the field `name` of `data`; raise ValueError if it is not a text."""
     value = data[name]
     if not isinstance(value, str):
         raise ValueError(f"{name} is not a text")
@@ -114,13 +114,13 @@ def text_of(data: Mapping[str, Any], name: str) -> str:
 
 
 def check_path(text: str) -> None:
-    """Raise ValueError when `text` is no absolute path without `..`."""
+    """Raise ValueError if `text` is not an absolute path, or contains `..`."""
     if not text.startswith("/") or "\0" in text or ".." in Path(text).parts:
         raise ValueError(f"not a path: {text!r}")
 
 
 def describe_change(change: Change) -> dict[str, Any]:
-    """Return `change` as plain data; `parse_change` reads it back."""
+    """Return `change` as plain data that `parse_change` can read."""
     values = {field.name: getattr(change, field.name) for field in fields(change)}
     if isinstance(change, Together):
         values["changes"] = [describe_change(each) for each in change.changes]
@@ -128,7 +128,7 @@ def describe_change(change: Change) -> dict[str, Any]:
 
 
 def parse_change(data: Mapping[str, Any]) -> Change:
-    """Return the change that `describe_change` described; raise ValueError for a field of another type."""
+    """Return the change that `data` describes; raise ValueError if a field has a wrong type."""
     values = {name: value for name, value in data.items() if name != "change"}
     if data["change"] == Together.__name__:
         values["changes"] = tuple(map(parse_change, values["changes"]))
@@ -148,22 +148,22 @@ def parse_change(data: Mapping[str, Any]) -> Change:
 
 
 def printable(text: str) -> str:
-    """Return `text` without what would steer the terminal of who reads it."""
+    """Return `text` with `?` instead of characters that would steer a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @dataclass(frozen=True)
 class FoundNote:
-    """A journal as it lies there.
+    """A journal file that was found.
 
     Parameters
     ----------
     note
-        What it says; None when that cannot be read.
+        Its contents; None if they cannot be read.
     user
-        The number of the user it belongs to.
+        The number of its owner.
     regular
-        Whether it is a file, and no link or device.
+        Whether it is a regular file, not a link or a device.
     mode
         Its permissions.
     """
@@ -175,12 +175,12 @@ class FoundNote:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this user made it."""
+        """Whether it belongs to this user."""
         return self.regular and self.user == os.geteuid()
 
     @property
     def can_be_believed(self) -> bool:
-        """Whether nobody else can have written what it says: only then it may be carried out."""
+        """Whether only this user can have written it; otherwise it must not be carried out."""
         return self.is_ours and not self.mode & (stat.S_IWGRP | stat.S_IWOTH)
 
     @property
@@ -192,10 +192,10 @@ class FoundNote:
 
 
 def look_at(path: Path) -> FoundNote | None:
-    """Return the journal `path`, without following a link; None when it is gone."""
+    """Return the journal `path`, without following a link; None if it does not exist."""
     try:
         status = path.lstat()
-        # A device or a pipe that somebody puts in its place must not hold the command up.
+        # Reading must not block if someone puts a device or a pipe in its place.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
@@ -210,7 +210,7 @@ def look_at(path: Path) -> FoundNote | None:
 
 
 def parse_named(text: bytes, name: str) -> Note | None:
-    """Return the note in `text`; None when it is none, or not of the module that the file `name` is of."""
+    """Return the note in `text`; None if it is not one, or its module does not match the file `name`."""
     try:
         note = parse_note(text.decode("utf-8"))
     except ValueError:
@@ -219,6 +219,6 @@ def parse_named(text: bytes, name: str) -> Note | None:
 
 
 def read_note(path: Path) -> Note | None:
-    """Return what the journal `path` says; None when it is gone, or cannot be believed."""
+    """Return the contents of the journal `path`; None if it is missing or cannot be trusted."""
     found = look_at(path)
     return found.note if found and found.can_be_believed else None

@@ -6,28 +6,28 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# In the folder of modules; Lmod does not look at names that begin with a dot.
+# A folder in the folder of modules; Lmod ignores names that begin with a dot.
 JOURNALS = ".stackenv"
-# So the names of commands' temporary folders begin.
+# The beginning of the names of temporary folders.
 SCRATCH = "stackenv-{host}-"
 
 
 def may_have_journals(modules: Path) -> bool:
-    """Return whether there is something where the journals of the folder `modules` are."""
+    """Return whether the folder `modules` may contain journals."""
     folder = modules / JOURNALS
     try:
         return folder.is_symlink() or bool(os.listdir(folder))  # noqa: PTH208 (names alone)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        # Who looks closer says what is wrong.
+        # The code that reads the journals reports the error.
         return True
 
 
 def may_have_scratch(environ: Mapping[str, str]) -> bool:
-    """Return whether there is a temporary folder of this user's commands, also of those that run.
+    """Return whether there may be a temporary folder of this user's commands, running ones included.
 
-    Looked for where this one would have its own (tempfile, `_candidate_tempdir_list`).
+    It is searched where this command would create its own (tempfile, `_candidate_tempdir_list`).
     """
     named = (environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     for folder in filter(None, (*named, "/tmp", "/var/tmp", "/usr/tmp")):
@@ -37,7 +37,7 @@ def may_have_scratch(environ: Mapping[str, str]) -> bool:
 
 
 def has_own_scratch(folder: str) -> bool:
-    """Return whether something of this user is in `folder` by such a name; also where that cannot be seen."""
+    """Return whether `folder` contains a temporary folder of this user, or cannot be read."""
     try:
         with os.scandir(folder) as entries:
             begin = SCRATCH.format(host=os.uname().nodename)

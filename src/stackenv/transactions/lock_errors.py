@@ -11,19 +11,19 @@ from stackenv.transactions.changes import RANDOM
 from stackenv.transactions.journal_file import FoundNote, Note, look_at
 from stackenv.transactions.process import GONE_AFTER_S, Process, is_older
 
-# A process in the name of a file: behind that of a journal it is who recovers it.
+# A process in a file name. At the end of the name of a journal, it is the process that recovers it.
 PROCESS = re.compile(r"(.+)\.(\d{1,9})\.(\d*)\.([0-9a-f-]*)\.(\d*)")
-# Behind the name of a draft; the first has who makes it in its name.
+# The end of the name of a draft; the draft of a new journal also contains the process that writes it.
 DRAFT = re.compile(rf"(?:\.(.+))?\.{RANDOM}")
 
 
 def name_process(process: Process) -> str:
-    """Return what `parse_process_name` reads: `process`, in the name of a file."""
+    """Return `process` as a part of a file name that `parse_process_name` can read."""
     return f"{process.host}.{process.pid}.{process.start}.{process.boot}.{process.pid_namespace}"
 
 
 def parse_process_name(text: str) -> Process | None:
-    """Return the process that `name_process` has named; None when there is none."""
+    """Return the process in a text that `name_process` made; None if it is another text."""
     found = PROCESS.fullmatch(text)
     if not found:
         return None
@@ -32,12 +32,12 @@ def parse_process_name(text: str) -> Process | None:
 
 
 def recovering_process(path: Path) -> Process | None:
-    """Return who recovers the journal `path`, by its name; None when nobody does."""
+    """Return the process in the name of the journal `path` that recovers it; None without one."""
     return parse_process_name(path.name.partition(".recovery.")[2])
 
 
 def is_interrupted(found: FoundNote, path: Path) -> bool:
-    """Return whether nobody carries out the journal `path` any more; one that cannot be read: when old."""
+    """Return whether the command of the journal `path` has ended; an unreadable journal must be old."""
     process = recovering_process(path) or (found.note.process if found.note else None)
     return not process.is_alive(path) if process else is_older(path, GONE_AFTER_S)
 
@@ -58,7 +58,7 @@ def tell_open(path: Path) -> str:
 
 
 def refusal(subject: str, path: Path) -> StackenvError:
-    """Return why `subject` cannot be changed while the journal `path` is there."""
+    """Return the error that `subject` cannot be changed because of the journal `path`."""
     found = look_at(path)
     if found and not found.is_ours and is_interrupted(found, path):
         return StackenvError(

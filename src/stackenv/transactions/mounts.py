@@ -12,7 +12,7 @@ from pathlib import Path
 from stackenv.plain_files import read_file_bytes
 
 TIMEOUT_S = 10
-# The last resorts take the name away at once, and the mount when nobody uses it any more.
+# The last three remove the mount point at once, and the mount when no process uses it any more.
 WAYS = (
     ("fusermount3", "-u"),
     ("fusermount", "-u"),
@@ -24,9 +24,9 @@ WAYS = (
 
 
 def list_mounts(folder: Path) -> list[str]:
-    """Return where something is mounted at `folder`, a real path, or below it; the innermost first.
+    """Return the mount points at `folder`, a real path, and below it, the innermost first.
 
-    The kernel's list is read (proc_pid_mountinfo(5)), since a look at the place itself can hang.
+    They are read from the kernel's list (proc_pid_mountinfo(5)), because access to a mount point can hang.
     """
     found = []
     for line in read_file_bytes("/proc/self/mountinfo").splitlines():
@@ -37,7 +37,7 @@ def list_mounts(folder: Path) -> list[str]:
 
 
 def release_mounts(folder: Path) -> list[str]:
-    """Unmount what is mounted at `folder` or below it; return what stays."""
+    """Unmount everything at `folder` and below it; return the mount points that remain."""
     for words in WAYS:
         for place in list_mounts(folder) if shutil.which(words[0]) else ():
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -53,7 +53,7 @@ def release_mounts(folder: Path) -> list[str]:
 
 
 def remove_folder(folder: Path) -> list[str]:
-    """Remove `folder`, unless something stays mounted below it; return what does."""
+    """Remove `folder`, unless something remains mounted there; return the mount points that remain."""
     left = release_mounts(Path(os.path.realpath(folder)))
     if not left:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Where the changes in a journal may be: below the folder of modules, and in marked environments."""
+"""Which paths a journal may change: those below the folder of modules, and in marked environments."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from stackenv import STACKENV_UUID
 from stackenv.plain_files import read_file_bytes
 
 LARGEST = 1 << 20
-# What an update copies before it replaces it, and the list of it, by which that folder is known.
+# The backup folder of an update, and the list in it by which the folder is recognised.
 BACKUP, LISTING = "before-update-", "listing.json"
 BACKUP_LISTING = re.compile(rf"{BACKUP}[0-9a-f]{{32}}/{re.escape(LISTING)}")
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Files by which a folder is an environment, as patterns below it.
+    """Files by which a folder is recognised as an environment, as patterns relative to it.
 
     Parameters
     ----------
     own
-        That stackenv alone writes: a folder with one may be deleted.
+        Files that only stackenv writes; a folder with one of them may be deleted.
     others
-        That other tools write; a folder with one may be deleted when it has been moved aside for that.
+        Files of other tools; a folder with one of them may be deleted after it was moved aside for removal.
     """
 
     own: tuple[str, ...] = ()
@@ -35,32 +35,33 @@ class Marks:
 
 @dataclass(frozen=True)
 class Places:
-    """The folder of modules, `root`, and each environment that has one of `marks`, by this user's journals.
+    """The paths that this user's journals may change: the folder of modules, `root`, and environments.
 
-    Whoever can write a folder on the way can have it lead elsewhere; so folders' links are followed first.
+    An environment has one of `marks`. Links in the path are resolved first, because others who can write a
+    parent folder can replace it by a link.
     """
 
     root: Path
     marks: Marks
 
     def is_environment(self, folder: Path) -> bool:
-        """Return whether `folder` holds one of the marks."""
+        """Return whether `folder` contains one of the marks."""
         patterns = (*self.marks.own, *self.marks.others)
         return any(is_file(mark) for pattern in patterns for mark in folder.glob(pattern))
 
     def holds(self, path: Path) -> bool:
-        """Return whether `path` really is below the folder of modules or an environment, or a link there."""
+        """Return whether `path`, perhaps a link, is really in the folder of modules or an environment."""
         parents = Path(os.path.realpath(path.parent), path.name).parents
         return Path(os.path.realpath(self.root)) in parents or any(map(self.is_environment, parents))
 
     def names(self, path: Path) -> bool:
-        """Return whether `path`, as it is written, is below the folder of modules."""
+        """Return whether `path`, without resolving links, is below the folder of modules."""
         return self.root in path.parents
 
     def is_mark(self, folder: Path, mark: Path) -> bool:
-        """Return whether `mark` is what proves, by its name, that `folder` may be deleted.
+        """Return whether `mark` has a name which proves that `folder` may be deleted.
 
-        Also when `folder` is that, in an environment, which holds the marks.
+        `folder` is an environment, or the folder in an environment that contains the marks.
         """
         if folder not in mark.parents:
             return False
@@ -76,7 +77,7 @@ class Places:
 
     @staticmethod
     def is_marked_text(text: str) -> bool:
-        """Return whether `text` is one of stackenv's."""
+        """Return whether `text` contains the mark of stackenv."""
         return STACKENV_UUID in text
 
     @staticmethod
@@ -91,7 +92,7 @@ class Places:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether `path` is a file, and no link."""
+    """Return whether `path` is a regular file, not a link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -99,10 +100,10 @@ def is_file(path: Path) -> bool:
 
 
 def is_aside(name: str, original: str = "") -> bool:
-    """Return whether `name` is what a folder, `original`, is called while it is removed."""
+    """Return whether `name` is the name of the folder `original` while it is removed."""
     return name.startswith(f".{original}") and ".removing" in name[len(original) :]
 
 
 def is_staged(name: str, final: str) -> bool:
-    """Return whether `name` is what a folder that becomes `final` is called while it is made."""
+    """Return whether `name` is the name of the future folder `final` while it is created."""
     return name.startswith(f".{final}.staged-")

@@ -1,7 +1,7 @@
-"""Moments in which a signal to stop waits: between the making of a temporary file and its end.
+"""Postpones signals to stop while a temporary file exists.
 
-A handler runs between any two instructions, also while tempfile.mkstemp has made a file whose name nobody
-knows yet: it would stay in the user's folder for good.
+A signal handler runs between any two instructions, even when tempfile.mkstemp has created a file but not yet
+returned its name: the file would remain in the user's folder forever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 
 class Waiting:
-    """How many blocks of `postponing_stop` are open, and what waits for the end of the outermost."""
+    """The number of open blocks of `postponing_stop`, and the calls that wait for the outermost to end."""
 
     blocks = 0
     stops: tuple[Callable[[], None], ...] = ()
@@ -19,9 +19,9 @@ class Waiting:
 
 @contextlib.contextmanager
 def postponing_stop() -> Iterator[None]:
-    """Within the block no signal raises an exception that `stop_now_or_later` is told of; behind it one does.
+    """Within the block, postpone the exceptions of signals that use `stop_now_or_later` until its end.
 
-    For what is short, and starts no process. Only the main thread may enter it: handlers run there.
+    The block must be short and start no process. Only the main thread may enter it, where handlers run.
     """
     Waiting.blocks += 1
     try:
@@ -34,7 +34,7 @@ def postponing_stop() -> Iterator[None]:
 
 
 def stop_now_or_later(stop: Callable[[], None]) -> None:
-    """Call `stop`, which raises; while a block of `postponing_stop` is open, have it called behind that."""
+    """Call `stop`, which raises an exception; if a block of `postponing_stop` is open, call it at its end."""
     if Waiting.blocks:
         Waiting.stops = (*Waiting.stops, stop)
     else:

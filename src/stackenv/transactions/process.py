@@ -1,4 +1,4 @@
-"""The process that holds a journal, and whether it still runs: by its number here, by heartbeat elsewhere."""
+"""The process of a journal, and whether it still runs: by its number here, by heartbeat on other hosts."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from stackenv.plain_files import read_file_text
 from stackenv.transactions.postponing import postponing_stop
 
 HEARTBEAT_S = 20
-# A process on another host counts as gone when its heart has stopped for so long.
+# A process on another host counts as ended if it has given no heartbeat for this time.
 GONE_AFTER_S = 900
 
 
 def read_start(pid: int) -> str:
-    """Return when the process `pid` of this host was started, in clock ticks; empty when it has ended."""
+    """Return the start time of the process `pid` of this host in clock ticks; empty if it has ended."""
     try:
         stat = read_file_text(f"/proc/{pid}/stat")
     except OSError:
         return ""
-    # The name, in brackets, may hold anything; the state is the third field, the start the 22nd (proc(5)).
+    # The name, in brackets, may contain anything; the third field is the state, the 22nd the start (proc(5)).
     fields = stat.rpartition(")")[2].split()
-    # Ended, and its parent has not asked for its status yet.
+    # The process has ended, and its parent has not read its exit status yet.
     return "" if fields[0] in ("Z", "X") else fields[19]
 
 
@@ -46,7 +46,7 @@ def is_hidden(pid: int) -> bool:
 
 
 def read_boot() -> str:
-    """Return what tells this boot of this kernel from any other; empty when that cannot be told."""
+    """Return the identifier of this boot of the kernel; empty if it is unknown."""
     try:
         return read_file_text("/proc/sys/kernel/random/boot_id").strip()
     except OSError:
@@ -54,9 +54,9 @@ def read_boot() -> str:
 
 
 def read_pid_namespace() -> str:
-    """Return what tells the processes seen here from those of a container; empty when it cannot be told."""
+    """Return the identifier of the PID namespace, which differs in a container; empty if it is unknown."""
     try:
-        # A /proc of another namespace has other processes by our numbers.
+        # In a /proc of another namespace, our numbers belong to other processes.
         if str(Path("/proc/self").readlink()) == str(os.getpid()):
             return str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:
@@ -66,10 +66,10 @@ def read_pid_namespace() -> str:
 
 @dataclass(frozen=True)
 class Process:
-    """A process: host, number, and start, since numbers are used again.
+    """A process by its host, its number, and its start time, because numbers are reused.
 
-    Containers that share a host's name, and nodes that are all called localhost, have numbers of their
-    own: `boot` and `pid_namespace` tell them apart; empty when unknown.
+    Containers may share the name of their host, and several nodes may be called localhost, although each has
+    its own process numbers. `boot` and `pid_namespace` distinguish them; they are empty if unknown.
     """
 
     host: str
@@ -85,19 +85,19 @@ class Process:
 
     @property
     def is_here(self) -> bool:
-        """Whether /proc shows the process, if it runs."""
+        """Whether /proc would show the process if it is running."""
         here = (socket.gethostname(), read_boot(), read_pid_namespace())
         return all(here) and (self.host, self.boot, self.pid_namespace) == here
 
     def is_alive(self, path: Path) -> bool:
-        """Return whether the process, of the file `path`, still runs; on another node, by its heartbeat."""
+        """Return whether the process still runs; on another node, the heartbeat of its file `path` shows it."""
         if self.is_here and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)
 
 
 def is_older(path: Path, seconds: float) -> bool:
-    """Return whether nobody has touched the file `path` for `seconds`; false when it is gone."""
+    """Return whether the file `path` has not been touched for `seconds`; False if it is gone."""
     try:
         return file_server_time(path.parent) - path.lstat().st_mtime >= seconds
     except FileNotFoundError:
@@ -105,11 +105,11 @@ def is_older(path: Path, seconds: float) -> bool:
 
 
 def file_server_time(folder: Path) -> float:
-    """Return the time by the clock that gives files in `folder` their time stamps, in seconds."""
+    """Return the time in seconds, by the clock that sets the time stamps of files in `folder`."""
     with postponing_stop():
         probe = None
         try:
-            # Of a name that nobody can have put a link at, in a folder that a group may write.
+            # A random name, since others may be able to create links in a folder that a group can write.
             descriptor, probe = tempfile.mkstemp(prefix=".clock-", dir=folder)
             with open(descriptor, "wb"):  # noqa: PTH123 (a descriptor)
                 return os.fstat(descriptor).st_mtime
@@ -123,7 +123,7 @@ def file_server_time(folder: Path) -> float:
 
 @contextlib.contextmanager
 def beating(path: Path) -> Iterator[None]:
-    """Touch the journal `path` again and again while the block runs, for commands on other hosts."""
+    """Within the block, touch the journal `path` regularly, which commands on other hosts check."""
     stop = threading.Event()
 
     def beat() -> None:

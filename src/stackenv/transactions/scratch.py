@@ -13,20 +13,20 @@ from pathlib import Path
 from stackenv.transactions.mounts import remove_folder
 from stackenv.transactions.process import Process
 
-# Host, boot, PID namespace, number and start of the process: a folder without a word about its owner is
-# never made.
+# Host, boot, PID namespace, number and start of the process are in the name, so that each folder shows its
+# owner as soon as it exists.
 NAME = re.compile(r"stackenv-(.+)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d+)-(\d+)-(\d+)-[^-]+")
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """A temporary folder in which all that a command starts has its temporary files."""
+    """The temporary folder of a command and of all programs that it starts."""
 
     folder: Path
 
     @classmethod
     def make(cls) -> Scratch:
-        """Make the folder, for this process and what it starts."""
+        """Create the folder for this process and the programs that it starts."""
         folder = make_folder(None)
         tempfile.tempdir = str(folder)
         return cls(folder)
@@ -38,14 +38,17 @@ class Scratch:
 
 
 def make_folder(top: Path | None) -> Path:
-    """Make a temporary folder of this process in `top`, or where such folders are."""
+    """Create a temporary folder of this process in `top`, or in the usual folder for temporary files."""
     me = Process.current()
     prefix = f"stackenv-{me.host}-{me.boot}-{me.pid_namespace}-{me.pid}-{me.start}-"
     return Path(tempfile.mkdtemp(prefix=prefix, dir=top))
 
 
 def sweep_scratch(top: Path | None = None) -> None:
-    """Remove what this user's killed commands on this host have left in `top`, or in the temporary folder."""
+    """Remove the temporary folders in `top` that this user's killed commands on this host left.
+
+    Without `top`, they are in the usual folder for temporary files.
+    """
     for folder in (top or Path(tempfile.gettempdir())).iterdir():
         found = NAME.fullmatch(folder.name)
         if not found:
@@ -55,9 +58,9 @@ def sweep_scratch(top: Path | None = None) -> None:
         try:
             status = folder.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-            # Its heart does not beat: what another container has made there cannot be told from a dead one.
+            # These folders have no heartbeat, so that folders of other containers and hosts stay.
             if mine and owner.is_here and not owner.is_alive(folder):
-                # A trial of a mount may have been killed in it.
+                # It may contain the mount of a test that was killed.
                 remove_folder(folder)
         except OSError:
             continue

@@ -1,4 +1,4 @@
-"""All changes of a command, made completely or not at all: steps with an undo, then a switch."""
+"""Makes all changes of a command completely or not at all: steps that can be undone, then a switch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from stackenv.transactions.journal import Journal, OpenJournal
 
 @dataclass(frozen=True)
 class Step:
-    """One step that makes something beside what is there, or changes that in place after it was copied.
+    """One step, which creates something new, or changes something in place after a backup.
 
-    `sentence` is what a dry run prints, and `doing` what a terminal shows meanwhile; without it the terminal
-    goes on to show what it did, or, where that is nothing, the sentence. `undo` takes the step back, in the
-    order given, also when it was interrupted.
+    A dry run prints `sentence`. A terminal shows `doing` during the step; without it, the terminal keeps its
+    status line, or shows the sentence if there is none. The changes in `undo` undo the step, in their order,
+    even if it was interrupted.
     """
 
     sentence: str
@@ -34,26 +34,27 @@ class Step:
 
 
 def find_nothing() -> str:
-    """Return that there is no problem."""
+    """Return an empty text: there is no problem."""
     return ""
 
 
 @dataclass(frozen=True)
 class Switch:
-    """The changes that put a result in its place, each of which can be carried out twice.
+    """The changes that put a result in its place; each can be repeated.
 
     Parameters
     ----------
     sentences
-        What a dry run prints.
+        The sentences that a dry run prints.
     changes
-        In their order. Only the first can find its place taken (`MakeFile`): then the steps are undone.
+        The changes in their order. Only the first can fail because its file exists (`MakeFile`): then the
+        steps are undone.
     seen
-        Files and what they held when the changes were decided on; None for one that was not there.
-        When another command has changed one meanwhile, nothing is done.
+        Files with their texts when the changes were planned; None for a missing one. If another command has
+        changed one since, nothing is done.
     find_problem
-        Is asked before the last change, a deletion: why that must not be, or an empty text. (The successor
-        of a killed command does not ask.)
+        Called before the last change, a deletion; returns why it must not be made, or an empty text. (It is
+        not called if another command finishes the changes of a killed one.)
     """
 
     sentences: tuple[str, ...]
@@ -64,19 +65,18 @@ class Switch:
 
 @dataclass(frozen=True)
 class Transaction:
-    """All that one command changes. While its steps run, an interruption is undone; from the switch on it is
-    finished.
+    """All changes of one command; if it is interrupted, the steps are undone, but the switch is finished.
 
     Parameters
     ----------
     subject
-        The full name of the module that is changed: nobody else may change it meanwhile.
+        The full name of the module that is changed. It is locked meanwhile.
     switch
-        Is called when all steps are done.
+        Called after all steps; returns the switch.
     steps
-        In their order.
+        The steps in their order.
     also
-        Full names of further modules that nobody else may change meanwhile.
+        The full names of further modules that are locked meanwhile.
     """
 
     subject: str
@@ -86,12 +86,12 @@ class Transaction:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What a dry run prints, where it is known before the steps are done what the switch is."""
+        """The sentences that a dry run prints, if the switch does not depend on the steps."""
         return (*(step.sentence for step in self.steps), *self.switch().sentences)
 
     @classmethod
     def of(cls, subject: str, switch: Switch, also: tuple[str, ...] = ()) -> Transaction:
-        """Return the transaction that is nothing but `switch`."""
+        """Return the transaction that consists only of `switch`."""
         return cls(subject, lambda: switch, (), also)
 
 
@@ -101,25 +101,25 @@ def carry_out(
     command: str = "",
     print_message: Callable[[str], None] = print_message,
 ) -> None:
-    """Carry out `transaction` under `journal`, for whom its modules are.
+    """Carry out `transaction`, with its changes stored in `journal` and with the access of that.
 
-    When a step fails or is interrupted all are undone, and nothing interrupts that; from the moment on at
-    which the changes of the switch are noted they are finished instead, by the next command if need be.
+    If a step fails or is interrupted, all steps are undone, and signals are ignored meanwhile. As soon as the
+    changes of the switch are stored, they are finished instead, if necessary by the next command.
 
     Parameters
     ----------
     command
-        As it was typed, for those who find the journal; empty: that of this process.
+        The command as it was typed, for those who find the journal; if empty, that of this process.
     print_message
-        Hears each sentence before what it says is done, but for steps where a terminal shows them.
+        Called with each sentence before it is carried out, except for steps that a terminal shows.
 
     Raises
     ------
     BusyError
-        When another command changes one of its modules, or has changed one since it was decided on.
+        If another command is changing one of the modules, or has changed one since the changes were planned.
     StackenvError
-        What the failing step raised, after the undo; when the disk refuses the switch, of which the rest
-        stays noted.
+        If a step fails, after the undo; if the switch cannot be written: then its remaining changes stay in
+        the journal.
     """
     command = command or shlex.join(read_command_words())
     with contextlib.ExitStack() as stack:
@@ -146,7 +146,7 @@ def carry_out(
 def carry_out_steps(
     transaction: Transaction, held: OpenJournal, print_message: Callable[[str], None]
 ) -> Switch:
-    """Carry out the steps of `transaction`, note in `held` that the switch is to be finished; return it."""
+    """Carry out the steps of `transaction`; store the changes of its switch in `held`, and return it."""
     for step in transaction.steps:
         if not (show_status(step.doing) if step.doing else SCREEN.status):
             print_message(step.sentence)
@@ -162,7 +162,7 @@ def carry_out_steps(
 
 
 def undo(held: OpenJournal) -> None:
-    """Undo what `held` has noted; of what cannot be, tell why: the user must know what went wrong first."""
+    """Undo the changes stored in `held`; print an error if that fails, so that the original one is raised."""
     try:
         with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
             held.undo()
@@ -173,7 +173,7 @@ def undo(held: OpenJournal) -> None:
 
 
 def finish(held: OpenJournal, switch: Switch, print_message: Callable[[str], None]) -> None:
-    """Carry out the changes of `switch`, the last one only without a problem."""
+    """Carry out the changes of `switch`, the last one only if there is no problem."""
     held.finish(but=1)
     problem = switch.find_problem()
     if problem:
@@ -183,7 +183,7 @@ def finish(held: OpenJournal, switch: Switch, print_message: Callable[[str], Non
 
 
 def require_as_seen(seen: Mapping[str, str | None]) -> None:
-    """Raise BusyError when one of the files `seen` holds something else by now."""
+    """Raise BusyError if one of the files `seen` no longer has its text."""
     for path, text in seen.items():
         if read_text(Path(path)) != text:
             raise BusyError(
@@ -193,7 +193,7 @@ def require_as_seen(seen: Mapping[str, str | None]) -> None:
 
 
 def read_text(path: Path) -> str | None:
-    """Return what the file `path` holds; None when it is not there or cannot be read."""
+    """Return the text of the file `path`; None if it is missing or cannot be read."""
     try:
         return read_file_bytes(path).decode("utf-8", "surrogateescape")
     except OSError:

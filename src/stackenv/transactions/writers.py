@@ -1,4 +1,4 @@
-"""Who else can write to a file or folder, by its mode and its access control list."""
+"""Finds who else can write to a file or folder, by its mode and its access control list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-# linux/posix_acl_xattr.h and posix_acl.h: version, then tag, rights and number of each entry.
+# linux/posix_acl_xattr.h and posix_acl.h: a version, then the tag, rights and number of each entry.
 ATTRIBUTE = "system.posix_acl_access"
 HEADER, ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 USER, OWNING_GROUP, GROUP = 0x02, 0x04, 0x08
@@ -18,13 +18,14 @@ WRITE = 2
 
 
 def list_writers(path: Path, status: os.stat_result) -> Iterator[str]:
-    """Yield who can write `path`, by name: everybody, groups, users; its owner, root and their groups not.
+    """Yield the names of those who can write `path`: everybody, groups, users.
 
-    Many systems give each user a group of their own with the user's name (useradd(8), USERGROUPS_ENAB).
+    The owner, root and their own groups are left out: many systems give each user a group with the user's
+    name (useradd(8), USERGROUPS_ENAB).
     """
     if status.st_mode & stat.S_IWOTH:
         yield "everybody"
-    # With a list, the group's bits of the mode are its mask: the most that anybody in it can have.
+    # If there is a list, the group's bits of the mode are its mask, which limits the rights of all entries.
     if not status.st_mode & stat.S_IWGRP:
         return
     owner = name_user(status.st_uid)
@@ -38,9 +39,9 @@ def list_writers(path: Path, status: os.stat_result) -> Iterator[str]:
 
 
 def read_acl(path: Path) -> list[tuple[int, int]]:
-    """Return tag and number of the entries of the list of `path` that may write, and its mask's.
+    """Return the tag and number of each entry in the list of `path` that may write, including the mask.
 
-    Empty when it has no list.
+    The result is empty if there is no list.
     """
     try:
         data = os.getxattr(path, ATTRIBUTE)
