@@ -14,23 +14,24 @@ def run_captured(
     timeout_s: float | None = None,
     cwd: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command`, and return its status and words.
+    """Run `command`, and return its exit status and its output.
 
     Parameters
     ----------
     environ
-        All its variables; those of this process where None.
+        All its environment variables; None for those of this process.
     timeout_s
-        It is killed when it takes longer.
+        The time after which it is killed.
     cwd
-        Its folder; that of this process where None. In "/" no file of the user's is imported by chance.
+        Its current folder; None for that of this process. In "/", a Python imports no file of the user by
+        accident.
 
     Raises
     ------
     OSError
-        When it cannot be started.
+        If it cannot be started.
     TimeoutExpired
-        When it does not end within `timeout_s`.
+        If it does not end within `timeout_s`.
     """
     return subprocess.run(
         command,
@@ -46,7 +47,7 @@ def run_captured(
 
 
 def find_failure(command: Sequence[str], timeout_s: float) -> str:
-    """Run `command`, and return in its own words why it failed; empty when it did not."""
+    """Run `command`, and return the output that says why it failed; empty if it succeeded."""
     try:
         done = run_captured(command, timeout_s=timeout_s)
     except (OSError, subprocess.TimeoutExpired) as error:

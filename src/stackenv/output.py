@@ -1,4 +1,4 @@
-"""The one printer: data on stdout, as text or table; messages and questions on stderr."""
+"""Prints everything: data on stdout, as text or table; messages and questions on stderr."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Screen:
     Parameters
     ----------
     verbose
-        Whether the words of pip and conda are shown as they come.
+        Whether the output of pip and conda is shown as it comes.
     quiet
         Whether only errors and results are shown.
     has_status
-        Whether a line may say what is being done now.
+        Whether a status line may show the current step.
     status
-        That line; empty when nothing is said.
+        The text of the status line; empty without one.
     live
-        What shows it; None while it is not there.
+        The object that shows the status line; None while it is hidden.
     shown_s
-        When it was last written, by the monotonic clock.
+        The time at which it was last written, by the monotonic clock.
     """
 
     verbose: bool = False
@@ -53,36 +53,36 @@ SCREEN = Screen()
 
 
 def print_line(text: str) -> None:
-    """Print one line of data: what would end it, or what a terminal obeys, is escaped."""
+    """Print one line of data; line ends and characters that steer a terminal are escaped."""
     print(escape_controls(text))
 
 
 def print_entry(label: str, text: str, kind: str = "", indent: int = 0, margin: int = 0) -> None:
-    """Print `text`, data, behind its `label`, as `lay_out` places them."""
+    """Print the data `text` after its `label`, in the layout of `lay_out`."""
     print(lay_out(escape_controls(text), sys.stdout, escape_controls(label), kind, indent, margin))
 
 
 def print_steps(sentences: Sequence[str]) -> None:
-    """Print what a command would do, by a sentence each."""
+    """Print the sentences that say what a command would do, one per line."""
     for sentence in sentences:
         print_entry("", sentence)
 
 
 def print_text(text: str) -> None:
-    """Print `text` as it is, bytes that are no text included."""
+    """Print `text` unchanged, including bytes that are not text."""
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode(text))
     sys.stdout.buffer.flush()
 
 
 def print_message(sentence: str) -> None:
-    """Tell people at the terminal, or in a job's log, what is going on; not with --quiet."""
+    """Print a message for people at the terminal or in a job's log; not with --quiet."""
     if not SCREEN.quiet:
         print_aside(sentence)
 
 
 def print_warning(sentence: str, hint: str = "") -> None:
-    """Warn of what works and may not be wanted; not with --quiet."""
+    """Print a warning about something that works but may not be intended; not with --quiet."""
     if not SCREEN.quiet:
         print_aside(sentence, "warning")
         if hint:
@@ -90,7 +90,7 @@ def print_warning(sentence: str, hint: str = "") -> None:
 
 
 def print_error(message: str, hint: str = "") -> None:
-    """Say what has failed, and what to type or change next."""
+    """Print what failed, and the hint that says what to do next."""
     print_aside(message, "error")
     if hint:
         write_aside("\n")
@@ -98,28 +98,28 @@ def print_error(message: str, hint: str = "") -> None:
 
 
 def print_aside(text: str, kind: str = "") -> None:
-    """Print `text` on stderr, behind its kind."""
+    """Print `text` on stderr, after its `kind` as a label."""
     text = escape_controls(text, kept=WHITE)
     write_aside(lay_out(text, sys.stderr, f"{kind}:" if kind else "", kind) + "\n")
 
 
 def show_words(words: str) -> None:
-    """Show what another program has said, with --verbose."""
+    """Show `words`, the output of another program, if --verbose was given."""
     if SCREEN.verbose:
         write_aside(words)
 
 
 def choose_quiet() -> tuple[str, ...]:
-    """Return the option with which pip and conda say nothing of what they do; with --verbose none."""
+    """Return the option that makes pip and conda quiet; none with --verbose."""
     return () if SCREEN.verbose else ("--quiet",)
 
 
 def write_aside(text: str) -> None:
-    """Write `text` to stderr, above the line that says what is being done."""
+    """Write `text` to stderr, above the status line."""
     hide_status()
-    # That nobody listens any more is no reason to leave work half-done.
+    # The work must be completed even if stderr is closed.
     with contextlib.suppress(OSError):
-        # So that a log of both has them in the order of printing.
+        # Flushed, so that a log of both streams is in the order of printing.
         sys.stdout.flush()
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -128,13 +128,13 @@ def write_aside(text: str) -> None:
 
 
 def can_animate() -> bool:
-    """Return whether a line of the terminal can be written again and again, and is wanted."""
+    """Return whether stderr is a terminal that can show a changing line, and --quiet was not given."""
     return sys.stderr.isatty() and not is_dumb() and not SCREEN.quiet
 
 
 @contextlib.contextmanager
 def having_status() -> Iterator[None]:
-    """Within the block `show_status` shows on a terminal what is being done, unless all is shown anyway."""
+    """Within the block, `show_status` shows the current step on a terminal, except with --verbose."""
     before = SCREEN.has_status
     SCREEN.has_status = can_animate() and not SCREEN.verbose
     try:
@@ -145,9 +145,9 @@ def having_status() -> Iterator[None]:
 
 
 def show_status(text: str, at_once: bool = True) -> bool:
-    """Have the terminal's last line say that `text` is being done; return whether there is such a line.
+    """Show `text` as the current step in the terminal's last line; return whether there is such a line.
 
-    Without `at_once` not more often than people can read.
+    Without `at_once`, the line is not updated more often than people can read.
     """
     if not SCREEN.has_status:
         return False
@@ -160,7 +160,7 @@ def show_status(text: str, at_once: bool = True) -> bool:
     if not at_once and time.monotonic() - SCREEN.shown_s < REFRESH_S:
         return True
     if SCREEN.live is None:
-        # No thread of its own: who shows it starts processes.
+        # No thread, because the code that shows a status starts processes.
         SCREEN.live = Live(
             console=open_terminal(),
             transient=True,
@@ -175,11 +175,11 @@ def show_status(text: str, at_once: bool = True) -> bool:
 
 
 def open_terminal() -> Console:
-    """Return rich's console for what is shown on stderr for a while."""
+    """Return rich's console for temporary lines on stderr."""
     from rich.console import Console
 
     class Terminal(Console):
-        """Leaves the cursor as it is: rich hides it, and who then stops the command by Ctrl-Z has none."""
+        """Keeps the cursor: rich hides it, and after a Ctrl-Z it would be missing in the shell."""
 
         def show_cursor(self, show: bool = True) -> bool:
             return False
@@ -188,45 +188,45 @@ def open_terminal() -> Console:
 
 
 def hide_status() -> None:
-    """Take the line that says what is being done off the terminal, until it is shown again."""
+    """Hide the status line until it is shown again."""
     if SCREEN.live is not None:
         SCREEN.live.stop()
         SCREEN.live = None
 
 
 def clear_status() -> None:
-    """Say no more that something is being done."""
+    """Remove the status line."""
     SCREEN.status = ""
     hide_status()
 
 
 def can_ask() -> bool:
-    """Return whether somebody is there to answer: the input is a terminal."""
+    """Return whether a user can answer a question, because the input is a terminal."""
     return sys.stdin.isatty()
 
 
 def confirm(question: str, without: str, yes: bool = False, facts: Sequence[str] = ()) -> bool:
     """Ask `question` on stderr below the `facts`; return whether the answer is yes.
 
-    What was typed on a terminal before the question was on the screen is no answer to it.
+    Input that was typed before the question was shown is discarded.
 
     Parameters
     ----------
     question
-        What is asked: "Do that?".
+        The question, for example "Continue?".
     without
         The command that does not ask.
     yes
-        Whether the answer is yes already.
+        Whether the answer is already known to be yes.
     facts
-        What must be known to answer: who is asked sees it with --quiet too.
+        The sentences that a user needs to answer; they are shown with --quiet, too, if the question is asked.
 
     Raises
     ------
     UsageError
-        When the input is not a terminal.
+        If the input is not a terminal.
     click.Abort
-        At Ctrl-C, or the end of the input.
+        At Ctrl-C, or at the end of the input.
     """
     for fact in facts:
         if not (yes and SCREEN.quiet):
@@ -237,48 +237,48 @@ def confirm(question: str, without: str, yes: bool = False, facts: Sequence[str]
         raise UsageError(
             "confirmation is required, and the input is not a terminal; nothing was changed", without
         )
-    # Who prints does not wait for it.
+    # Slow to import, and not needed for printing.
     import click
 
-    # A terminal that has hung up is met by the question itself.
+    # If the terminal has hung up, the question itself fails.
     with contextlib.suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         return click.confirm(question, err=True)
     except click.Abort:
-        # The cursor is still behind the question.
+        # The cursor is still on the line of the question.
         print(file=sys.stderr)
         raise
 
 
 def format_bytes(number: float) -> str:
-    """Return `number` of bytes as people read it, in the units of disks and quotas (1 kB is 1000)."""
+    """Return `number`, in bytes, with a readable unit, as disks and quotas use it (1 kB is 1000 bytes)."""
     from rich.filesize import decimal
 
     return decimal(round(number))
 
 
 def format_count(number: int, noun: str, plural: str = "") -> str:
-    """Return `number` with its noun: 1 package, 2 packages, and `plural` where an s does not make it."""
+    """Return `number` with its noun: 1 package, 2 packages; `plural` is for nouns that do not end in s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def shorten_list(items: Sequence[str], shown: int = 5) -> str:
-    """Return `items` in a row, the first `shown` of them when there are more."""
+    """Return the first `shown` of `items`, separated by commas, and the number of the others."""
     more = len(items) - shown
     return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def showing_count(title: str, what: str) -> contextlib.AbstractContextManager[Callable[[int], None]]:
-    """Within the block show on a terminal how many of `what` were seen; the function given adds to it."""
+    """Within the block, show the number of `what` on a terminal; the yielded function adds to it."""
     return showing_progress(title, None, what)
 
 
 @contextlib.contextmanager
 def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[Callable[[int], None]]:
-    """Within the block show on a terminal how much of `total` is done; the function given adds to it.
+    """Within the block, show on a terminal how much of `total` is done; the yielded function adds to it.
 
-    Where the total is not known, None, how many of `what` are.
+    If `total` is None, because it is unknown, show the number of `what` instead.
     """
     if total == 0 or not can_animate():
         yield lambda _: None
@@ -298,7 +298,7 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
     columns: tuple[ProgressColumn, ...] = (name, BarColumn(), MofNCompleteColumn())
     if total is None:
         columns = (SpinnerColumn(), name, TextColumn(f"{{task.completed:,.0f}} {what}"))
-    # No thread of its own: who is in the block may start processes by fork(2).
+    # No thread, because the code in the block may start processes with fork(2).
     with Progress(*columns, console=open_terminal(), transient=True, auto_refresh=False) as progress:
         task = progress.add_task(title, total=total)
         shown = 0.0
@@ -313,17 +313,17 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
         yield advance
 
 
-# Between the columns of a table on a terminal.
+# The number of blanks between the columns of a table.
 GAP = 3
-# What makes a column one of numbers: counts, sizes, and neither.
+# A cell of a column of numbers: a count, a size, or no value.
 NUMBER = re.compile(r"[0-9,]+(\.[0-9])?( ([kMGTPEZY]?B|bytes?))?|-?")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print `rows` below `titles`, in columns; a column of nothing is left out.
+    """Print `rows` below `titles`, in columns; empty columns are left out.
 
-    On a terminal the columns for which it is too narrow are lines of their own below each row. Sentences wrap
-    there at words; a path is neither cut nor broken, for it is to be copied.
+    If the terminal is too narrow, the widest columns become separate lines below each row. Sentences in
+    them wrap at words; a path is never cut or wrapped, so that it can be copied.
     """
     if not rows:
         return
@@ -346,9 +346,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def choose_beside(widths: Sequence[int], room: int | None) -> list[int]:
-    """Return which columns, of these `widths`, fit into `room` together: the widest give way.
+    """Return the columns, of these `widths`, that fit into `room` together; the widest are left out first.
 
-    The first, which is what a row is about, does not. Without a limit, None, all fit.
+    The first column, which names the subject of a row, always stays. If `room` is None, all fit.
     """
     beside = list(range(len(widths)))
     while room is not None and len(beside) > 1 and sum(widths[n] + GAP for n in beside) - GAP > room:

@@ -11,13 +11,13 @@ from pathlib import Path
 from stackenv.plain_files import open_file
 from stackenv.user_paths import find_user_folder
 
-# Twice what a site configuration may hold, and what it becomes; the largest of what is kept.
+# The largest entry is a site configuration with the settings parsed from it; this is twice its limit.
 LARGEST_BYTES = 4 * 1024 * 1024
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def find_cache(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return where `environ` has the file `name`, FOLDER/FILE, of the caches; None without a home."""
+    """Return the path of the cache file `name`, FOLDER/FILE, with `environ`; None without a home folder."""
     caches = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
     return caches / name if caches else None
 
@@ -28,7 +28,7 @@ def read_private(path: Path) -> str:
     Raises
     ------
     OSError, ValueError
-        When it cannot be read, or it or its folder is another user's, or writable by others.
+        If it cannot be read, or if it or its folder belongs to another user or is writable by others.
     """
     text, status = read_file(path, os.O_NOFOLLOW)
     if not is_private(status) or not is_private(path.parent.stat()):
@@ -37,33 +37,41 @@ def read_private(path: Path) -> str:
 
 
 def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
-    """Return text and status of the regular file `path`, opened with `flags`; ValueError if too large."""
+    """Return the text and the status of the regular file `path`, opened with `flags`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is too large.
+    """
     with open_file(path, flags) as stream:
         status = os.fstat(stream.fileno())
         if status.st_size > LARGEST_BYTES:
             raise ValueError("not a file that stackenv writes")
-        # Buffered: on a file system of the network a single read may return less than there is.
+        # A buffered read: on a network file system, a single read may return only a part.
         return stream.read(LARGEST_BYTES).decode(), status
 
 
 def is_private(status: os.stat_result) -> bool:
-    """Return whether a file or folder is this user's, and others cannot write it."""
+    """Return whether a file or folder belongs to this user, and others cannot write it."""
     return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
 
 
 def write_private(path: Path, text: str) -> None:
-    """Make the file `path` hold `text`, whole or not at all; not in another user's folder."""
+    """Write `text` to the file `path`, completely or not at all, and never in another user's folder."""
     draft = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
     with contextlib.suppress(OSError):
         caches, me = path.parent.parent, os.geteuid()
-        # With another user's HOME, as by sudo, the files would be in that user's way.
+        # With the HOME of another user, as with sudo, the files would disturb that user.
         if not caches.is_dir() and caches.parent.stat().st_uid == me:
             caches.mkdir(0o700)
         if caches.stat().st_uid == me:
             path.parent.mkdir(0o700, exist_ok=True)
         if not is_private(path.parent.stat()):
             return
-        # Not synced: what a crash cuts short is no JSON, and is made again.
+        # Not synced: a file that a crash cuts short is not valid JSON, and is written again.
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123

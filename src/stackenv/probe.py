@@ -1,4 +1,4 @@
-"""Run a script with another Python, and read its answer."""
+"""Runs a script with another Python, and reads its answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO, Any
 from stackenv.errors import StackenvError
 from stackenv.plain_files import read_file_text
 
-# How often people see how far it has come.
+# How often progress is reported.
 HEAR_S = 0.2
 
 
@@ -27,11 +27,11 @@ class ProbeError(StackenvError):
     Parameters
     ----------
     python
-        Its path.
+        The path of the Python.
     problem
-        What it did instead, in its own words.
+        What happened instead, with the output of the Python.
     process_status
-        The exit status of its process; None where it did not start, or did not end by itself.
+        The exit status of its process; None if it did not start, or had to be killed.
     """
 
     def __init__(self, python: str, problem: str, process_status: int | None = None) -> None:
@@ -40,23 +40,23 @@ class ProbeError(StackenvError):
 
 
 class RunningProbe:
-    """A Python that runs a script, and has not answered yet: `answer` waits for it, `close` ends it.
+    """A Python that is running a script: `answer` waits for its answer, `close` ends it.
 
-    The first argument of the script is the file for its answer, the second the file with the question,
-    if there is one; both are JSON. It runs without input in an empty folder of its own and leaves no compiled
-    files, for the environment may be another user's.
+    The first argument of the script is the file for its answer; the second is the file with the question, if
+    there is one. Both are JSON. The script runs without input in a new empty folder, and writes no compiled
+    files, because the environment may belong to another user.
 
     Parameters
     ----------
     python
         The path of a Python and its options.
     start
-        Gives the command that runs the one it is given.
+        Returns the command that runs the command in its argument.
 
     Raises
     ------
     ProbeError
-        When the Python cannot be started.
+        If the Python cannot be started.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class RunningProbe:
         if question is not None:
             asked.write_text(json.dumps(question), encoding="utf-8")
             command.append(str(asked))
-        # Files, not pipes: nobody reads while other things are done, and it must not wait for that.
+        # Files, not pipes: a full pipe would block the script until its output is read.
         self.output, self.errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self.process = subprocess.Popen(
@@ -84,7 +84,7 @@ class RunningProbe:
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=self.errors,
-                # What it starts is ended with it, and a Ctrl-C is the business of this process.
+                # Its child processes are killed with it, and only this process receives a Ctrl-C.
                 start_new_session=True,
             )
         except OSError as error:
@@ -92,12 +92,12 @@ class RunningProbe:
             raise ProbeError(self.python, f"does not run: {error.strerror}") from error
 
     def answer(self, timeout_s: float, on_output: Callable[[int], object] = id) -> Any:
-        """Return the answer; `on_output` hears now and then how many bytes the script has written.
+        """Return the answer; until then, call `on_output` with the number of bytes that the script printed.
 
         Raises
         ------
         ProbeError
-            When it does not end in time, or ends without an answer; its own words are in the message.
+            If it does not end in time, or ends without an answer; the message contains its output.
         """
         until = time.monotonic() + timeout_s
         while True:
@@ -110,29 +110,29 @@ class RunningProbe:
                     raise ProbeError(self.python, f"did not end and was killed after {timeout_s} s") from None
                 on_output(os.fstat(self.output.fileno()).st_size)
         try:
-            # Its status does not count: with some extensions a Python crashes at its very end.
+            # The exit status does not count: some extensions make a Python crash when it exits.
             return json.loads(read_file_text(self.answered))
         except (OSError, ValueError):
             words = (read_words(self.errors) + read_words(self.output)).strip() or f"exit status {status}"
             raise ProbeError(self.python, f"does not run: {words}", status) from None
 
     def close(self) -> None:
-        """End the process and what it has started, and remove its files."""
-        # While one of its group runs, no other process gets its number.
+        """Kill the process and its child processes, and remove its files."""
+        # While a process of its group is running, its number is not given to another process.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.remove_files()
 
     def remove_files(self) -> None:
-        """Remove the files of the question and the answer, and what it has said."""
+        """Remove the files with the question, the answer and the output."""
         self.output.close()
         self.errors.close()
         self.folder.cleanup()
 
 
 def read_words(stream: IO[bytes]) -> str:
-    """Return what a process has written to `stream`, from the beginning."""
+    """Return everything that a process has written to `stream`."""
     stream.seek(0)
     return stream.read().decode("utf-8", "replace")
 
@@ -145,12 +145,12 @@ def run_probe(
     question: object = None,
     start: Callable[[Sequence[str]], Sequence[str]] = tuple,
 ) -> Any:
-    """Run `script` by the Python `python` as `RunningProbe` does; return what it answers to `question`.
+    """Run `script` with the Python `python`, as `RunningProbe` does; return its answer to `question`.
 
     Raises
     ------
     ProbeError
-        When the Python does not run, hangs, or writes no answer.
+        If the Python does not run, hangs, or writes no answer.
     """
     with closing(RunningProbe(python, script, environ, question, start)) as probe:
         return probe.answer(timeout_s)

@@ -1,28 +1,28 @@
-"""What a stream shows of a text: colours where they are wanted, lines that wrap at words, commands whole."""
+"""Lays out text for a stream: colours if they are wanted, lines that wrap at words, commands in one piece."""
 
 from __future__ import annotations
 
 import os
 import re
 
-# As `typing` has it, whose import takes as long as the whole of `--version`.
+# Defined here, because importing `typing` takes as long as all of `stackenv --version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-# How each kind of text is shown, in the words of click.style.
+# The style of each kind of text, as arguments of click.style.
 STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
     "hint": {"fg": "cyan"},
     "title": {"bold": True},
-    # Of findings.
+    # The severities of findings.
     "broken": {"fg": "red", "bold": True},
     "insecure": {"fg": "red", "bold": True},
     "unchecked": {"fg": "cyan", "bold": True},
 }
-# What a command begins with that is not in backticks. Of programs whose names sentences begin with, too, the
-# second word.
+# The beginnings of commands that are not in backticks. If a sentence can begin with the name of a program,
+# the second word is needed, too.
 BEGINNINGS = (
     *("bash", "cd", "chgrp", "chmod", "chown", "cp", "df", "du", "export", "ln", "ls", "mkdir", "ml", "mv"),
     *("rm", "rmdir", "sbatch", "scancel", "setenv", "squeue", "ssh", "stackenv", "unset"),
@@ -33,22 +33,22 @@ BEGINNINGS = (
     r"uv (?:add|cache|lock|pip|python|run|sync|tool|venv)",
     r"python [-\w/]+",
 )
-# What stays on one line: what is in backticks; a command, which stands at the beginning or behind a colon or
-# semicolon and ends at the next semicolon; a word.
+# The units that stay on one line: text in backticks; a command, from the beginning of the text, a colon or a
+# semicolon to the next semicolon; a word.
 UNIT = re.compile(rf"`[^`]+`\S*|(?:^|(?<=[:;] ))(?:{'|'.join(BEGINNINGS)})\b(?:[^;`]*[^;`\s])?;?|\S+")
-# Of a terminal that does not tell how wide it is.
+# The width of a terminal that does not report its own.
 USUAL_WIDTH = 80
 
 
 def is_dumb() -> bool:
-    """Return whether the terminal obeys no escape sequences."""
+    """Return whether the terminal does not support escape sequences."""
     return os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Return whether `stream` is to be written in colour.
+    """Return whether text on `stream` should be in colour.
 
-    NO_COLOR forbids it (https://no-color.org), and FORCE_COLOR demands it for what is no terminal, too.
+    NO_COLOR forbids it (https://no-color.org); FORCE_COLOR demands it, even if the stream is not a terminal.
     """
     if os.environ.get("NO_COLOR"):
         return False
@@ -56,7 +56,7 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def paint(text: str, kind: str, stream: TextIO) -> str:
-    """Return `text` in the style of `kind`, where `stream` wants colour; unknown kinds have none."""
+    """Return `text` in the style of `kind` if `stream` should be in colour; unknown kinds have no style."""
     if kind not in STYLES or not wants_colour(stream):
         return text
     from click import style
@@ -65,7 +65,7 @@ def paint(text: str, kind: str, stream: TextIO) -> str:
 
 
 def measure_width(stream: TextIO) -> int | None:
-    """Return how many columns the terminal `stream` has; None for what is no terminal."""
+    """Return the number of columns of the terminal `stream`; None if it is not a terminal."""
     if not stream.isatty():
         return None
     columns = os.environ.get("COLUMNS", "")
@@ -78,7 +78,7 @@ def measure_width(stream: TextIO) -> int | None:
 
 
 def count_columns(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
+    """Return the number of columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
     # Slow to import.
@@ -88,17 +88,17 @@ def count_columns(text: str) -> int:
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
-    """Return `text` in `width` columns, with blanks behind it, or, to be at the `right`, before it."""
+    """Return `text` padded with blanks to `width` columns, aligned to the left or to the `right`."""
     blanks = " " * (width - count_columns(text))
     return blanks + text if right else text + blanks
 
 
 def wrap(text: str, width: int | None, margin: int = 0) -> str:
-    """Return `text` in lines of at most `width` columns; without a width as it is.
+    """Return `text` in lines of at most `width` columns; unchanged if `width` is None.
 
-    What does not fit into a line of its own is longer: a word, or a command, which is to be pasted whole. The
-    first line has `margin` columns of something else before it; the lines below it, and those of `text`,
-    begin there.
+    A line is only longer if it is a single word or command that does not fit, because commands must be pasted
+    in one piece. The first line is preceded by `margin` columns of other text; all others are indented by
+    as many.
     """
     if width is None:
         return text
@@ -107,7 +107,7 @@ def wrap(text: str, width: int | None, margin: int = 0) -> str:
 
 
 def wrap_line(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width` columns, the first indented as it is, the others as that."""
+    """Return `text` in lines of at most `width` columns, all with the indentation of `text`."""
     indent = text[: len(text) - len(text.lstrip())]
     if count_columns(text) <= width:
         return [text]
@@ -122,9 +122,9 @@ def wrap_line(text: str, width: int) -> list[str]:
 
 
 def abbreviate_home(text: str) -> str:
-    """Return `text` with ~ for the home folder, where a shell takes that for the same.
+    """Return `text` with ~ for the home folder, wherever a shell would expand it.
 
-    Not in quotes, and not in the line of a configuration file: what is shown there is to be copied.
+    It is not replaced in quotes and in lines of configuration files, so that these can be copied.
     """
     home = os.environ.get("HOME", "").rstrip("/")
     if not home.startswith("/"):
@@ -135,10 +135,10 @@ def abbreviate_home(text: str) -> str:
 def lay_out(
     text: str, stream: TextIO, label: str = "", kind: str = "", indent: int = 0, margin: int = 0
 ) -> str:
-    """Return `text` behind `label` as `stream` shows it, `indent` columns from the left.
+    """Return `text` after `label` in the layout of `stream`, indented by `indent` columns.
 
-    On a terminal the home is ~. The label is of the style `kind`; the text begins `margin` columns behind
-    its beginning, or after it.
+    On a terminal, the home folder is shown as ~. The label has the style `kind`. The text begins `margin`
+    columns after the beginning of the label, or after its end.
     """
     if stream.isatty():
         text = abbreviate_home(text)
