@@ -90,7 +90,7 @@ class Process:
         return all(here) and (self.host, self.boot, self.pid_namespace) == here
 
     def is_alive(self, path: Path) -> bool:
-        """Return whether the process still runs; on another node, the heartbeat of its file `path` shows it."""
+        """Return whether the process still runs; on another node, by the heartbeat of its file `path`."""
         if self.is_here and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)
