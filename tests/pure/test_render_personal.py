@@ -21,7 +21,11 @@ from hypothesis import strategies as st
 
 from stackenv import STACKENV_UUID, __version__
 from stackenv.environments.added_files import describe_conda_environment_files, describe_venv_files
-from stackenv.environments.module import describe_conda_environment_module, describe_venv_module, list_untold
+from stackenv.environments.module import (
+    describe_conda_environment_module,
+    describe_venv_module,
+    list_multiline_variables,
+)
 from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.record import Package, PackedImage, Platform, Python, Record
@@ -155,7 +159,7 @@ def test_the_text_is_the_golden_one(name: str) -> None:
 
 
 def test_a_value_of_several_lines_is_left_out_and_listed() -> None:
-    assert list_untold(ACTIVATION) == ["TWO_LINES"]
+    assert list_multiline_variables(ACTIVATION) == ["TWO_LINES"]
     assert "TWO_LINES" not in render_module(describe_conda_environment_module(CONDA))
 
 

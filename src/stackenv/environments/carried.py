@@ -59,7 +59,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     carry_off = choose_carry_off(record.carry_off == "user", settings)
     nothing = replace(record, carried=None, carry_off=carry_off)
     if find_reason(nothing) != NO_RECORD:
-        tell_needs_modules(nothing)
+        print_needed_modules(nothing)
         return nothing
     what = "they cannot be loaded in a clean session"
     try:
@@ -73,11 +73,11 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
         )
         return nothing
     complete = replace(record, carried=carried, carry_off=carry_off)
-    tell_needs_modules(complete)
+    print_needed_modules(complete)
     return complete
 
 
-def tell_needs_modules(record: Record) -> None:
+def print_needed_modules(record: Record) -> None:
     """Print a message if the Python of `record` starts only while its modules are loaded."""
     if needs_modules(record):
         print_message(

@@ -12,7 +12,7 @@ from stackenv.conda.packages import read_packages
 from stackenv.conda.storage import list_environment_folders
 from stackenv.environments.context import Context
 from stackenv.environments.installer import run_installer
-from stackenv.environments.module import list_untold
+from stackenv.environments.module import list_multiline_variables
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
 from stackenv.errors import InstallError, ModuleError, StackenvError
@@ -74,7 +74,7 @@ def find_conda(stack: Stack) -> str:
     )
 
 
-def tell_python_modules(lmod: Lmod) -> None:
+def print_unused_python_modules(lmod: Lmod) -> None:
     """Print a message if a Python module is loaded, which a conda environment does not use."""
     python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
     if python:
@@ -151,7 +151,7 @@ def capture_record(record: Record, context: Context) -> Record:
     captured = capture_activation(prefix)
     for finding in captured.findings:
         print_message(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
-    for name in list_untold(asdict(captured)):
+    for name in list_multiline_variables(asdict(captured)):
         print_message(f"activation: {name}: skipped, because a module cannot set a value of several lines")
     activation = {**asdict(captured), "environment_name": name_environment(prefix, context)}
     packages = read_own_packages(record)

@@ -208,7 +208,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     )
 
 
-def list_untold(activation: Mapping[str, Any]) -> list[str]:
+def list_multiline_variables(activation: Mapping[str, Any]) -> list[str]:
     """Return the variables of an activation that no module can set, because they contain a newline.
 
     Lmod 8.6 lets the shell run what follows a newline.

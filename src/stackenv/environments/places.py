@@ -159,7 +159,7 @@ def require_fit(path: Path) -> None:
         )
 
 
-def tell_unfit(path: Path) -> None:
+def print_path_warnings(path: Path) -> None:
     """Print warnings for what does not work in the existing environment at `path`."""
     text = str(path)
     if any(character in text for character in '"$`'):

@@ -83,7 +83,7 @@ class Uv:
             if status:
                 raise explain_failure(record, arguments, said, status, UV)
             require_inside(record, said)
-        tell_copies(record)
+        print_copies(record)
 
     def describe_environ(
         self, record: Record, environ: Mapping[str, str], builds_see_stack: bool
@@ -141,7 +141,7 @@ def require_inside(record: Record, said: str) -> None:
         )
 
 
-def tell_copies(record: Record) -> None:
+def print_copies(record: Record) -> None:
     """Print which pinned packages uv installed into the venv of `record`, because they have no stub."""
     held = {canonicalize_name(pin[0]): pin for pin in record.pinned}
     own = list_own(record)

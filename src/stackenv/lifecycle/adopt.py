@@ -11,14 +11,14 @@ from typing import Any
 
 from stackenv.conda.storage import find_named_environment
 from stackenv.environments.added_files import describe_files
-from stackenv.environments.conda_environment import tell_python_modules
+from stackenv.environments.conda_environment import print_unused_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context, recover
 from stackenv.environments.first_start import start_changed
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
-from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
+from stackenv.environments.places import print_path_warnings, require_finished, require_on_path, resolve_dots
 from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
 from stackenv.environments.working import working_in
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
@@ -27,7 +27,7 @@ from stackenv.lifecycle.adopted_record import (
     AdoptRequest,
     draft_adopted_conda,
     draft_adopted_venv,
-    tell_foreign_scripts,
+    print_foreign_scripts,
 )
 from stackenv.lifecycle.edit import plan_edit
 from stackenv.lifecycle.making import Made, Making, describe_made
@@ -88,14 +88,14 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
     lmod = Lmod.find(context.environ)
     if (request.prefix / "conda-meta").is_dir():
         record, stack = draft_adopted_conda(request, context, lmod, former)
-        tell_python_modules(lmod)
+        print_unused_python_modules(lmod)
         print_message(
             f"{request.prefix} is a conda environment with {count_by_installer(read_own_packages(record))}"
         )
-        tell_foreign_scripts(request.prefix)
+        print_foreign_scripts(request.prefix)
     else:
         record, stack = draft_adopted_venv(request, context, lmod, former)
-        tell_unheld(request, record)
+        print_unpinned_stack(request, record)
     adopted = Making(record, stack, context, replaced=replaced)
     return adopted.carry_out(adopted.plan_files(), dry_run)
 
@@ -162,7 +162,7 @@ def find_environment(text: str, context: Context) -> Path:
 def require_adoptable(prefix: Path) -> None:
     """Raise UsageError or StackenvError if the environment at `prefix` cannot be adopted where it is."""
     require_on_path(prefix, "move it")
-    tell_unfit(prefix)
+    print_path_warnings(prefix)
     if not os.access(prefix, os.W_OK):
         raise StackenvError(
             f"{prefix} is not writable, and its record is stored in it; nothing was changed",
@@ -245,7 +245,7 @@ def read_replaced(request: AdoptRequest, context: Context) -> str | None:
     return read_text(path)
 
 
-def tell_unheld(request: AdoptRequest, record: Record) -> None:
+def print_unpinned_stack(request: AdoptRequest, record: Record) -> None:
     """Warn if the user's own pip.conf is in the place of stackenv's, and nothing else pins the stack."""
     if not request.no_pth:
         return

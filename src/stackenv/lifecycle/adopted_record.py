@@ -160,7 +160,7 @@ def draft_adopted_venv(
         check(request.prefix, stack)
     probed = probe_venv(venv, stack.environ)
     describe_found(venv, probed, module, stack)
-    tell_foreign_scripts(request.prefix)
+    print_foreign_scripts(request.prefix)
     record = Record(
         name=request.name,
         version=request.version,
@@ -226,7 +226,7 @@ def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def tell_foreign_scripts(prefix: Path) -> None:
+def print_foreign_scripts(prefix: Path) -> None:
     """Warn if the environment was moved and its programs still refer to the old place."""
     scripts = find_foreign_scripts(prefix)
     if scripts:

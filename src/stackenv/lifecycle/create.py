@@ -15,7 +15,7 @@ from stackenv.environments.conda_environment import (
     find_conda,
     install_with_conda,
     load_conda_stack,
-    tell_python_modules,
+    print_unused_python_modules,
 )
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.install_failure import NO_BUILD_ISOLATION
@@ -252,7 +252,7 @@ def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[S
     lmod = Lmod.find(context.environ)
     stack = load_conda_stack(request.modules, context, lmod)
     conda = find_conda(stack)
-    tell_python_modules(lmod)
+    print_unused_python_modules(lmod)
     record = draft_conda_record(
         prefix,
         stack,

@@ -26,7 +26,7 @@ from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
-from stackenv.lifecycle.saved_collections import tell_collections
+from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.output import format_count, print_error, print_message, print_steps
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
@@ -108,7 +108,7 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
             f"{module.full_name}"
         )
     if request.modules:
-        tell_collections(module, module.read_record(), context)
+        print_outdated_collections(module, module.read_record(), context)
 
 
 def plan_edit(

@@ -233,9 +233,9 @@ class Making:
             uv.install(self.record, calls, self.environ)
         else:
             install_packages(self.record, calls, self.environ, self.reports)
-        self.tell_replaced()
+        self.print_replaced_files()
 
-    def tell_replaced(self) -> None:
+    def print_replaced_files(self) -> None:
         """Print a message if a package has replaced a file of stackenv's, as the package uv does."""
         keep_users_files(describe_files(self.record), self.record.path)
 
@@ -364,7 +364,7 @@ def require_own_name(record: Record) -> None:
             )
 
 
-def tell_of_same_name(record: Record, context: Context) -> None:
+def print_modules_of_same_name(record: Record, context: Context) -> None:
     """Warn if another folder in MODULEPATH has a module with the name of `record`."""
     own = os.path.realpath(context.store.root)
     folders = context.environ.get("MODULEPATH", "").split(":")
@@ -387,7 +387,7 @@ def require_loadable_name(record: Record, context: Context) -> None:
         If the module of the environment could never be loaded.
     """
     require_own_name(record)
-    tell_of_same_name(record, context)
+    print_modules_of_same_name(record, context)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from stackenv.lifecycle.making import Making, describe_based, describe_with_pack
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import InstallReport, read_contents
-from stackenv.lifecycle.saved_collections import tell_collections
+from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import name_of
 from stackenv.modulefile.text import render_module
@@ -110,7 +110,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
             f"this shell still uses the old {module.full_name}; to load the new one: {leave}; ml "
             f"{module.full_name}"
         )
-    tell_collections(module, record, context)
+    print_outdated_collections(module, record, context)
     return Rebuilt((), old, record, rebuilding.remaking.report)
 
 
@@ -221,7 +221,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
     old = read_own_record(module)
     wanted = request.modules or old.modules
     if not request.modules:
-        tell_loaded_versions(old, context)
+        print_other_loaded_versions(old, context)
     try:
         stack = load_modules(old, wanted, context)
     except ModuleError as error:
@@ -240,7 +240,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
     return Rebuilding(remaking, module, seen, request.force)
 
 
-def tell_loaded_versions(old: Record, context: Context) -> None:
+def print_other_loaded_versions(old: Record, context: Context) -> None:
     """Print a message if other versions of its modules are loaded, because these are not used."""
     names = set(map(name_of, old.modules))
     loaded = [m.full_name for m in Lmod.find(context.environ).read_loaded() if m.asked_for]

@@ -17,7 +17,7 @@ from stackenv.environments.carried import (
     choose_carry_off,
     complete_carried,
     find_reason,
-    tell_needs_modules,
+    print_needed_modules,
 )
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
@@ -172,7 +172,7 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     stubs = tuple(stub for stub in record.stubs if canonicalize_name(stub.name) not in allowed)
     record = replace(record, pinned=held, stubs=stubs)
     if request.carry is False and not request.refresh:
-        tell_needs_modules(record)
+        print_needed_modules(record)
     return record
 
 
@@ -301,16 +301,16 @@ def refresh_packed(record: Record, context: Context) -> Record:
         )
     now = {canonicalize_name(package.name): package.version for package in stack.packages}
     if any(now.get(canonicalize_name(stub.name)) != stub.version for stub in record.stubs):
-        tell_as_packed(record, "shows uv the packages of its modules")
+        print_old_modules_in_image(record, "shows uv the packages of its modules")
     after = complete_carried(base_on(record, stack), stack, lmod, settings)
     is_hidden = is_old or (record.packed is not None and record.packed.way == "namespace")
     if after == record or not (is_hidden or describe_launchers(after) != describe_launchers(record)):
         return after
-    tell_as_packed(record, "carries its modules")
+    print_old_modules_in_image(record, "carries its modules")
     return record
 
 
-def tell_as_packed(record: Record, does: str) -> None:
+def print_old_modules_in_image(record: Record, does: str) -> None:
     """Print what the packed `record` still `does` with its old modules, and how to update that."""
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
     print_message(

@@ -107,7 +107,7 @@ class Remaking:
         install_with_pip(
             making.record, self.wanted, making.environ, making.reports, self.report, self.isolated
         )
-        making.tell_replaced()
+        making.print_replaced_files()
 
     def _install_with_conda(self) -> None:
         record, environ = self.making.record, self.making.stack.environ

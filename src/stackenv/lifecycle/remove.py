@@ -29,7 +29,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.stubs import list_stubs, plan_stub_removal
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import plan_kernel_removal
-from stackenv.lifecycle.saved_collections import tell_collections
+from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.output import format_bytes, format_count, print_message, shorten_list
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Together
@@ -51,7 +51,7 @@ class Removal:
             carry_out(self.changes, self.context.journal)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
-        tell_collections(self.module, None, self.context)
+        print_outdated_collections(self.module, None, self.context)
         print_message(f"Removed {self.module.full_name}")
 
 

@@ -20,7 +20,7 @@ from stackenv.environments.store import ModuleStore, StoredModule, parse_full_na
 from stackenv.errors import UsageError
 from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.making import require_loadable_name
-from stackenv.lifecycle.saved_collections import tell_collections
+from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.output import print_message
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
@@ -40,7 +40,7 @@ class Renaming:
         """Rename the module, and print which collections of `module save` contain the old name."""
         carry_out(self.changes, self.context.journal)
         start_changed(self.record, self.context)
-        tell_collections(self.module, self.record, self.context)
+        print_outdated_collections(self.module, self.record, self.context)
         print_message(
             f"Renamed {self.module.full_name} to {self.record.full_name}; its environment stays in "
             f"{self.module.prefix}"

@@ -14,7 +14,7 @@ from stackenv.output import print_message
 from stackenv.record import Record
 
 
-def tell_collections(module: StoredModule, after: Record | None, context: Context) -> None:
+def print_outdated_collections(module: StoredModule, after: Record | None, context: Context) -> None:
     """Print which collections are outdated, and the commands that save them again.
 
     If a module loads other modules than when the collection was saved, Lmod 8.6.19 refuses the whole

@@ -58,7 +58,7 @@ class Updating:
     def carry_out(self) -> None:
         """Carry out the updates that are due; if one fails, it is undone and the others continue."""
         self.prospects = carry_out_updates(self.prospects, self.due, self.context)
-        tell_what_to_reload(self.prospects, self.context)
+        print_modules_to_reload(self.prospects, self.context)
 
 
 @contextlib.contextmanager
@@ -191,7 +191,7 @@ def carry_out_updates(
     return results
 
 
-def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None:
+def print_modules_to_reload(prospects: Sequence[Prospect], context: Context) -> None:
     """Print which of the updated environments this shell has loaded."""
     loaded = context.environ.get("LOADEDMODULES", "").split(":")
     for prospect in prospects:

@@ -23,12 +23,12 @@ from stackenv.transactions.journal_file import BROKEN, Note, look_at, read_note
 from stackenv.transactions.leftovers import JOURNALS
 from stackenv.transactions.lock_errors import (
     DRAFT,
+    describe_foreign_journal,
+    describe_open_journal,
     is_interrupted,
     name_process,
     parse_process_name,
     refusal,
-    tell_foreign,
-    tell_open,
     unfinished,
 )
 from stackenv.transactions.places import Marks, Places
@@ -136,9 +136,9 @@ class Journal:
         if found is None:
             return []
         if not found.is_ours:
-            return [tell_foreign(found, path)] if is_interrupted(found, path) else []
+            return [describe_foreign_journal(found, path)] if is_interrupted(found, path) else []
         if not found.can_be_believed:
-            return [tell_open(path)]
+            return [describe_open_journal(path)]
         if found.note is None:
             return set_aside(path) if is_older(path, GONE_AFTER_S) else []
         return self._recover(path, found.note) if is_interrupted(found, path) else []

@@ -42,7 +42,7 @@ def is_interrupted(found: FoundNote, path: Path) -> bool:
     return not process.is_alive(path) if process else is_older(path, GONE_AFTER_S)
 
 
-def tell_foreign(found: FoundNote, path: Path) -> str:
+def describe_foreign_journal(found: FoundNote, path: Path) -> str:
     what = f"`{found.note.command}` was interrupted" if found.note else "it is not a valid journal"
     return (
         f"{path} belongs to {found.user_name}: {what}; it is left alone until {found.user_name} runs "
@@ -50,7 +50,7 @@ def tell_foreign(found: FoundNote, path: Path) -> str:
     )
 
 
-def tell_open(path: Path) -> str:
+def describe_open_journal(path: Path) -> str:
     return (
         f"{path} is yours, but others may write to it, so it is not trusted and left alone; if its "
         f"contents are right: chmod go-w {quote_word(path)}; otherwise: rm {quote_word(path)}"
@@ -62,11 +62,11 @@ def refusal(subject: str, path: Path) -> StackenvError:
     found = look_at(path)
     if found and not found.is_ours and is_interrupted(found, path):
         return StackenvError(
-            f"{tell_foreign(found, path)}; nothing was changed",
+            f"{describe_foreign_journal(found, path)}; nothing was changed",
             f"choose another name, or ask {found.user_name}",
         )
     if found and found.is_ours and not found.can_be_believed:
-        return StackenvError(f"{tell_open(path)}; nothing was changed")
+        return StackenvError(f"{describe_open_journal(path)}; nothing was changed")
     if found and found.note is None:
         return StackenvError(
             f"{path} is not a valid journal, and {subject} cannot be changed while it is there; nothing "
