@@ -11,7 +11,8 @@ from pathlib import Path
 from stackenv.plain_files import open_file
 from stackenv.user_paths import find_user_folder
 
-# The largest entry is a site configuration with the settings parsed from it; this is twice its limit.
+# The largest entry contains a site configuration, of at most 1 MiB, and the settings read from it; this is
+# twice the size of both.
 LARGEST_BYTES = 4 * 1024 * 1024
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

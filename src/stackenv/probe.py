@@ -18,7 +18,7 @@ from stackenv.errors import StackenvError
 from stackenv.plain_files import read_file_text
 
 # How often progress is reported.
-HEAR_S = 0.2
+PROGRESS_S = 0.2
 
 
 class ProbeError(StackenvError):
@@ -103,7 +103,7 @@ class RunningProbe:
         while True:
             left = until - time.monotonic()
             try:
-                status = self.process.wait(max(0, min(left, HEAR_S)))
+                status = self.process.wait(max(0, min(left, PROGRESS_S)))
                 break
             except subprocess.TimeoutExpired:
                 if left <= 0:

@@ -62,37 +62,37 @@ def test_the_ways_to_each_version_the_oldest_first(tree) -> None:
 
 def test_what_leads_there_is_put_in_front(tree) -> None:
     lmod = tree.lmod()
-    assert lmod.lead_to(["Alone", "Bundle/2.0"], []) == ["Alone", *A]
-    assert lmod.lead_to(["Bundle", "Both"], ["GCC/2", "MPI/2"]) == [*B, "Both/1"]
+    assert lmod.add_required_modules(["Alone", "Bundle/2.0"], []) == ["Alone", *A]
+    assert lmod.add_required_modules(["Bundle", "Both"], ["GCC/2", "MPI/2"]) == [*B, "Both/1"]
     # What is named already decides, too.
-    assert lmod.lead_to(["GCC/1", "Both"], []) == ["GCC/1", "Both/1"]
-    assert lmod.lead_to(["Missing", "Alone/3"], []) == ["Missing", "Alone/3"]
-    assert lmod.load(*lmod.lead_to(["Bundle/10.0"], [])).environ["BUNDLE"] == "2"
+    assert lmod.add_required_modules(["GCC/1", "Both"], []) == ["GCC/1", "Both/1"]
+    assert lmod.add_required_modules(["Missing", "Alone/3"], []) == ["Missing", "Alone/3"]
+    assert lmod.load(*lmod.add_required_modules(["Bundle/10.0"], [])).environ["BUNDLE"] == "2"
 
 
 def test_several_ways_are_an_error_that_names_them(tree) -> None:
-    with pytest.raises(ModuleError, match=r"several ways:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"):
-        tree.lmod().lead_to(["Both/1"], [])
+    with pytest.raises(ModuleError, match=r"several possibilities:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"):
+        tree.lmod().add_required_modules(["Both/1"], [])
 
 
 def test_the_newest_behind_the_newest_takes_the_place_of_what_is_gone(tree) -> None:
     lmod = tree.lmod()
-    assert lmod.list_instead(A) == dict(zip(A, A))
+    assert lmod.list_replacements(A) == dict(zip(A, A))
     (tree.folder / "GCC/1.lua").unlink()
-    assert lmod.list_instead(A) == dict(zip(A, B))
+    assert lmod.list_replacements(A) == dict(zip(A, B))
     assert lmod.replace_missing(A) == list(B)
 
 
 def test_where_nothing_behind_the_same_compiler_has_the_name_another_has(tree) -> None:
     (tree.folder / "../below/m1/Bundle/2.0.lua").unlink()
     lmod = tree.lmod()
-    assert lmod.list_instead(A) == {"GCC/1": "GCC/1", "MPI/1": "MPI/1", "Bundle/2.0": ""}
+    assert lmod.list_replacements(A) == {"GCC/1": "GCC/1", "MPI/1": "MPI/1", "Bundle/2.0": ""}
     assert lmod.replace_missing(["Alone/1", *A]) == ["Alone/1", *B]
 
 
 def test_a_site_s_spider_that_hangs_changes_nothing(tree) -> None:
     tree.write("hangs/1", 'if mode() == "spider" then capture("sleep 600") end')
-    assert tree.lmod(timeout_s=2).lead_to(["Both/1"], ["GCC/1"]) == ["Both/1"]
+    assert tree.lmod(timeout_s=2).add_required_modules(["Both/1"], ["GCC/1"]) == ["Both/1"]
 
 
 def test_words_that_are_wrapped_are_read() -> None:

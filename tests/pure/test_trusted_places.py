@@ -41,7 +41,7 @@ def test_the_group_gets_access_to_files_and_not_through_links(tmp_path: Path) ->
     (tree / "deep").chmod(0o700)
     (tree / "deep/link").symlink_to(outside / "file")
     (tree / "deep/folder").symlink_to(outside)
-    Access(MEMBER, writable=True).give_tree(tree)
+    Access(MEMBER, writable=True).share_tree(tree)
     found = {
         p.name: (p.stat().st_gid, p.stat().st_mode & 0o7777) for p in (tree / "deep", tree / "deep/file")
     }

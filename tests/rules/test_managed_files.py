@@ -68,7 +68,7 @@ def look(record: Record) -> list[Finding]:
     subject = CheckedEnvironment(
         *("bio/1.0", Path("/modules/bio/1.0.lua"), Path(record.path), record, "", ""),
         shared=None,
-        believed=True,
+        trusted=True,
         environ={},
         configuration=configuration,
         loader=StackLoader({}),

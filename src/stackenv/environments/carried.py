@@ -15,7 +15,7 @@ from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.bare_start import starts_bare
 from stackenv.environments.found_libraries import needs_library_path
 from stackenv.environments.launchers import find_replaceable, is_launcher, with_launchers
-from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
+from stackenv.environments.other_session import contains_current_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin
 from stackenv.environments.package_folders import LIBRARIES, list_package_folders
 from stackenv.environments.platform import list_cpu_features, probe_platform, read_cpu_alias
@@ -191,14 +191,14 @@ def find_program(record: Record) -> str:
 
 def is_common(one: str | None, other: str | None) -> bool:
     """Return whether a value is the same in two sessions, and does not change with time."""
-    return one is not None and one == other and not differs_by_the_time(one)
+    return one is not None and one == other and not contains_current_time(one)
 
 
 def list_common(variable: str, first: Mapping[str, str], second: Mapping[str, str]) -> tuple[str, ...]:
     """Return the entries of `variable` in both, each once, in the order of `first`."""
     there = set(split_entries(variable, second.get(variable, "")))
     entries = dict.fromkeys(split_entries(variable, first.get(variable, "")))
-    return tuple(entry for entry in entries if entry in there and not differs_by_the_time(entry))
+    return tuple(entry for entry in entries if entry in there and not contains_current_time(entry))
 
 
 def split_entries(variable: str, value: str) -> list[str]:

@@ -259,10 +259,10 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
             for p in packages
         ),
         pinned=tuple(PinnedPackage(*pin) for pin in record.pinned),
-        shadows=list_shadows(record, packages, context, module.is_believed),
+        shadows=list_shadows(record, packages, context, module.is_trusted),
         allow_shadow=record.allow_shadow,
         platform=record.platform,
-        carried=describe_carrying(record, context, module.is_believed),
+        carried=describe_carrying(record, context, module.is_trusted),
         stubs=describe_shown(record, packages, context),
         muted=tuple(MutedRule(*pair) for pair in record.muted),
         made_by=record.made_by,
@@ -270,10 +270,10 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
     )
 
 
-def describe_carrying(record: Record, context: Context, believed: bool) -> CarriedStack:
+def describe_carrying(record: Record, context: Context, trusted: bool) -> CarriedStack:
     """Return whether, and how, the Python of `record` brings its modules.
 
-    If it does not bring them and the record is `believed`, the Python is started to see whether it needs
+    If it does not bring them and the record is `trusted`, the Python is started to see whether it needs
     them.
     """
     reason, carried = find_reason(record), record.carried
@@ -281,7 +281,7 @@ def describe_carrying(record: Record, context: Context, believed: bool) -> Carri
         # The site has allowed it since.
         reason = NO_RECORD
     if reason or carried is None:
-        needs = reason == PYTHON_NEEDS_MODULES or (believed and needs_modules(record))
+        needs = reason == PYTHON_NEEDS_MODULES or (trusted and needs_modules(record))
         return CarriedStack(carries=False, reason=reason, needs_modules=needs)
     by_script = bool(carried.launchers)
     restarts = bool(carried.libraries or carried.preload) and not by_script
@@ -321,17 +321,17 @@ def find_reason_unshown(record: Record, settings: PersonalSettings) -> str:
 
 
 def list_shadows(
-    record: Record, packages: tuple[Package, ...], context: Context, believed: bool
+    record: Record, packages: tuple[Package, ...], context: Context, trusted: bool
 ) -> tuple[Shadow, ...]:
     """Return the environment's own packages that the stack has too, with both versions.
 
     The record has the versions of pinned packages. The modules are loaded only for the packages that may be
-    replaced, and only if the record is `believed`. The version in the stack is empty if it is not found.
+    replaced, and only if the record is `trusted`. The version in the stack is empty if it is not found.
     """
     below = {canonicalize_name(n): (v, m) for n, v, m in record.pinned}
     allowed = {canonicalize_name(name) for name in record.allow_shadow}
     if any(canonicalize_name(package.name) in allowed for package in packages):
-        below.update(ask_stack(record, context, allowed) if believed else dict.fromkeys(allowed, ("", "")))
+        below.update(ask_stack(record, context, allowed) if trusted else dict.fromkeys(allowed, ("", "")))
     found = []
     for package in packages:
         name = canonicalize_name(package.name)

@@ -15,7 +15,7 @@ from stackenv.environments.context import Context, recover
 from stackenv.environments.launchers import plan_links
 from stackenv.environments.managed_files import find_free, is_users, plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
-from stackenv.environments.names import IN_CHARGE
+from stackenv.environments.names import ACTIVE_ENVIRONMENT
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.store import StoredModule
 from stackenv.environments.stubs import plan_kept_stubs, plan_stubs
@@ -68,7 +68,7 @@ def require_unpacked(record: Record) -> None:
 
 def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
     """Return the command that makes this shell stop using `module`; empty if the shell does not use it."""
-    if environ.get(IN_CHARGE) == module.full_name or module.full_name in environ.get(
+    if environ.get(ACTIVE_ENVIRONMENT) == module.full_name or module.full_name in environ.get(
         "LOADEDMODULES", ""
     ).split(":"):
         return f"module unload {module.full_name}"
@@ -175,7 +175,7 @@ def plan_kept_modulefile(
     return (sentence,), (WriteFile(str(kept), text),)
 
 
-def see(paths: Iterable[Path]) -> dict[str, str | None]:
+def read_texts(paths: Iterable[Path]) -> dict[str, str | None]:
     """Return the current text of each of the files `paths`; None for a missing one."""
     return {str(path): read_text(path) for path in paths}
 

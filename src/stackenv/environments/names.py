@@ -11,7 +11,7 @@ from stackenv.environments.modules_folder import find_store
 from stackenv.environments.store import can_be_named
 
 # The variable that each environment's module sets to its own name.
-IN_CHARGE = "STACKENV_ENVIRONMENT"
+ACTIVE_ENVIRONMENT = "STACKENV_ENVIRONMENT"
 
 
 def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
@@ -44,7 +44,7 @@ def find_loaded(environ: Mapping[str, str], project: Path | None = None) -> tupl
     The expected folder is that of `project`, or without it the user's own. The name is empty if no
     environment is loaded.
     """
-    name = environ.get(IN_CHARGE, "")
+    name = environ.get(ACTIVE_ENVIRONMENT, "")
     files = [path for path in environ.get("_LMFILES_", "").split(":") if path.endswith(f"/{name}.lua")]
     if not name or not files:
         return "", Path(), False

@@ -98,7 +98,7 @@ def list_missing(variable: str, found: Mapping[str, str], stack: Stack) -> set[s
     return here - there - before - {""}
 
 
-def differs_by_the_time(value: str) -> bool:
+def contains_current_time(value: str) -> bool:
     """Return whether `value` contains a time of the last hour or the next, in seconds since 1970."""
     now = time.time()
     return any(abs(int(number) - now) < RECENT_S for number in SECONDS.findall(value))

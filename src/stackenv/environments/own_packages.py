@@ -113,17 +113,21 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
     """
     links = (path for path in sorted(find_in_packages(prefix, "*.egg-link")) if is_link_to_sources(path))
     return [
-        *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not says_stub(path)),
+        *(
+            (path, InstalledDistribution(path))
+            for path in list_metadata(prefix)
+            if not is_stub_metadata(path)
+        ),
         *((path, LinkedDistribution(path)) for path in links),
     ]
 
 
 def is_stub(path: Path) -> bool:
     """Return whether `path` is a stub, and not a link to one, which may belong to another environment."""
-    return says_stub(path) and not path.is_symlink()
+    return is_stub_metadata(path) and not path.is_symlink()
 
 
-def says_stub(path: Path) -> bool:
+def is_stub_metadata(path: Path) -> bool:
     """Return whether the metadata at `path` are a stub of a package of the modules.
 
     INSTALLER says so. If a purge of old files has deleted it, RECORD still has its name and hash. If RECORD

@@ -271,4 +271,4 @@ def plan_access(path: Path, context: Context, whose: str = "") -> tuple[Step, ..
     if context.access.group is None:
         return ()
     sentence = f"{whose and f'{whose}: '}give the group of {context.shared} access"
-    return (Step(sentence, lambda: context.access.give_tree(path)),)
+    return (Step(sentence, lambda: context.access.share_tree(path)),)

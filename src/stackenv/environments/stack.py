@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackenv.environments.context import Context
-from stackenv.environments.names import IN_CHARGE
+from stackenv.environments.names import ACTIVE_ENVIRONMENT
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import probe_python
 from stackenv.environments.store import COMMAND_MODULE, ModuleStore, StoredModule, read_former_record
@@ -202,7 +202,7 @@ def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
     try:
         stack = load_stack(lmod, modules, with_python)
     except ModuleError:
-        led = lmod.purged().lead_to(modules, [module.full_name for module in lmod.read_loaded()])
+        led = lmod.purged().add_required_modules(modules, [module.full_name for module in lmod.read_loaded()])
         if led == list(modules):
             raise
         print_message(f"{', '.join(modules)} requires other modules; loaded: {', '.join(led)}")
@@ -280,7 +280,7 @@ def choose_os_python(stack: Stack) -> Stack:
             f"{stack.python.version}: packages for one break the other",
             "leave out --os-python, or run `module purge` and then the same command",
         )
-    based = take_os_python(stack)
+    based = with_os_python(stack)
     assert based.python is not None
     print_message(
         f"using the operating system's Python {based.python.version}, {based.python.executable}, "
@@ -347,7 +347,7 @@ def list_offers(lmod: Lmod, *names: str) -> list[str]:
     return offered
 
 
-def take_os_python(stack: Stack) -> Stack:
+def with_os_python(stack: Stack) -> Stack:
     """Return `stack`, which provides no Python, with that of the operating system.
 
     The operating system's packages do not belong to the stack, and are not pinned.
@@ -383,7 +383,7 @@ def read_personal(module: LoadedModule) -> StoredModule | None:
 
 def is_personal(module: LoadedModule, environ: Mapping[str, str]) -> bool:
     """Return whether `module`, which is loaded in `environ`, is the module of an environment."""
-    return module.full_name == environ.get(IN_CHARGE) or read_personal(module) is not None
+    return module.full_name == environ.get(ACTIVE_ENVIRONMENT) or read_personal(module) is not None
 
 
 def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Record | None:

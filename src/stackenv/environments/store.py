@@ -102,7 +102,7 @@ class StoredModule(NamedTuple):
         return any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
 
     @property
-    def is_believed(self) -> bool:
+    def is_trusted(self) -> bool:
         """Whether only this user can have written the record: loading the modules in it runs their code."""
         try:
             status = self.record_path.lstat()

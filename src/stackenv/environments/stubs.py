@@ -25,9 +25,9 @@ from stackenv.environments.own_packages import (
     InstalledDistribution,
     hash_text,
     is_stub,
+    is_stub_metadata,
     name_stub_folder,
     read_site_packages,
-    says_stub,
 )
 from stackenv.environments.package_folders import choose_package_folder, find_in_packages, is_pure
 from stackenv.modulefile import InstalledFile
@@ -278,4 +278,6 @@ def list_linked_stubs(record: Record, own: Collection[str]) -> list[Path]:
     """
     named = {name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own}
     found = (path for path in find_in_packages(Path(record.path), "*.dist-info") if path.is_symlink())
-    return sorted(path for path in found if says_stub(path) or (path.name in named and not path.exists()))
+    return sorted(
+        path for path in found if is_stub_metadata(path) or (path.name in named and not path.exists())
+    )

@@ -35,7 +35,7 @@ OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
 INSTALLED = re.compile(r"^ [+~] ([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
 # With -v, uv reports a `target` or `prefix` setting, with which it installs outside the environment.
 ELSEWHERE = re.compile(r"Using `--(?:target|prefix)` directory at `?(.+?)`?$", re.MULTILINE)
-TAKE_BACK = (
+REDIRECTED = (
     "`target` or `prefix` is set in a uv.toml, or in the pyproject.toml of a folder above this one",
     "remove that setting, or leave out --uv",
 )
@@ -72,7 +72,7 @@ class Uv:
         command = (self.path, "pip", "install", "--color", "never", "--no-reinstall", "--python", python)
         elsewhere = ask_for_target((*command, "-v", "--dry-run", "-r", os.devnull), environ)
         if elsewhere:
-            why, hint = TAKE_BACK
+            why, hint = REDIRECTED
             raise InstallError(
                 f"uv would install into {elsewhere} instead of the environment: {why}; nothing was installed",
                 hint,
@@ -134,7 +134,7 @@ def require_inside(record: Record, said: str) -> None:
     """
     installed = {canonicalize_name(name) for name in INSTALLED.findall(said)}
     if installed and not installed & list_own(record):
-        why, hint = TAKE_BACK
+        why, hint = REDIRECTED
         raise InstallError(
             f"uv installed {', '.join(sorted(installed))} outside the environment: {why}",
             f"uv pip uninstall {' '.join(sorted(installed))}; then {hint}",

@@ -111,7 +111,7 @@ def describe_subject(
         hint=hint,
         record_lost=lost,
         shared=context.shared,
-        believed=module.is_believed,
+        trusted=module.is_trusted,
         environ=context.environ,
         configuration=context.configuration,
         loader=loader,

@@ -89,7 +89,7 @@ class CheckedEnvironment:
         Why the record cannot be read, and what to type; empty if it can.
     shared
         The root of its project, whose group may change it; None if it is the user's own.
-    believed
+    trusted
         Whether no other user can have written the record; loading its modules runs code.
     environ
         The environment variables of the caller.
@@ -112,7 +112,7 @@ class CheckedEnvironment:
     problem: str
     hint: str
     shared: Path | None
-    believed: bool
+    trusted: bool
     environ: Mapping[str, str]
     configuration: SiteConfiguration
     loader: StackLoader
@@ -124,7 +124,7 @@ class CheckedEnvironment:
     def modulepath(self) -> str:
         """MODULEPATH for its modules: the recorded one, if no other user can have written it."""
         own = self.environ.get("MODULEPATH", "")
-        return self.record.modulepath if self.record and self.believed else own
+        return self.record.modulepath if self.record and self.trusted else own
 
     @property
     def refresh(self) -> RunCommand:
@@ -206,7 +206,7 @@ class CheckedEnvironment:
             If the Python of the environment does not start.
         """
         record, python = self.record, self.prefix / "bin/python"
-        if record is None or record.packed or not (self.thorough and self.believed):
+        if record is None or record.packed or not (self.thorough and self.trusted):
             return None
         stack = self.loaded_stack
         if not self.extensions or not python.exists() or stack is None:

@@ -54,7 +54,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
             install_with_conda(record, start, place)
         else:
             install_with_pip(record, start, place)
-        place.access.give_tree(Path(record.path))
+        place.access.share_tree(Path(record.path))
         found = probe_ipykernel(start, f"{record.path}/bin/python", place.environ)
     if not found.version:
         raise InstallError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import see
+from stackenv.environments.module_update import read_texts
 from stackenv.errors import StackenvError, UsageError
 from stackenv.jupyter.kernels import StoredKernel, find_kernels_folder, list_kernels
 from stackenv.transactions.changes import carry_out_change
@@ -15,7 +15,7 @@ from stackenv.transactions.transaction import Switch, require_as_seen
 def plan_removal(stored: StoredKernel) -> Switch:
     """Return the changes that remove the kernel `stored`."""
     sentence = f"remove the Jupyter kernel {stored.folder}"
-    return Switch((sentence,), stored.describe_removal(), see([stored.path]))
+    return Switch((sentence,), stored.describe_removal(), read_texts([stored.path]))
 
 
 def remove_kernel(stored: StoredKernel) -> None:

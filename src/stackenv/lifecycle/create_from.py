@@ -107,7 +107,7 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
         [str(item) for item in data.get(name) or () if str(item).isprintable()]
         for name in ("requirements", "channels")
     )
-    special = [read_requirement(line, believed=False) for line in lines]
+    special = [read_requirement(line, trusted=False) for line in lines]
     if record.kind == "conda":
         conda = list_recorded_of_conda(record)
         for wanted in conda:

@@ -15,9 +15,9 @@ from stackenv.environments.module_update import (
     plan_environment_files,
     plan_kept_modulefile,
     read_own_record,
+    read_texts,
     require_unpacked,
     require_writable,
-    see,
 )
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
@@ -130,7 +130,7 @@ def plan_edit(
         sentences, restored = restore_lost(module, context, dry_run, links, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
-            return Transaction.of(module.full_name, Switch(tuple(sentences), (), see((module.path,))))
+            return Transaction.of(module.full_name, Switch(tuple(sentences), (), read_texts((module.path,))))
     parts: list[Part] = []
     if request.changes_record:
         parts.append(plan_files(request, module, context, dry_run, restored))
@@ -139,7 +139,7 @@ def plan_edit(
     switch = Switch(
         (*sentences, *(sentence for part in parts for sentence in part.sentences)),
         tuple(change for part in parts for change in part.changes),
-        see((module.path, module.record_path, *(path for part in parts for path in part.files))),
+        read_texts((module.path, module.record_path, *(path for part in parts for path in part.files))),
     )
     return Transaction.of(module.full_name, switch)
 

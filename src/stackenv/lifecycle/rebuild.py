@@ -16,7 +16,7 @@ from stackenv.environments.module_update import (
     open_store,
     plan_kept_modulefile,
     read_own_record,
-    see,
+    read_texts,
 )
 from stackenv.environments.places import choose_next_place
 from stackenv.environments.store import StoredModule
@@ -200,7 +200,7 @@ class Rebuilding:
             RemoveFile(str(new.mark)),
         )
         sentences = (*sentences, self.switch_sentence, *renamed)
-        return Switch(sentences, changes, see([self.module.path, *files]))
+        return Switch(sentences, changes, read_texts([self.module.path, *files]))
 
 
 def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:
@@ -217,7 +217,7 @@ def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:
 
 def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Rebuilding:
     """Return the plan to rebuild `module` on the modules of `request` or its record; change nothing."""
-    seen = see((module.path, module.record_path))
+    seen = read_texts((module.path, module.record_path))
     old = read_own_record(module)
     wanted = request.modules or old.modules
     if not request.modules:

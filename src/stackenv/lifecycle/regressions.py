@@ -26,11 +26,11 @@ def list_new_faults(
     packages cannot be compared: they are printed, but not returned.
     """
     loader = StackLoader(context.environ, {(stack.modulepath, stack.modules, new.kind == "venv"): stack})
-    found = list_faults(look_at(new, modulefile, context, loader, believed=True))
+    found = list_faults(look_at(new, modulefile, context, loader, trusted=True))
     if not found:
         return []
     # In a project, others may have written the old environment: nothing in it is run.
-    before = look_at(old, modulefile, context, loader, believed=not context.shared)
+    before = look_at(old, modulefile, context, loader, trusted=not context.shared)
     known = {(finding.rule, part) for finding in list_faults(before) for part in split(finding)}
     faults = [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
     if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
@@ -46,7 +46,7 @@ def split(finding: Finding) -> list[str]:
 
 
 def look_at(
-    record: Record, modulefile: Path, context: Context, loader: StackLoader, believed: bool
+    record: Record, modulefile: Path, context: Context, loader: StackLoader, trusted: bool
 ) -> CheckedEnvironment:
     """Return the environment of `record` in the form in which the rules check it."""
     return CheckedEnvironment(
@@ -57,7 +57,7 @@ def look_at(
         problem="",
         hint="",
         shared=context.shared,
-        believed=believed,
+        trusted=trusted,
         environ=context.environ,
         configuration=context.configuration,
         loader=loader,

@@ -25,7 +25,7 @@ from stackenv.environments.stack import (
     load_named,
     require_module_names,
     require_python,
-    take_os_python,
+    with_os_python,
 )
 from stackenv.environments.stubs import with_stubs
 from stackenv.environments.venv import read_configuration
@@ -135,7 +135,7 @@ class Remaking:
         python = find_python(prefix)
         if python is None:
             for package in wanted:
-                report.miss(package, "the new environment has no Python")
+                report.note_missing(package, "the new environment has no Python")
             return
         subject = replace(making.record, kind="venv", python=python, pinned=())
         environ = describe_inside(making.record, making.stack.environ)
@@ -176,7 +176,7 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
         return load_conda_stack(modules, context, lmod)
     stack = load_named(lmod, modules)
     if stack.python is None and old.python is not None and not old.python.module:
-        return take_os_python(stack)
+        return with_os_python(stack)
     require_python(stack, lmod)
     return stack
 

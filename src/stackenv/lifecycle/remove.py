@@ -19,11 +19,11 @@ from stackenv.environments.module_update import (
     open_store,
     plan_kept_modulefile,
     read_own_record,
+    read_texts,
     remove_without_journal,
     require_changeable,
     require_unpacked,
     require_unused,
-    see,
 )
 from stackenv.environments.store import StoredModule
 from stackenv.environments.stubs import list_stubs, plan_stub_removal
@@ -103,7 +103,7 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
     require_sole_module(module, context)
     notes, kernels, kernel_files = plan_kernel_removal(module.prefix, context.environ)
     what, more = plan_environment(module, environment, context)
-    seen = see((module.path, module.record_path, default, *kernel_files))
+    seen = read_texts((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
     switch = Switch((*sentences, *notes, what), (*changes, *kernels, *more), seen)
     return Transaction.of(module.full_name, switch)

@@ -12,9 +12,9 @@ from stackenv.environments.module_update import (
     plan_environment_files,
     plan_kept_modulefile,
     read_own_record,
+    read_texts,
     require_unpacked,
     require_unused,
-    see,
 )
 from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name
 from stackenv.errors import UsageError
@@ -97,7 +97,7 @@ def plan_changes(module: StoredModule, before: Record, record: Record, context: 
         *renamed,
     )
     defaults = (store.default_path(module.name), store.default_path(record.name))
-    seen = see((module.path, module.record_path, path, *defaults, *files))
+    seen = read_texts((module.path, module.record_path, path, *defaults, *files))
     switch = Switch(sentences, tuple(changes), seen)
     return Transaction.of(module.full_name, switch, (record.full_name,))
 

@@ -235,8 +235,8 @@ def is_requirement(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("#")
 
 
-def read_requirement(line: str, believed: bool = True) -> PackageRequirement:
-    """Return the package in a line of `stackenv export`; URLs are used only if the line is `believed`."""
+def read_requirement(line: str, trusted: bool = True) -> PackageRequirement:
+    """Return the package in a line of `stackenv export`; URLs are used only if the line is `trusted`."""
     try:
         found = Requirement(line)
     except InvalidRequirement:
@@ -244,7 +244,7 @@ def read_requirement(line: str, believed: bool = True) -> PackageRequirement:
     if ARCHIVE.fullmatch(found.name):
         return PackageRequirement(line, "", (), "this is the name of a file, not of a package")
     version = next((s.version for s in found.specifier if s.operator == "=="), "")
-    if found.url and not believed:
+    if found.url and not trusted:
         typed = shlex.quote(f"{found.name} @ {found.url}")
         why = f"it came from a URL; if you trust that, load the module and run: pip install {typed}"
         return PackageRequirement(found.name, version, (), why)
@@ -275,7 +275,7 @@ class InstallReport:
     missing: list[tuple[str, str, str]] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
 
-    def miss(self, package: PackageRequirement, why: str) -> None:
+    def note_missing(self, package: PackageRequirement, why: str) -> None:
         """Note that `package` could not be installed."""
         self.missing.append((package.name, package.version, why))
 
@@ -284,7 +284,7 @@ class InstallReport:
         possible = []
         for package in wanted:
             if package.why:
-                self.miss(package, package.why)
+                self.note_missing(package, package.why)
             else:
                 possible.append(package)
         return possible
@@ -314,7 +314,7 @@ class InstallReport:
                     (package.name, package.version, found.version, stack.module_of(found))
                 )
             else:
-                self.miss(package, "it was installed, but is missing")
+                self.note_missing(package, "it was installed, but is missing")
 
     def require_some(self, wanted: Sequence[PackageRequirement], hint: str) -> None:
         """Raise InstallError with `hint` if none of `wanted` was installed: there is a common cause."""
@@ -393,7 +393,7 @@ def install_with_pip(
     for package in possible:
         why = try_each(install, package)
         if why:
-            report.miss(package, why)
+            report.note_missing(package, why)
     report.require_some(
         possible, "to check that this node reaches the package index: pip download --no-deps PACKAGE"
     )
@@ -452,12 +452,12 @@ def install_with_conda(
         if not unavailable and all(spec == name for name, spec in specs.items()):
             install_each(call, [left[name] for name in specs], report)
             break
-        for name in loosen(specs, unavailable):
-            report.miss(left[name], "not available in any channel")
+        for name in request_any_version(specs, unavailable):
+            report.note_missing(left[name], "not available in any channel")
     report.require_some(wanted, "to check that this node reaches the channels: conda search PACKAGE")
 
 
-def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
+def request_any_version(specs: dict[str, str], unavailable: set[str]) -> set[str]:
     """Let `specs` request any version of the `unavailable`; remove and return those that already did.
 
     If conda names none, all of them together cannot be installed.
@@ -482,7 +482,7 @@ def install_each(
         try:
             call("install", package.name)
         except InstallError as error:
-            report.miss(package, error.message.split(";")[0])
+            report.note_missing(package, error.message.split(";")[0])
 
 
 def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str] | None:

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from stackenv.conda.packages import describe_package
 from stackenv.environments.conda_environment import capture_record, find_conda, load_conda_stack
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
+from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, read_texts
 from stackenv.environments.own_packages import Owners, read_owners
 from stackenv.environments.places import plan_access
 from stackenv.environments.stack import Stack
@@ -33,7 +33,7 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import FOLDER, Record
-from stackenv.transactions.backup import RestoreTree, drop, keep, name_kept
+from stackenv.transactions.backup import RestoreTree, back_up, name_backup_folder, plan_backup_removal
 from stackenv.transactions.changes import RemoveFolder
 from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
@@ -148,9 +148,9 @@ class CondaUpdate:
     captured: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kept = name_kept(Path(self.target.prefix, FOLDER))
+        self.kept = name_backup_folder(Path(self.target.prefix, FOLDER))
         module = self.target.module
-        self.seen = see((module.path, module.record_path)) if module else {}
+        self.seen = read_texts((module.path, module.record_path)) if module else {}
 
     @property
     def subject(self) -> str:
@@ -170,7 +170,7 @@ class CondaUpdate:
         steps = [
             Step(
                 f"{name}: back up what will be replaced, in {self.kept}",
-                self.keep,
+                self.back_up,
                 (RestoreTree(str(path), str(self.kept)), RemoveFolder(str(path / FOLDER))),
             ),
             Step(f"{name}: conda {' '.join(words)}", lambda: self.install(words)),
@@ -180,11 +180,11 @@ class CondaUpdate:
         steps += plan_access(path, self.context, name)
         return Transaction(self.subject, self.switch, tuple(steps))
 
-    def keep(self) -> None:
+    def back_up(self) -> None:
         prefix = Path(self.target.prefix)
         require_as_seen(self.seen)
         replaced = list_replaced(prefix, self.prospect.changes)
-        keep(prefix, self.kept, list_touched(prefix), replaced.__contains__)
+        back_up(prefix, self.kept, list_touched(prefix), replaced.__contains__)
 
     def install(self, words: list[str]) -> None:
         update_with_conda(self.conda, words, self.environ)
@@ -196,7 +196,7 @@ class CondaUpdate:
     def switch(self) -> Switch:
         """Return the changes that update record and modulefile, and delete the backup."""
         module = self.target.module
-        deletion = drop(self.kept)
+        deletion = plan_backup_removal(self.kept)
         if module is None:
             folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
             return Switch((), (deletion, folder), self.seen)

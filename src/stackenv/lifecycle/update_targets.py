@@ -67,8 +67,8 @@ class StackShelf:
                 f"the record of {record.full_name} contains an invalid module name: "
                 f"{shlex.join(record.modules)}"
             )
-        believed = module.is_believed
-        path = record.modulepath if believed else self.context.environ.get("MODULEPATH", "")
+        trusted = module.is_trusted
+        path = record.modulepath if trusted else self.context.environ.get("MODULEPATH", "")
         key = (f"{path} {with_python}", record.modules)
         if key not in self.loaded:
             environ = {**self.context.environ, "MODULEPATH": path}

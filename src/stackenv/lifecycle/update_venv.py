@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from stackenv.environments.carried import renew_libraries
 from stackenv.environments.context import Context
 from stackenv.environments.install_failure import find_pinned
-from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
+from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, read_texts
 from stackenv.environments.own_packages import (
     InstalledDistribution,
     read_origin,
@@ -46,7 +46,7 @@ from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritabl
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count
 from stackenv.record import FOLDER, Package, Record, hide_credentials
-from stackenv.transactions.backup import RestoreTree, drop, keep, name_kept
+from stackenv.transactions.backup import RestoreTree, back_up, name_backup_folder, plan_backup_removal
 from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
@@ -174,8 +174,8 @@ class VenvUpdate:
     before: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        self.kept = name_kept(Path(self.record.path, FOLDER))
-        self.seen = see((self.module.path, self.module.record_path))
+        self.kept = name_backup_folder(Path(self.record.path, FOLDER))
+        self.seen = read_texts((self.module.path, self.module.record_path))
 
     def plan(self) -> Transaction:
         """Return the steps of the update; the switch writes the record and the modulefile."""
@@ -187,7 +187,7 @@ class VenvUpdate:
             Step(f"{name}: fetch {what}", self.fetch),
             Step(
                 f"{name}: back up what will be replaced, in {self.kept}",
-                self.keep,
+                self.back_up,
                 (RestoreTree(str(path), str(self.kept)),),
             ),
             Step(f"{name}: install {what}", self.install),
@@ -202,12 +202,12 @@ class VenvUpdate:
         self.wheels = Path(tempfile.mkdtemp(prefix="wheels-"))
         fetch_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
 
-    def keep(self) -> None:
+    def back_up(self) -> None:
         found = find_distributions(Path(self.record.path))
         changed = [found.get(canonicalize_name(change.name)) for change in self.prospect.changes]
         touched = list_touched(self.record, filter(None, changed), self.wheels)
         sites = name_package_folders(Path(self.record.path))
-        keep(Path(self.record.path), self.kept, touched or (*sites, "bin", "include"), lambda _: True)
+        back_up(Path(self.record.path), self.kept, touched or (*sites, "bin", "include"), lambda _: True)
 
     def install(self) -> None:
         install_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
@@ -233,7 +233,7 @@ class VenvUpdate:
             (
                 *hand_edited,
                 *plan_environment_files(after, self.module.path),
-                drop(self.kept),
+                plan_backup_removal(self.kept),
             ),
             self.seen,
         )

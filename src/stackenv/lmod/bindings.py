@@ -26,7 +26,7 @@ from stackenv.lmod.versions import name_of, order_module
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
 
 # All output on stderr, without colours, and without a process of stty or tput to measure the width.
-TALK_PLAINLY = {
+PLAIN_OUTPUT = {
     "LMOD_REDIRECT": "no",
     "LMOD_PAGER": "none",
     "LMOD_TERM_WIDTH": "80",
@@ -36,7 +36,7 @@ TALK_PLAINLY = {
 }
 NAME_LMOD = "export LMOD_CMD=/path/to/lmod/libexec/lmod"
 # Also hidden modules, and from the modulefiles themselves instead of a cache.
-AS_IT_IS = ("--show_hidden", "--ignore_cache")
+FROM_MODULEFILES = ("--show_hidden", "--ignore_cache")
 # Each of these hides the messages of modules (libexec/utils.lua, 8.6.19).
 SILENCE = ("LMOD_QUIET", "LMOD_EXPERT")
 
@@ -187,20 +187,20 @@ class Lmod:
         found, _ = self._ask("--ignore_cache", "is-avail", check_argument(name))
         return found or self._ask("-t", "spider", name)[0]
 
-    def list_instead(self, full_names: Sequence[str]) -> dict[str, str]:
+    def list_replacements(self, full_names: Sequence[str]) -> dict[str, str]:
         """Return each of `full_names` with itself if it is available, else with the newest version, or "".
 
         Hidden modules count as available. The modulefiles themselves are searched, because a cache lacks a
         modulefile that was just written. In a hierarchy, the modules before each one are loaded first.
         """
         names = tuple(dict.fromkeys(map(name_of, full_names)))
-        there = self._list_available(names, *AS_IT_IS) if names else ()
+        there = self._list_available(names, *FROM_MODULEFILES) if names else ()
         if set(there).issuperset(full_names):
             return dict(zip(full_names, full_names))
         found, lmod = {}, self
         for full_name in full_names:
             name = name_of(full_name)
-            there = lmod._list_available((name,), *AS_IT_IS)
+            there = lmod._list_available((name,), *FROM_MODULEFILES)
             # A cache may still list modules that are gone.
             others = [m for m in lmod.available(name) if name_of(m) == name and m in there]
             found[full_name] = full_name if full_name in there else (others or [""])[-1]
@@ -209,12 +209,12 @@ class Lmod:
         return found
 
     def replace_missing(self, full_names: Sequence[str]) -> list[str]:
-        """Return the modules that `list_instead` finds for `full_names`, in the same order.
+        """Return the modules that `list_replacements` finds for `full_names`, in the same order.
 
         If none is found because the module requires others in a hierarchy, these are added, with its newest
         version.
         """
-        instead = self.list_instead(full_names)
+        instead = self.list_replacements(full_names)
         found = list(filter(None, instead.values()))
         for full_name in (full_name for full_name, other in instead.items() if not other):
             with suppress(ModuleError):
@@ -238,7 +238,7 @@ class Lmod:
             return []
         return [(*way, full_name) for way in ways or [()]]
 
-    def lead_to(self, names: Sequence[str], loaded: Sequence[str]) -> list[str]:
+    def add_required_modules(self, names: Sequence[str], loaded: Sequence[str]) -> list[str]:
         """Return `names`, each preceded by the modules that it requires in a hierarchy.
 
         Parameters
@@ -330,7 +330,7 @@ class Lmod:
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in self.environ.items() if name not in SILENCE}
-        return run(command, {**environ, **TALK_PLAINLY}, self.timeout_s)
+        return run(command, {**environ, **PLAIN_OUTPUT}, self.timeout_s)
 
 
 def find_similar_module(name: str, folders: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Callable
 
 from stackenv.environments.context import Context
 from stackenv.environments.module import describe_module
-from stackenv.environments.module_update import plan_kept_modulefile, see
+from stackenv.environments.module_update import plan_kept_modulefile, read_texts
 from stackenv.environments.store import StoredModule
 from stackenv.modulefile.text import render_module
 from stackenv.record import FOLDER, RECORD_FILE, Record
@@ -76,4 +76,4 @@ class Exchange:
             WriteFile(str(self.module.path), render_module(describe_module(record))),
             RemoveTree(str(self.aside), str(self.aside / RECORD_FILE)),
         )
-        return Switch((*notes, sentence), changes, see([self.module.path]), find_problem)
+        return Switch((*notes, sentence), changes, read_texts([self.module.path]), find_problem)

@@ -181,7 +181,7 @@ class Packing(Exchange):
         }
         write_beside_image(self.packed, texts, self.staged)
         if self.context.access.group is not None:
-            self.context.access.give_tree(self.staged)
+            self.context.access.share_tree(self.staged)
 
     def find_changes(self, folder: Path) -> str:
         """Return the files of the environment, now at `folder`, that changed since `verify`; else empty."""

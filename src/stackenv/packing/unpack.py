@@ -76,7 +76,7 @@ class Unpacking(Exchange):
         self._compare(self.staged)
         write_unpacked(self.record, self.staged)
         if self.context.access.group is not None:
-            self.context.access.give_tree(self.staged)
+            self.context.access.share_tree(self.staged)
 
     def _compare(self, folder: Path) -> None:
         assert self.record.packed

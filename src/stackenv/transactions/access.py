@@ -59,7 +59,7 @@ class Access:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.mkdir(0o700 if self.group is None else 0o777)
             if self.group is not None:
-                self._give(path)
+                self._share(path)
         except FileExistsError:
             if not path.is_dir():
                 raise StackenvError(f"{path} is not a folder", f"ls -l {quote_word(path)}") from None
@@ -69,7 +69,7 @@ class Access:
                 f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
             ) from error
 
-    def give_tree(self, path: Path) -> None:
+    def share_tree(self, path: Path) -> None:
         """Give the group access to `path` and everything below it.
 
         The umask and setgid are not enough, because some tools copy the modes of files.
@@ -83,15 +83,15 @@ class Access:
             return
         try:
             for folder, _, files, descriptor in os.fwalk(path):
-                self._give(Path(folder))
+                self._share(Path(folder))
                 for name in files:
-                    self._give(Path(folder, name), descriptor)
+                    self._share(Path(folder, name), descriptor)
         except OSError as error:
             raise StackenvError(
                 f"cannot give the group access to {error.filename}: {error.strerror}"
             ) from error
 
-    def _give(self, path: Path, folder: int | None = None) -> None:
+    def _share(self, path: Path, folder: int | None = None) -> None:
         """Give the group access to `path`, which is in the opened `folder`; a link is left alone."""
         # The descriptor stays the same file; meanwhile, the name could be replaced by a link.
         name = path if folder is None else path.name
@@ -99,14 +99,14 @@ class Access:
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISLNK(found.st_mode):
-                self._give_opened(f"/proc/self/fd/{descriptor}", found)
+                self._share_opened(f"/proc/self/fd/{descriptor}", found)
         except OSError as error:
             error.filename = str(path)
             raise
         finally:
             os.close(descriptor)
 
-    def _give_opened(self, path: str, found: os.stat_result) -> None:
+    def _share_opened(self, path: str, found: os.stat_result) -> None:
         assert self.group is not None
         if found.st_gid != self.group:
             os.chown(path, -1, self.group)

@@ -43,7 +43,7 @@ class RestoreTree(Change):
     kept: str
 
     def carry_out(self, killed_s: float | None = None) -> None:
-        put_back(Path(self.path), Path(self.kept), killed_s)
+        restore_environment(Path(self.path), Path(self.kept), killed_s)
 
     def is_within(self, places: Places) -> bool:
         path, kept = Path(self.path), Path(self.kept)
@@ -73,12 +73,12 @@ class Listed:
         return cls(status.st_mode)
 
 
-def name_kept(folder: Path) -> Path:
+def name_backup_folder(folder: Path) -> Path:
     """Return a new path for the backup of one update in `folder`, which is in the environment."""
     return folder / f"{BACKUP}{uuid.uuid4().hex}"
 
 
-def drop(kept: Path) -> RemoveTree:
+def plan_backup_removal(kept: Path) -> RemoveTree:
     """Return the change that deletes the backup `kept`, which is no longer needed."""
     return RemoveTree(str(kept), str(kept / LISTING))
 
@@ -118,7 +118,7 @@ def walk(path: str) -> Iterator[str]:
             yield from (f"{place}/{name}" for name in (*folders, *files))
 
 
-def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[[str], bool]) -> None:
+def back_up(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[[str], bool]) -> None:
     """Back up into `kept` everything below `prefix` that matches the glob patterns.
 
     All paths are listed; the files for which `is_copied` returns True are copied.
@@ -170,7 +170,7 @@ def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None
         ) from error
 
 
-def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
+def restore_environment(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
     """Restore the environment at `prefix` to its state when the backup `kept` was made; then delete `kept`.
 
     It can be repeated after an interruption. Without a complete list, the update had not begun. `ended_s` is
@@ -195,7 +195,7 @@ def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
                 delete(prefix / name)
         for name, entry in entries.items():
             check_inside(prefix, name)
-            if not put_entry_back(prefix / name, entry, kept / COPIES / str(entry.copy)):
+            if not restore_entry(prefix / name, entry, kept / COPIES / str(entry.copy)):
                 lost.append(name)
         restore_modes(prefix, entries)
     delete(kept / COPIES)
@@ -250,7 +250,7 @@ def check_inside(prefix: Path, name: str) -> None:
         raise StackenvError(f"{prefix / name} points outside the environment and is not touched")
 
 
-def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:
+def restore_entry(path: Path, entry: Listed, copy: Path) -> bool:
     """Restore `path` to the state `entry`; return False if that is not possible."""
     now = Listed.look_at(str(path)) if os.path.lexists(path) else None
     if now and stat.S_IFMT(now.mode) != stat.S_IFMT(entry.mode):

@@ -32,7 +32,7 @@ from stackenv.transactions.lock_errors import (
     unfinished,
 )
 from stackenv.transactions.places import Marks, Places
-from stackenv.transactions.process import GONE_AFTER_S, Process, beating, is_older
+from stackenv.transactions.process import GONE_AFTER_S, Process, is_older, sending_heartbeat
 
 NO_MARKS, PRIVATE = Marks(), Access()
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -86,7 +86,7 @@ class Journal:
         try:
             for other in self.folder.glob(f"{path.name}.recovery.*"):
                 raise unfinished(read_note(other) or note, other)
-            with beating(path):
+            with sending_heartbeat(path):
                 yield journal
         finally:
             if journal.settled:
@@ -127,17 +127,17 @@ class Journal:
         """
         if self.folder.is_symlink():
             return [f"{self.folder} is a link and is ignored: ls -l {quote_word(self.folder)}"]
-        sentences = [s for path in list_journals(self.folder) for s in self._attend(path)]
+        sentences = [s for path in list_journals(self.folder) for s in self._recover_file(path)]
         remove_drafts(self.folder)
         return sentences
 
-    def _attend(self, path: Path) -> list[str]:
+    def _recover_file(self, path: Path) -> list[str]:
         found = look_at(path)
         if found is None:
             return []
         if not found.is_ours:
             return [describe_foreign_journal(found, path)] if is_interrupted(found, path) else []
-        if not found.can_be_believed:
+        if not found.can_be_trusted:
             return [describe_open_journal(path)]
         if found.note is None:
             return set_aside(path) if is_older(path, GONE_AFTER_S) else []
@@ -175,7 +175,7 @@ def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
     journal = OpenJournal(path, note)
     begun = f"`{note.command}` was interrupted; its changes to {note.subject}"
     try:
-        with beating(path):
+        with sending_heartbeat(path):
             done = journal.settle(killed_s)
         path.unlink()
     except (StackenvError, OSError) as error:

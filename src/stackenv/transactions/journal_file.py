@@ -179,7 +179,7 @@ class FoundNote:
         return self.regular and self.user == os.geteuid()
 
     @property
-    def can_be_believed(self) -> bool:
+    def can_be_trusted(self) -> bool:
         """Whether only this user can have written it; otherwise it must not be carried out."""
         return self.is_ours and not self.mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -221,4 +221,4 @@ def parse_named(text: bytes, name: str) -> Note | None:
 def read_note(path: Path) -> Note | None:
     """Return the contents of the journal `path`; None if it is missing or cannot be trusted."""
     found = look_at(path)
-    return found.note if found and found.can_be_believed else None
+    return found.note if found and found.can_be_trusted else None

@@ -65,7 +65,7 @@ def refusal(subject: str, path: Path) -> StackenvError:
             f"{describe_foreign_journal(found, path)}; nothing was changed",
             f"choose another name, or ask {found.user_name}",
         )
-    if found and found.is_ours and not found.can_be_believed:
+    if found and found.is_ours and not found.can_be_trusted:
         return StackenvError(f"{describe_open_journal(path)}; nothing was changed")
     if found and found.note is None:
         return StackenvError(

@@ -122,7 +122,7 @@ def file_server_time(folder: Path) -> float:
 
 
 @contextlib.contextmanager
-def beating(path: Path) -> Iterator[None]:
+def sending_heartbeat(path: Path) -> Iterator[None]:
     """Within the block, touch the journal `path` regularly, which commands on other hosts check."""
     stop = threading.Event()
 

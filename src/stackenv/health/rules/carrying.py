@@ -61,7 +61,7 @@ def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
         off = f"; to stop carrying modules: stackenv edit {record.full_name} --no-carry"
         yield report_outdated(environment, what, off)
     elif reason == PYTHON_NEEDS_MODULES or (
-        reason == BY_SITE and environment.believed and needs_modules(record)
+        reason == BY_SITE and environment.trusted and needs_modules(record)
     ):
         yield report_python(environment)
     elif not reason and record.carried and not settings.carry:

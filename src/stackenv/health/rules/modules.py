@@ -29,7 +29,7 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
         _ = environment.stack
     except ModuleError as error:
         lmod = Lmod.find({**environment.environ, "MODULEPATH": environment.modulepath})
-        instead = lmod.list_instead(record.modules)
+        instead = lmod.list_replacements(record.modules)
         gone = [module for module, found in instead.items() if module != found]
         modules = " ".join(f"-m {m}" for m in lmod.replace_missing(record.modules)) or "-m MODULE"
         yield Finding(

@@ -122,7 +122,7 @@ def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
 def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for each package in the environment whose compiled modules cannot be imported."""
     record = environment.record
-    if record and environment.thorough and not environment.believed and environment.extensions:
+    if record and environment.thorough and not environment.trusted and environment.extensions:
         yield report_not_imported(environment)
     if environment.imports is None:
         return
@@ -256,7 +256,7 @@ def list_unmet(environment: CheckedEnvironment) -> list[tuple[str, str]]:
     found = {str(canonicalize_name(p.name)): p.version for p in environment.stack_packages}
     found.update({str(canonicalize_name(d.metadata["Name"])): d.version for d in environment.distributions})
     unmet = list(compare_needs(environment, found))
-    if unmet and environment.believed:
+    if unmet and environment.trusted:
         unmet = list(compare_needs(environment, {**found, **ask_python(environment)}))
     return unmet
 
