@@ -5,26 +5,27 @@ Called by the function `conda` of each shell, with the installation's own interp
     python -ISB activation.py DIALECT OPTIONS COMMAND [ARGUMENT...]
 
 or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or
-fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while no environment is
-active), `hide` (~/.local is out of sight while one is), `hide-modules` (so is what modules bring on
-PYTHONPATH) and `mamba` (the words are as mamba takes them), or `none`. Started without -S, it always asks
-conda.
+fish; OPTIONS is a comma-separated list of `base` (the base's bin is on PATH while no environment is
+active), `hide` (~/.local is hidden while one is active), `hide-modules` (so are the modules' packages on
+PYTHONPATH) and `mamba` (the arguments are in mamba's form), or it is `none`. Started without -S, it always
+asks conda.
 
-A change of a file beside this one counts when activation.compiled has been deleted. The hook writes this
-one after the others, and then replaces activation.compiled: until then users have the old one whole.
+Changes to the files beside this one take effect once activation.compiled has been deleted. The hook writes
+this file after the others, and then replaces activation.compiled: until then, users have the complete old
+one.
 """
 
 import sys
 
-# Changed when this file and what compile_activation.py writes no longer fit each other.
+# Increase this when this file can no longer read what an older compile_activation.py wrote.
 FORM = "2"
 
 
 def describe(content):
-    """Return the first line of activation.compiled, which has `content` behind it.
+    """Return the first line of activation.compiled, which is followed by `content`.
 
-    It says for which form of these files and which Python that is, and has a checksum, the one of .pyc files:
-    marshal and the interpreter believe what they are given.
+    It names the form of these files and the Python that they are for, and has a checksum, the one of .pyc
+    files, because marshal and the interpreter do not check their input.
     """
     import _imp
 
@@ -33,10 +34,10 @@ def describe(content):
 
 
 def load(folder):
-    """Import what compile_activation.py has compiled for this Python; return what it knew of conda, or None.
+    """Import what compile_activation.py compiled for this Python; return its notes about conda, or None.
 
-    Everything is in one file, for a thousand jobs may start at once on a parallel file system. Where it
-    cannot be used the sources are imported, and conda is asked.
+    Everything is in one file, because a thousand jobs may start at once on a parallel file system. If the
+    file cannot be used, the sources are imported and conda is asked.
     """
     names = []
     try:
@@ -59,7 +60,7 @@ def load(folder):
     return built
 
 
-# conda's probe of virtual packages starts this file again (multiprocessing, spawn).
+# The guard is needed: conda's probe of virtual packages imports this file again (multiprocessing, spawn).
 if __name__ == "__main__":
     here = __file__.rpartition("/")[0] or "."
     known = load(here)
@@ -71,9 +72,9 @@ if __name__ == "__main__":
     if "conda" not in sys.modules:
         import os
 
-        # To take the interpreter apart would take as long as the answer.
+        # Shutting the interpreter down normally would take as long as the answer did.
         for stream in (sys.stdout, sys.stderr):
-            # None where it is closed (`2>&-`).
+            # A closed stream (`2>&-`) is None.
             if stream:
                 stream.flush()
         os._exit(0)

@@ -1,12 +1,12 @@
 """Print the shell code of `conda activate`, `deactivate` or `reactivate`; the program is activation.py.
 
-`notice` only says when modules come before an environment, `leave` is `deactivate` without conda, and
-`bring-back` what it does for all that was put aside.
+Three more commands: `notice` only warns if modules come before an environment, `leave` is `deactivate`
+without conda, and `bring-back` restores everything that was put aside.
 
-conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
-in it breaks the shell or runs in it (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1).
-The same answer as JSON (`conda shell.posix+json`, conda 4.8 and later) is quoted here; where it is certain
-what conda would answer, conda is not imported.
+conda's own shell code is not used, because it does not quote: a path with a quote, a `$` or a backquote
+breaks the shell or runs as code (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1). Instead,
+conda's answer in JSON (`conda shell.posix+json`, conda 4.8 and later) is quoted here. If it is certain what
+conda would answer, conda is not imported.
 """
 
 import os
@@ -34,7 +34,7 @@ from stackenv_put_aside import (
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# The module sets these, and unload unsets them; conda exports them again at each activation.
+# The module sets these and unload unsets them, but conda exports them again at each activation.
 SET_BY_THE_MODULE = frozenset(
     ["CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_M", "_CE_CONDA", "_CONDA_ROOT", "_CONDA_EXE"]
 )
@@ -43,7 +43,7 @@ SET_BY_THE_MODULE = frozenset(
 def ask(dialect, command, arguments, built):
     """Return conda's answer, a mapping of `path`, `vars` and `scripts`; exit as conda does on an error.
 
-    `built` is what was known of conda when the installation was completed (compile_activation.py).
+    `built` is what was recorded about conda when the installation was completed (compile_activation.py).
     """
     found = None
     if sys.flags.no_site and built and is_as_built(built, ROOT):
@@ -56,24 +56,25 @@ def ask(dialect, command, arguments, built):
 
 
 def say(words):
-    """Write `words` to stderr; to none where it is closed (`2>&-`)."""
+    """Write `words` to stderr, unless it is closed (`2>&-`)."""
     if words and sys.stderr:
         sys.stderr.write(words)
 
 
 def ask_conda(dialect, arguments):
-    """Return what conda itself answers; exit as it does on an error."""
+    """Return conda's own answer; exit as conda does on an error."""
     import contextlib
     import io
     import json
 
     if sys.flags.no_site:
-        # conda and its plugins are where `site` leads; it costs less than another interpreter.
+        # `site` makes conda and its plugins importable; it costs less than starting another interpreter.
         import site
 
         site.main()
     if sys.stderr is None:
-        # Closed (`2>&-`): conda would fail, and whatever it opens next would be its stderr.
+        # With stderr closed (`2>&-`), conda would fail, and the next file that it opens would become its
+        # stderr.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the end)
     from conda.cli.main import main
 
@@ -94,7 +95,7 @@ def ask_conda(dialect, arguments):
 
 
 def read_arguments():
-    """Return the command and its arguments; out of the environment, where csh has put them."""
+    """Return the command and its arguments; for csh, from the environment variables that hold them."""
     arguments = sys.argv[3:]
     if arguments:
         return arguments
@@ -104,10 +105,10 @@ def read_arguments():
 
 
 def translate(command, arguments):
-    """Return the words behind `mamba activate` and its kin as conda takes them; exit at another option.
+    """Return the arguments of `mamba activate` and the like in conda's form; exit on an unsupported option.
 
-    mamba has options for the name, the path and the root, which conda has not, and others that change nothing
-    here (mamba-org/mamba, micromamba/src/shell.cpp and common_options.cpp).
+    mamba has options for the name, the path and the root that conda does not have, and others that have no
+    effect here (mamba-org/mamba, micromamba/src/shell.cpp and common_options.cpp).
     """
     if not any(word.startswith("-") for word in arguments):
         return arguments
@@ -133,19 +134,19 @@ def translate(command, arguments):
 
 
 def level_of(environ):
-    """Return how many environments are active (CONDA_SHLVL, 0 when unset or no number)."""
+    """Return how many environments are active (CONDA_SHLVL; 0 if it is unset or not a number)."""
     text = environ.get("CONDA_SHLVL", "")
     return int(text) if text.isdigit() else 0
 
 
 def read_before(environ):
-    """Return the level and the name of the environment that was active before the load; 0 and "" for none."""
+    """Return level and name of the environment that was active before the load; 0 and "" if none was."""
     level, _, rest = environ.get("STACKENV_CONDA_BEFORE", "clean").partition(":")
     return (int(level), rest.partition(":")[2]) if level.isdigit() else (0, "")
 
 
 def name_as_before(exports, environ):
-    """Give another conda's environment the name back that it had: to this conda it has only a path."""
+    """Restore the name of another conda's environment, which this conda knows only by its path."""
     level, name = read_before(environ)
     if level and name and exports.get("CONDA_SHLVL") == str(level):
         modifier = exports.get("CONDA_PROMPT_MODIFIER", "")
@@ -154,28 +155,29 @@ def name_as_before(exports, environ):
 
 
 def is_own(name):
-    """Return whether a variable is an environment's own, and not one that conda sets for itself."""
+    """Return whether a variable belongs to an environment, and is not one that conda sets for itself."""
     return name.upper() not in RESERVED and not name.upper().startswith(RESERVED_STARTS)
 
 
 def spell(name, environ):
-    """Return the variables of `environ` that are `name` in any case of letters, as they are written."""
+    """Return all spellings of `name` in `environ` that differ only in upper and lower case."""
     return [known for known in environ if known.upper() == name.upper()]
 
 
 def correct_names(command, exports, unsets, environ):
-    """Change what conda answers of an environment's own variables, of which some have small letters.
+    """Correct conda's answer for variables of an environment whose names have lower-case letters.
 
-    Of my_token conda 24.7.1 sets MY_TOKEN when the environment is activated, saves the value that my_token
-    had as that of MY_TOKEN, sets my_token as well when it is activated again, and looks for a saved my_token
-    and unsets it alone in the end (`build_activate`, `build_reactivate`, `build_deactivate`). Here both
-    are saved as they were, one is set, and both go and come back.
+    For a variable my_token, conda 24.7.1 sets MY_TOKEN when the environment is activated, but saves the old
+    value of my_token as that of MY_TOKEN. When the environment is activated again, it sets my_token too. In
+    the end it looks for a saved my_token, and unsets only that (`build_activate`, `build_reactivate`,
+    `build_deactivate`). Here both variables are saved as they were, one is set, and at the end both are unset
+    and restored.
     """
     level, current = exports.get("CONDA_SHLVL"), level_of(environ)
     saved = "__CONDA_SHLVL_%d_" % (current - (command == "deactivate"))
     if command == "deactivate":
         for name in [name for name in unsets if is_own(name)]:
-            # A spelling that was the user's before the activation, the environment's, and none of the two.
+            # A spelling can be the user's from before the activation, the environment's, or neither.
             for known in dict.fromkeys([name, name.upper()]):
                 unsets.append(known)
                 if saved + known in environ:
@@ -205,15 +207,15 @@ def describe_changes(command, answer, environ):
     unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
     correct_names(command, exports, unsets, environ)
     if command == "deactivate":
-        # The environment below has none of these, and conda would set the mark that says so.
+        # The environment below does not have these, and conda would set them to its mark for that.
         unsets += [name for name, value in exports.items() if value == UNSET]
         exports = {name: value for name, value in exports.items() if value != UNSET}
-    # conda 25.7 and later exports an empty CONDA_PREFIX where earlier ones unset it.
+    # conda 25.7 and later export an empty CONDA_PREFIX; earlier versions unset it.
     emptied = [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
     if command == "deactivate":
         name_as_before(exports, environ)
         if exports.get("CONDA_PREFIX") == environ.get("STACKENV_CONDA_ENV", ""):
-            # Back to the environment of a personal module, which leaves the prompt alone.
+            # This returns to the environment of a personal module, which does not change the prompt.
             exports.pop("CONDA_PROMPT_MODIFIER", None)
             unsets.append("CONDA_PROMPT_MODIFIER")
     if exports.get("CONDA_SHLVL") == "0" and environ.get("STACKENV_CONDA_BEFORE") == "clean":
@@ -225,14 +227,14 @@ def describe_changes(command, answer, environ):
     operations = path if command == "deactivate" else []
     operations = operations + [("source", script) for script in scripts["deactivate"]]
     operations += [("unset", name) for name in dict.fromkeys(unsets)]
-    # A name may be in both: a variable of the environment's own, and then the user's value again.
+    # A name may be in both: first the environment's own variable, then the user's value again.
     operations += [("export", name, exports[name]) for name in exports if name not in emptied]
     operations += [] if command == "deactivate" else path
     return operations, [("source", script) for script in scripts["activate"]]
 
 
 def carry_out(operations, environ):
-    """Return `environ` as it is after `operations` (a script's own changes are not known here)."""
+    """Return `environ` as changed by `operations` (the changes made by scripts are unknown here)."""
     after = dict(environ)
     for operation in operations:
         if operation[0] == "export":
@@ -248,7 +250,7 @@ def without_base(path, root):
 
 
 def with_base(path, root):
-    """Return the PATH `path` with the base's bin where the load had put it: behind condabin."""
+    """Return the PATH `path` with the base's bin where the load had put it: after condabin."""
     entries = without_base(path, root).split(":")
     condabin = os.path.join(root, "condabin")
     entries.insert(entries.index(condabin) + 1 if condabin in entries else 0, os.path.join(root, "bin"))
@@ -258,8 +260,8 @@ def with_base(path, root):
 def put_first(path, prefix):
     """Return the PATH `path` with the environment `prefix` in front.
 
-    Of an environment that is active already conda leaves it where it is, though a Python module has been
-    loaded since (`build_activate`, conda/activate.py).
+    If the environment is already active, conda does not move it, even if a Python module has been loaded
+    since (`build_activate`, conda/activate.py).
     """
     folder = os.path.join(prefix, "bin")
     entries = path.split(":")
@@ -267,9 +269,9 @@ def put_first(path, prefix):
 
 
 def arrange_path(environ, base_on_path):
-    """Return the PATH that fits `environ`: our `pip` right behind the environment, or the base back.
+    """Return the PATH for `environ`: with our `pip` right after the environment, or with the base again.
 
-    At a swap this is the old module's program, and the base that comes back is the new one's.
+    During a swap of modules, this is the old module's program, but the restored base is the new module's.
     """
     root, path = environ.get("STACKENV_CONDA_ROOT"), environ.get("PATH", "")
     if not root:
@@ -281,7 +283,7 @@ def arrange_path(environ, base_on_path):
     entries = [entry for entry in path.split(":") if entry != our_pip]
     if len(entries) == len(path.split(":")):
         return path
-    # The module of a personal environment has put it in front of all this, and keeps that order.
+    # A personal module has already put its environment in front, and keeps that order.
     in_front = prefix if level_of(environ) and prefix != environ.get("STACKENV_CONDA_ENV") else root
     places = [os.path.join(in_front, "bin"), os.path.join(root, "condabin")]
     at = next((entries.index(place) + 1 for place in places if place in entries), 0)
@@ -289,7 +291,7 @@ def arrange_path(environ, base_on_path):
 
 
 def hide_user_site(environ):
-    """Return the operations that put ~/.local out of sight in an environment, and back outside."""
+    """Return the operations that hide ~/.local in an environment, and show it again outside."""
     saved = environ.get("STACKENV_USER_SITE")
     if level_of(environ) > read_before(environ)[0] and environ.get("CONDA_PREFIX") != ROOT:
         if saved is not None or environ.get("PYTHONNOUSERSITE"):
@@ -306,7 +308,7 @@ def hide_user_site(environ):
 
 
 def needs_help(environ):
-    """Return whether the active environment was activated: neither base nor that of a personal module."""
+    """Return whether the active environment was activated, and is neither base nor a personal module's."""
     prefix = environ.get("CONDA_PREFIX", "")
     above = level_of(environ) > read_before(environ)[0]
     return above and prefix not in (environ.get("STACKENV_CONDA_ENV", ""), ROOT)
@@ -320,11 +322,11 @@ def list_prefixes(environ):
 
 
 def put_aside(environ, after, options):
-    """Return the operations that keep from the environment what would reach into it, or bring that back."""
+    """Return the operations that put aside what would reach into the environment, or that restore it."""
     prefix, inside = after.get("CONDA_PREFIX", ""), needs_help(after)
     above = level_of(after) > read_before(after)[0]
     operations = hide_user_site(after) if "hide" in options else []
-    # pip does not know base as virtual either.
+    # pip does not recognise base as a virtual environment either.
     operations += lift(after, prefix, inside or (above and prefix == ROOT))
     operations += put_pip_user_aside(after, prefix, inside)
     operations += put_venv_aside(after, above)
@@ -334,7 +336,7 @@ def put_aside(environ, after, options):
 
 
 def drop_own_entries(after, prefix):
-    """Take what activate.d of `prefix` has put on PYTHONPATH out of `after`: its deactivate.d has run."""
+    """Remove from `after` what activate.d of `prefix` put on PYTHONPATH, since its deactivate.d has run."""
     for name in VARIABLES:
         entries = after.get(name, "").split(":")
         kept = [entry for entry in entries if not is_within(entry, prefix)]
@@ -343,7 +345,7 @@ def drop_own_entries(after, prefix):
 
 
 def notice(environ, options, result):
-    """Say it when a module that was loaded after the activation comes before the active environment."""
+    """Warn if a module that was loaded after the activation comes before the active environment."""
     if "hide-modules" in options and needs_help(environ) and not hides_by_itself(environ["CONDA_PREFIX"]):
         tell_of_late_modules(environ, result)
 
@@ -360,17 +362,17 @@ def change_prompt(environ, after):
 
 
 def deactivate_missing_conda(environ):
-    """Return the operations that leave every environment of after the load without asking conda.
+    """Return the operations that leave every environment activated after the load, without asking conda.
 
-    For an unload at which conda fails (a broken ~/.condarc) or does nothing (CONDA_PREFIX unset by
-    hand): PATH and conda's variables; the packages' own scripts do not run.
+    This is for an unload at which conda fails (a broken ~/.condarc) or does nothing (CONDA_PREFIX unset by
+    hand). It restores PATH and conda's variables; the packages' own scripts do not run.
     """
     level = level_of(environ)
     before, name = read_before(environ)
     levels = ["CONDA_PREFIX_%d" % number for number in range(before + 1, level)] + ["CONDA_PREFIX"]
     prefixes = [environ[variable] for variable in levels if environ.get(variable)]
     if not environ.get("CONDA_PREFIX"):
-        # Then PATH alone tells: what has a conda-meta beside it is an environment.
+        # Then only PATH shows it: an entry with a conda-meta beside it is an environment.
         entries = environ.get("PATH", "").split(":")
         homes = [os.path.dirname(entry) for entry in entries if os.path.basename(entry) == "bin"]
         prefixes += [home for home in homes if os.path.isdir(os.path.join(home, "conda-meta"))]
@@ -387,15 +389,15 @@ def deactivate_missing_conda(environ):
 
 
 def drop_impossible(operations, dialect):
-    """Return `operations` without those that no shell, or not csh, can carry out; say which."""
+    """Return `operations` without those that the shell cannot carry out; say which these are."""
     kept = []
     for operation in operations:
         verb, name = operation[:2]
         if verb in ("export", "unset") and not is_name(name):
-            # An environment's own variables (`conda env config vars set`) may have any name.
+            # The variables of an environment (`conda env config vars set`) may have any name.
             why = "names of variables have letters, digits and _ only"
         elif dialect == "csh" and verb == "export" and "\n" in operation[2]:
-            # Such a value does not survive a command substitution.
+            # A command substitution of csh would not keep the newlines.
             why = "csh cannot hold a value of several lines"
         else:
             kept.append(operation)
@@ -406,7 +408,7 @@ def drop_impossible(operations, dialect):
 
 
 def main(built):
-    """Print what the words of the command line ask for; see `ask` for `built`."""
+    """Print the code for the command line; see `ask` for `built`."""
     dialect, options = sys.argv[1], sys.argv[2].split(",")
     command, *arguments = read_arguments()
     environ = dict(os.environ)
@@ -439,5 +441,5 @@ def main(built):
     operations = drop_impossible(operations, dialect)
     code = "\n".join(map(DIALECTS[dialect], operations + scripts))
     if sys.stdout:
-        # A path may be of bytes that are no text.
+        # A path may contain bytes that cannot be decoded.
         sys.stdout.buffer.write(os.fsencode(code + "\n"))

@@ -1,21 +1,21 @@
-"""The questions by which compile_activation.py sees that conda answers as is known.
+"""The questions with which compile_activation.py checks that conda answers as expected.
 
-Not each version between those that were compared was, and a distribution may have changed its conda: only
-what is asked here is certain of the one that is there. Each fact about conda on which
-native_activation.py and condarc.py rest, and that one version could have in another way, is asked after.
+Not every version in the supported range was tested, and a distribution may have changed its conda: only what
+is asked here is certain for the installed one. There is a question for each fact about conda that
+native_activation.py and condarc.py rely on and that could differ between versions.
 """
 
 import json
 import os
 
 UNSET = "***unset***"
-# Commands one after the other: each begins where the one before has led to.
+# Commands that run one after the other, each in the state that the previous one left.
 EACH_WAY = ("activate one", "activate two", "reactivate", "deactivate", "deactivate")
 STACKED = ("activate one", "activate --stack two", "deactivate", "deactivate")
 ONCE = ("activate one", "reactivate", "deactivate")
-# {} is the home.
+# {} stands for the home folder.
 SESSIONS = (
-    # What is asked first has to be certain, whatever the configuration of this machine and this installation.
+    # The first answer must be certain, whatever the configuration of this machine and this installation is.
     {
         "commands": (
             "activate one",
@@ -96,7 +96,7 @@ SESSIONS = (
         "files": {"work/one/conda-meta/history": ""},
         "environ": {"CONDA_ENVS_PATH": None, "CONDA_ENVS_DIRS": "$HOME/work:~/envs"},
     },
-    # Variables of an environment's own.
+    # An environment's own variables.
     {"commands": EACH_WAY, "state": {"of_one": "1", "Mixed": "2"}},
     {"commands": EACH_WAY, "state": {"of_one": "1"}, "environ": {"of_one": "mine"}},
     {"commands": EACH_WAY, "state": {"of_one": "1"}, "environ": {"OF_ONE": "mine"}},
@@ -112,10 +112,10 @@ SESSIONS = (
         "state": {"OF_ONE": "1"},
         "files": {"envs/one/etc/conda/env_vars.d/a.json": '{"OF_ONE": "2"}'},
     },
-    # What a shell may have lost, and PATH.
+    # Variables that a shell may have lost, and PATH.
     {"commands": ("activate one", "deactivate"), "environ": {"PATH": "/usr/bin::/opt//x/:."}},
     {"commands": ("activate one", "activate two"), "environ": {"CONDA_SHLVL": "0"}},
-    # The other dialects name other scripts.
+    # The other dialects use other scripts.
     {"commands": ("activate one",), "files": {"envs/one/etc/conda/activate.d/c.fish": ""}},
     {"commands": ("activate one", "activate --stack two", "reactivate", "deactivate"), "dialect": "csh"},
     {"commands": ("activate one", "activate two", "reactivate", "deactivate"), "dialect": "fish"},
@@ -123,7 +123,7 @@ SESSIONS = (
 
 
 def begin(session, home, root):
-    """Make the home of a session in the folder `home`; return the environment variables at its start."""
+    """Create the home of a session in the folder `home`; return the environment variables at its start."""
     write_home(home, session.get("dialect", "sh"))
     files = dict(session.get("files", {}))
     if "condarc" in session:
@@ -160,7 +160,7 @@ def write_home(home, dialect):
 
 
 def write(path, text):
-    """Write the file `path`, in folders that are made."""
+    """Write the file `path`, and create its parent folders."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w") as stream:
         stream.write(text)

@@ -1,11 +1,11 @@
-"""What the environment brings of its modules to a Python of its own that is started without them.
+"""Give the environment's Python the packages and libraries of its modules when it starts without them.
 
-Imported by _stackenv_layers.py at a start of the environment's Python by an editor, cron, ssh or a step of
-a job, and only then. The record, which stackenv wrote when it had loaded the modules, names their folders of
-packages, which the caller puts on sys.path, and of libraries. glibc reads LD_LIBRARY_PATH when a program
-starts: where a library is found by that alone this Python starts itself again, once, with it. Afterwards
-os.environ is what the caller gave: a child that got half a generation of modules would mix it with what it
-loads itself.
+Imported by _stackenv_layers.py only if the environment's Python is started without its modules: by an editor,
+cron, ssh or a job step. The record, which stackenv wrote while the modules were loaded, names their folders
+of packages, which the caller puts on sys.path, and their folders of libraries. glibc reads LD_LIBRARY_PATH
+only when a program starts, so if a library can be found only through it, this Python restarts itself once
+with it. Afterwards, os.environ is as the caller set it: a child process that got only a part of the modules'
+variables would mix them with modules that it loads itself.
 """
 
 import _signal
@@ -13,52 +13,52 @@ import os
 import stat
 import sys
 
-# Of the record (stackenv.record).
+# The version of the record (stackenv.record).
 VERSION = 1
 LARGEST = 1 << 24
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
-# What else the script sets that is in the place of a Python (start_python): bash does.
+# A variable that bash sets in the script that replaces a Python (start_python).
 OF_BASH = ("SHLVL",)
-# Only from that start's exec until it is read: the process and its name, and what the caller had.
+# Set only between the exec and the restarted Python: the process and its name, and the caller's variables.
 RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
-# What may follow `python` in the name of its file: a version, and how it was built (PEP 3149, PEP 703).
+# What may follow `python` in a file name: a version, and letters for the build (PEP 3149, PEP 703).
 OF_PYTHONS = "0123456789.dmut"
 PLACES = ("python_path", "prefixes", "libraries")
 LISTS = (*PLACES, "preload", "cpu_features", "sources")
 
 
 class NotCarriedError(Exception):
-    """Why the modules are not brought; empty: they are not to be brought over those that are loaded."""
+    """Why the modules are not used; empty if loaded modules take precedence."""
 
 
 class InTheWayError(NotCarriedError):
-    """A module that is loaded, which goes with others than the record's."""
+    """A loaded module that conflicts with those in the record."""
 
 
 class StaleError(NotCarriedError):
-    """The record is not, or no more, to be used: stackenv writes it again."""
+    """The record cannot be used, or no longer; stackenv can write it again."""
 
 
 class MovedError(NotCarriedError):
-    """The record cannot be used any more and is of another place: stackenv writes one for this place."""
+    """The record can no longer be used and is for another path; stackenv can write one for this path."""
 
 
 class ReplacedError(NotCarriedError):
-    """The record cannot be used any more, and stackenv writes that of another environment of the name."""
+    """The record can no longer be used, and stackenv writes that of the environment that now has the name."""
 
 
 class GoneError(NotCarriedError):
-    """A module is not there, on this machine or for good: `stackenv check` tells which, and what to do."""
+    """A module is missing, on this machine or everywhere; `stackenv check` shows which, and what to do."""
 
 
 def read_carried(own_file, is_packed, loaded, again=False):
-    """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
+    """Return what the record says to carry, if it may be used; `loaded` are the loaded modules.
 
-    `own_file` is that of the code that asks: who can write that may have written the record. `again` in the
-    second start of this process, by when the modulefiles and the CPU have been looked at.
+    `own_file` is the file of the calling code: whoever can write it may also have written the record. `again`
+    is true at the second start of this process, when the modulefiles and the CPU have already been checked.
 
-    Raises NotCarriedError where it may not.
+    Raises NotCarriedError if the record must not be used.
     """
     path = find_record(find_prefix(own_file), is_packed)
     try:
@@ -83,8 +83,8 @@ def read_carried(own_file, is_packed, loaded, again=False):
 
 
 def describe_changed(error, record, own_file, is_packed):
-    """Return what to raise where a module has changed, by what has become of the environment since."""
-    # The environment that has the name is another, if any.
+    """Return what to raise if a module has changed, depending on what happened to the environment since."""
+    # After a rebuild, an environment with this name is another one.
     if record.get("replaced_by"):
         return ReplacedError("%s, and the environment was rebuilt in %s" % (error, record["replaced_by"]))
     if isinstance(error, GoneError) or is_packed or is_same_folder(find_prefix(own_file), record["path"]):
@@ -93,7 +93,7 @@ def describe_changed(error, record, own_file, is_packed):
 
 
 def find_prefix(own_file):
-    """Return the environment whose packages `own_file` is among: another Python may have them on its path."""
+    """Return the environment that `own_file` belongs to; another Python may have its packages on its path."""
     for _ in range(4):
         own_file = os.path.dirname(own_file)
     return own_file
@@ -108,7 +108,7 @@ def is_same_folder(one, other):
 
 
 def find_record(prefix, is_packed):
-    """Return the path of the record of `prefix`; the one beside the image of a packed one is newer."""
+    """Return the path of the record of `prefix`; for a packed one, that beside the image, which is newer."""
     if is_packed:
         with open(os.path.join(prefix, "stackenv", "packed.txt"), "rb") as stream:
             prefix = os.fsdecode(stream.readline().rstrip(b"\n").partition(b", ")[2]) or prefix
@@ -116,7 +116,7 @@ def find_record(prefix, is_packed):
 
 
 def find_other_owner(own_file, is_packed):
-    """Return the name of who owns the environment of `own_file`; empty where this user can change it."""
+    """Return the name of the owner of the environment of `own_file`; empty if this user can change it."""
     owner = os.stat(own_file).st_uid
     folder = os.path.dirname(find_record(find_prefix(own_file), is_packed))
     if os.geteuid() in (0, owner) or os.access(folder, os.W_OK):
@@ -128,23 +128,23 @@ def find_other_owner(own_file, is_packed):
 
 
 def find_entrance(path):
-    """Return the path of what leads into an image, and is written when the record `path` beside it is.
+    """Return the path of the script that leads into an image; it is written together with the record `path`.
 
-    Empty in a namespace in which the image is at its own path, and so hides both.
+    It is empty in a namespace in which the image is at its own path, and so hides both.
     """
     entrance = os.path.join(os.path.dirname(path), "packed")
     return entrance if os.path.exists(entrance) else ""
 
 
 def read_record(path, own, entrance):
-    """Return the text of the record, unless more people can write it than the file of the status `own`.
+    """Return the text of the record, unless more users can write it than the file with the status `own`.
 
-    Nobody can write to a file in an image. There the mode of `entrance`, the file beside the image, tells who
-    may write the record; a colleague may, where the folder's owner lets a group write in it.
+    No user can write to a file in an image. For an image, the mode of `entrance`, the file beside it, shows
+    who may write the record; a group may, if the owner of the folder lets it write there.
     """
-    # What is no file must not be waited for; a link leads to a file that was written for something else.
+    # Do not wait for anything but a regular file, and do not follow links: the target has another purpose.
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-    # Held, so that it is the folder in which the record is found.
+    # Keep the folder open, so that it is certainly the one in which the record is found.
     folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if entrance else None
     try:
         handle = os.open(path if folder is None else os.path.basename(path), how, dir_fd=folder)
@@ -164,20 +164,20 @@ def read_record(path, own, entrance):
 
 
 def is_of_group(found, folder, owners):
-    """Return whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    """Return whether a file belongs to the group that one of `owners` lets write in `folder`."""
     shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
     return shared and folder.st_uid in owners and folder.st_gid == found.st_gid
 
 
 def is_open_to_more(found, own):
-    """Return whether a file's status lets somebody write it whom that of `own` does not."""
+    """Return whether a file's status lets a user write it who cannot write the file with the status `own`."""
     more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return bool(more or (found.st_mode & stat.S_IWGRP and found.st_gid != own.st_gid))
 
 
 def parse_record(text):
-    """Return the record in `text`, as far as it is needed here; raise as a mapping and its values do."""
-    # Paths in it are given to the system: in a locale that is not of UTF-8 they are the same bytes.
+    """Return the parts of the record in `text` that are needed here; raise as a mapping and its values do."""
+    # Decode it as the system's paths are, so that paths in it keep their bytes in a locale without UTF-8.
     record = read_json(os.fsdecode(text))
     if record["record_version"] != VERSION:
         raise StaleError("its record was written by another version of stackenv")
@@ -200,7 +200,7 @@ def read_modulefile(file):
 
 
 def read_variable(texts):
-    """Return the name and the value in the list `texts`; raise ValueError where it has none."""
+    """Return the name and the value in the list `texts`; raise ValueError if it does not hold both."""
     require_texts(texts)
     name, value = texts
     if not name or "=" in name:
@@ -209,7 +209,7 @@ def read_variable(texts):
 
 
 class AsJson:
-    """What the module json has its scanner do with what it finds."""
+    """The settings that the module json gives its scanner."""
 
     strict = True
     object_hook = object_pairs_hook = None
@@ -217,17 +217,17 @@ class AsJson:
 
 
 def read_json(text):
-    """Return what the JSON `text` says, by what the module json is made of, as far as that is enough.
+    """Return the value of the JSON `text`, with the internals of the module json if they are enough.
 
-    The module itself imports re and enum, which take as long as a third of the start of a Python; what is
-    wrong with a text it knows better.
+    The module itself imports re and enum, which takes a third as long as the start of Python. It is used only
+    if the text is faulty, because its error messages are better.
     """
     try:
         value, end = import_standard("_json").make_scanner(AsJson)(text, 0)
         if not text[end:].strip(" \t\r\n"):
             return value
     except Exception:
-        # Python 3.11 has a SystemError for a text that is no JSON, where json has not been imported.
+        # Python 3.11 raises SystemError for an invalid text if json has not been imported.
         pass
     return import_standard("json").loads(text)
 
@@ -235,8 +235,8 @@ def read_json(text):
 def import_standard(name):
     """Return the module `name` of the standard library.
 
-    While the environment's .pth file imports this one the environment's packages are in front: an enum.py
-    of theirs (enum34) would be that of the whole process.
+    While the environment's .pth file imports this file, the environment's packages come first: an enum.py
+    among them (enum34) would be used by the whole process.
     """
     own, before = os.path.dirname(__file__), list(sys.path)
     sys.path[:] = [entry for entry in before if entry != own]
@@ -247,26 +247,26 @@ def import_standard(name):
 
 
 def require_texts(texts):
-    """Raise ValueError unless `texts` is a list of texts that the operating system takes."""
+    """Raise ValueError unless `texts` is a list of texts that the operating system accepts."""
     if not isinstance(texts, list) or not all(isinstance(text, str) and "\0" not in text for text in texts):
         raise ValueError("no list of texts")
-    # Half a character has no bytes.
+    # Half a character (a lone surrogate) cannot be encoded.
     os.fsencode("".join(texts))
 
 
 def require_absolute(paths):
-    """Raise ValueError where one of `paths` leads somewhere else from each folder."""
+    """Raise ValueError if one of `paths` is relative."""
     if not all(path.startswith("/") for path in paths):
         raise ValueError("a relative path")
 
 
 def find_in_the_way(record, loaded):
-    """Return which of `loaded` is a Python, or another version of a module of the record's; or nothing."""
+    """Return which of `loaded` is a Python, or another version of a recorded module; empty if none is."""
     python = name_of((record.get("python") or {}).get("module") or "").lower()
     names = {name_of(module): module for module in record["stack"]}
     for module in loaded:
         name = name_of(module)
-        # As Python, python3 and cray-python are called, and what is built for one.
+        # The name of a Python (Python, python3, cray-python), or of a module built for one.
         if "python" in name.lower() or name.lower() == python or names.get(name, module) != module:
             return module
     return ""
@@ -278,9 +278,9 @@ def name_of(module):
 
 
 def require_unchanged(modulefiles):
-    """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now.
+    """Raise StaleError if one of `modulefiles` has changed, because it may load other modules now.
 
-    Raises GoneError where it is not there, or others may read it.
+    Raises GoneError if it is missing, or only other users may read it.
     """
     for path, size_bytes, modified_ns, sha256 in modulefiles:
         try:
@@ -296,17 +296,17 @@ def require_unchanged(modulefiles):
 
 
 def has_hash(path, sha256):
-    """Return whether the file `path` has this SHA-256: written again as it was."""
+    """Return whether the file `path` has this SHA-256, so that its contents are the same as before."""
     hashlib = import_standard("hashlib")
     with open(path, "rb") as stream:
         return hashlib.sha256(stream.read()).hexdigest() == sha256
 
 
 def require_cpu(cpu, features, alias):
-    """Raise NotCarriedError where this CPU lacks one of `features`: a program would end by SIGILL.
+    """Raise NotCarriedError if this CPU lacks one of `features`, since a program would be killed by SIGILL.
 
-    Not asked of one that the kernel calls `alias`, as that of the record: up to Linux 5.17, and so on RHEL 8
-    and 9, whoever opens /proc/cpuinfo interrupts all busy CPUs and waits 10 ms (arch_freq_prepare_all).
+    A CPU that the kernel calls `alias`, like that in the record, is not checked: up to Linux 5.17, and so on
+    RHEL 8 and 9, opening /proc/cpuinfo interrupts all busy CPUs and waits 10 ms (arch_freq_prepare_all).
     """
     if not features or (alias and alias == read_cpu_alias()):
         return
@@ -318,7 +318,7 @@ def require_cpu(cpu, features, alias):
 
 
 def read_cpu_alias():
-    """Return what the kernel calls this machine's CPU: its kind, and all its features by their numbers."""
+    """Return the kernel's alias of this machine's CPU: its model, and all its features by number."""
     try:
         with open("/sys/devices/system/cpu/modalias", "rb") as stream:
             return stream.read().decode("ascii", "replace").strip()
@@ -327,7 +327,7 @@ def read_cpu_alias():
 
 
 def read_cpu_features():
-    """Return the names of what the first CPU can, by /proc/cpuinfo."""
+    """Return the names of the first CPU's features, from /proc/cpuinfo."""
     try:
         with open("/proc/cpuinfo", "rb") as stream:
             for line in stream:
@@ -340,14 +340,14 @@ def read_cpu_features():
 
 
 def restart(carried, prefix, again=False):
-    """Start this Python, that of `prefix`, again with the libraries of `carried`, where it needs any.
+    """Restart this Python, that of `prefix`, with the libraries of `carried`, if it needs any.
 
-    Never a second time: `again` says that this process has been.
+    It never restarts twice: `again` says that this process was already restarted.
 
     Returns
     -------
     str
-        Why that cannot be, empty where there is no need; who called goes on without them.
+        Why it cannot restart, so that the caller goes on without the libraries; empty if it need not.
     """
     added = {"LD_LIBRARY_PATH": carried["libraries"], "LD_PRELOAD": carried["preload"]}
     if has_libraries(added):
@@ -358,7 +358,7 @@ def restart(carried, prefix, again=False):
     catches = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
         words, environ = read_own("cmdline"), describe_environ(added)
-        # An interrupt sets a flag until Python comes to it, which the next start would not know of.
+        # Python only sets a flag at an interrupt and handles it later, so the restart would lose it.
         if catches:
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         os.execve(os.fsencode(sys.executable), words, environ)
@@ -371,12 +371,12 @@ def restart(carried, prefix, again=False):
 def describe_environ(added):
     """Return the variables of the second start: those of the first, with the entries `added` in front.
 
-    os.environ may have others by now, as LC_CTYPE, which Python sets where the locale is C (PEP 538).
+    os.environ may have others by now: Python sets LC_CTYPE in the C locale, for example (PEP 538).
     """
     environ = {}
     for variable in read_own("environ"):
         name, equals, value = variable.partition(b"=")
-        # A Python with -S in front of it has left these.
+        # A Python that was started before with -S has left these.
         if name and equals and not name.startswith(BEFORE.encode()):
             environ.setdefault(name, value)
     for name, entries in added.items():
@@ -392,18 +392,18 @@ def describe_environ(added):
 
 
 def restore(mark):
-    """Give back to os.environ what the caller of the first start had; nothing of it reaches a child.
+    """Restore in os.environ the variables of the first start's caller, so that no child sees the changes.
 
-    `mark` is the variable by which that start is known: who it was, and its name.
+    `mark` is the variable that identifies that start: its process and its name.
     """
     own = os.fsencode(os.environ.pop(mark))[len(mark_process()) :]
     before = {n[len(BEFORE) :]: os.environ.pop(n) for n in list(os.environ) if n.startswith(BEFORE)}
     for name in LOADER if mark == RESTARTED else LOADER + OF_BASH:
         if name not in before:
             os.environ.pop(name, None)
-    # Those that are there keep their place among the others.
+    # Variables that exist keep their position.
     os.environ.update(before)
-    # That of a script which is started by its first line is the script's: `killall` knows it by that.
+    # A script that is started by its first line has the script's name, by which `killall` finds it.
     try:
         with open("/proc/self/comm", "wb") as stream:
             stream.write(own)
@@ -412,14 +412,14 @@ def restore(mark):
 
 
 def mark_process():
-    """Return what such a mark begins with in this process, and in no child that inherits it."""
+    """Return the start of such a mark, which is valid in this process but not in a child that inherits it."""
     return b"%d " % os.getpid()
 
 
 def has_libraries(added):
-    """Return whether the entries `added` were in front when the loader looked for this process' libraries.
+    """Return whether the entries `added` came first when the loader looked for the libraries of this process.
 
-    So it is once this Python was started again, and in each copy of that process.
+    That is so once this Python has been restarted, and in each fork of that process.
     """
     try:
         environ = read_own("environ")
@@ -433,13 +433,13 @@ def has_libraries(added):
 
 
 def read_own(name):
-    """Return the list that /proc has of the last exec of this process: `environ` or `cmdline`."""
+    """Return the list `name`, `environ` or `cmdline`, that /proc has for the last exec of this process."""
     with open("/proc/self/" + name, "rb") as stream:
         return stream.read().split(b"\0")[:-1]
 
 
 def find_hindrance(prefix):
-    """Return why this process must not be started again; empty at a plain start of the Python of `prefix`."""
+    """Return why this process must not be restarted; empty at a plain start of the Python of `prefix`."""
     if os.path.abspath(sys.prefix) != prefix:
         return "this Python is not the environment's"
     if not is_plain_start():
@@ -455,9 +455,9 @@ def find_hindrance(prefix):
 
 
 def is_own_program():
-    """Return whether this process runs its Python's file; one with a Python inside, or valgrind, does not.
+    """Return whether this process runs the file of its Python: not valgrind, or a program with a Python in it.
 
-    That of uWSGI, which pip installs into bin, is its own sys.executable.
+    The uWSGI program, which pip installs into bin, is its own sys.executable.
     """
     try:
         name = os.path.basename(os.readlink("/proc/self/exe"))
@@ -468,23 +468,24 @@ def is_own_program():
 
 
 def is_plain_start():
-    """Return whether the import of the module site by the interpreter itself has led here.
+    """Return whether this code runs because the interpreter itself imports the module site.
 
-    Not so below `site.addsitedir` or `site.main` in a program that runs: it would begin again.
+    That is not so if a running program calls `site.addsitedir` or `site.main`: a restart would begin it
+    again.
     """
     frame, callers = sys._getframe(), []
     while frame:
         callers.append((frame.f_globals.get("__name__"), frame.f_code.co_name))
         frame = frame.f_back
-    # The import of importlib gives the first of these names the second.
+    # Importing importlib changes the first of these names to the second.
     imports = [(name, "_find_and_load") for name in ("_frozen_importlib", "importlib._bootstrap")]
     return ("site", "main") in callers and callers[-1] in imports
 
 
 def is_main_interpreter():
-    """Return whether this is the first interpreter of the process; one without the module has no other."""
+    """Return whether this is the main interpreter; a Python without the module has no other interpreter."""
     try:
-        # From Python 3.13 on.
+        # This module exists from Python 3.13 on.
         interpreters = import_standard("_interpreters")
     except ImportError:
         try:
