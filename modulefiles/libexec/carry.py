@@ -455,7 +455,7 @@ def find_hindrance(prefix):
 
 
 def is_own_program():
-    """Return whether this process runs the file of its Python: not valgrind, or a program with a Python in it.
+    """Return whether this process runs the file of its Python; valgrind or an embedding program does not.
 
     The uWSGI program, which pip installs into bin, is its own sys.executable.
     """

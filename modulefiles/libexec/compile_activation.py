@@ -1,18 +1,19 @@
-"""Compile all that activation.py imports for this Python, and note what conda is now.
+"""Compile everything that activation.py imports for this Python, and record the present state of conda.
 
 Run when an installation is completed, by its own Python, as
 
     python -IB compile_activation.py FOLDER OUTPUT
 
-FOLDER holds activation.py and the modules. Into the folder OUTPUT come `compiled`, whose first line says for
-which Python this is and has a checksum of the rest, which is for marshal, and `reason`, why conda will be
-asked each time, empty when it is not. Unlike a .pyc it holds neither the time nor the hash of the sources: a
-copy of an installation has other times, the sources change only together with it, and the installation may be
-read-only by the time it is out of date. What a .pth file or conda prints goes into neither.
+FOLDER holds activation.py and its modules. Two files are written into the folder OUTPUT: `compiled`, whose
+first line names the Python and has a checksum of the rest, which is for marshal; and `reason`, which says why
+conda will be asked each time, or is empty. Unlike a .pyc, `compiled` records neither the time nor the hash of
+the sources: a copy of an installation has other times, the sources change only together with this file, and
+the installation may be read-only by the time the file is out of date. Output of a .pth file or of conda goes
+into neither file.
 
-Whether plugins of conda are installed does not matter: the known versions load none to answer an activation,
-which is seen at each question here, with all that is installed. What is installed later changes the folder
-of packages, and conda is asked until this has run again.
+It does not matter whether plugins of conda are installed: the known versions load none to answer an
+activation. Each question here checks that, with everything that is installed. A package that is installed
+later changes the folder of packages, and then conda is asked until this program has run again.
 """
 
 import json
@@ -25,9 +26,9 @@ import tempfile
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 import activation_questions
 
-# The status of a fork that has found plugins loaded.
+# The exit status of a fork in which conda has loaded plugins.
 LOADED = 71
-# Each before those that import it.
+# Each module comes before those that import it.
 MODULES = (
     "stackenv_dialect",
     "stackenv_hide_modules",
@@ -37,16 +38,16 @@ MODULES = (
     "stackenv_native_activation",
     "stackenv_activation_code",
 )
-# A path of other signs means something to a list of paths, or to conda.
+# Other characters in a path have a meaning in a list of paths, or to conda.
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 
 
 class DoubtfulError(Exception):
-    """Why conda is to be asked each time."""
+    """Why conda must be asked each time."""
 
 
 def compile_modules(folder):
-    """Return the names and the code of MODULES, in their order."""
+    """Return the names and the code of MODULES, in order."""
     modules = []
     for name in MODULES:
         path = os.path.join(folder, name + ".py")
@@ -56,12 +57,12 @@ def compile_modules(folder):
 
 
 def describe_conda(root):
-    """Return what is known of the conda at `root`: see `is_as_built` in native_activation.py.
+    """Return what is known about the conda at `root`: see `is_as_built` in native_activation.py.
 
     Raises
     ------
     DoubtfulError
-        When it is not certain what it answers.
+        If its answers are not certain.
     """
     import conda
     from stackenv_native_activation import NEWEST, OLDEST, is_known, look_at
@@ -74,7 +75,7 @@ def describe_conda(root):
         raise DoubtfulError(
             "native activation supports conda %s to %s, but this is %s" % (OLDEST, NEWEST, version)
         )
-    # Each fork has it then.
+    # Import it before forking, so that each fork already has it.
     import conda.activate
     import conda.cli.main
 
@@ -84,12 +85,12 @@ def describe_conda(root):
 
 
 def check_answers(root, version):
-    """Compare what is answered without conda with what this very conda answers, where it is now.
+    """Compare the answers given without conda with those of this very conda, at its present path.
 
     Raises
     ------
     DoubtfulError
-        When they differ, or when a file of the configuration here is beyond us.
+        If they differ, or if a configuration file on this host is too complex for condarc.py.
     """
     place = tempfile.gettempdir()
     place = place if SAFE.issuperset(place) else "/tmp"
@@ -107,12 +108,12 @@ def check_answers(root, version):
 
 
 def compare(words, environ, root, dialect, version, must_answer):
-    """Return conda's answer to `words`, None when it fails, as it may unless it must answer.
+    """Return conda's answer to `words`, or None if it fails, which it may do unless `must_answer`.
 
     Raises
     ------
     DoubtfulError
-        When it is not the one that is given without conda; that none is given must not be.
+        If it differs from the answer given without conda. Giving none without conda is not a difference.
     """
     from stackenv_condarc import UncertainError
     from stackenv_native_activation import Activation
@@ -121,7 +122,7 @@ def compare(words, environ, root, dialect, version, must_answer):
     asked = "`conda %s`" % " ".join(words)
     if condas is None and must_answer:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        # conda's report of an exception is long, and says at its end that it is one.
+        # conda's report of an exception is long; the line that names the exception is near its end.
         named = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception"))]
         raise DoubtfulError("%s fails here: %s" % (asked, (named or lines or ["without a message"])[-1]))
     try:
@@ -131,7 +132,7 @@ def compare(words, environ, root, dialect, version, must_answer):
             raise DoubtfulError("only conda can read its configuration here: %s" % error) from None
         return condas
     if dialect != "sh" and condas:
-        # The prompt of csh comes with the program.
+        # Ignore the prompt of csh, which activation_code.py sets itself.
         condas["vars"]["set"] = ours["vars"]["set"]
     if ours != condas or said != "".join(word + "\n" for word in own_words):
         raise DoubtfulError("its answer to %s differs from the expected one" % asked)
@@ -139,7 +140,7 @@ def compare(words, environ, root, dialect, version, must_answer):
 
 
 def carry_out(answer, environ):
-    """Change `environ` as a shell would that has been told `answer`."""
+    """Change `environ` as a shell would that runs `answer`."""
     for name in answer["vars"]["unset"]:
         environ.pop(name, None)
     environ.update((name, str(value)) for name, value in answer["vars"]["export"].items())
@@ -149,12 +150,12 @@ def carry_out(answer, environ):
 
 
 def ask_conda(words, environ, dialect):
-    """Return what conda itself answers to `words`, None when it fails, and its words; from a fork of this.
+    """Return conda's own answer to `words`, or None if it fails, and its messages; conda runs in a fork.
 
     Raises
     ------
     DoubtfulError
-        When it has loaded its plugins, which could answer in any way.
+        If it has loaded its plugins, which could change any answer.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
         child = os.fork()
@@ -170,13 +171,13 @@ def ask_conda(words, environ, dialect):
 
 
 def answer_as_conda(words, environ, dialect, files):
-    """Answer as conda's program does, in a process that is this question's alone, and end it."""
+    """Answer as the program conda does, and end this process, which serves only this question."""
     status = 1
     try:
         for file, number in zip(files, (1, 2)):
             os.dup2(file.fileno(), number)
         os.environ.clear()
-        # As conda itself sets it when it is imported.
+        # conda itself sets CONDA_ROOT to this when it is imported.
         os.environ.update(environ, CONDA_ROOT=sys.prefix)
         from conda.cli.main import main
         from stackenv_native_activation import CONDA_SHELL
@@ -184,7 +185,7 @@ def answer_as_conda(words, environ, dialect, files):
         sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json"] + words
         status = main()
         manager = sys.modules.get("conda.plugins.manager")
-        # A failure is reported with what all plugins say.
+        # To report a failure, conda loads all plugins.
         if not status and manager and manager.get_plugin_manager.cache_info().currsize:
             status = LOADED
         sys.stdout.flush()
@@ -200,10 +201,10 @@ def main():
     try:
         built = describe_conda(os.path.dirname(os.path.dirname(folder)))
     except Exception as error:
-        # A conda that cannot be imported raises anything; it will say so itself when it is asked.
+        # A conda that cannot be imported may raise anything; it reports the error itself when it is asked.
         known = isinstance(error, DoubtfulError)
         reason = str(error) if known else "%s: %s" % (type(error).__name__, error)
-        # Known to be this Python's, and no version that is answered.
+        # The file is for this Python, but names no version of conda, so conda is always asked.
         built = ("", "", ())
     content = marshal.dumps((built, compile_modules(folder)))
     from activation import describe

@@ -1,10 +1,10 @@
 """What conda's configuration says about activation, read without conda and without a YAML parser.
 
-A file is read line by line and counts only when it certainly means what is read here: keys with plain or
-quoted values, lists, and mappings of one level. Anything else is for conda itself to judge
-(`UncertainError`): a file that is no YAML has to make conda fail.
+Files are read line by line, and only what certainly has one meaning is understood: keys with plain or quoted
+values, lists, and mappings of one level. Anything else raises `UncertainError`, so that conda itself decides:
+on a file of invalid YAML, for example, conda must fail.
 
-The order of the places and how they are combined are conda's own: SEARCH_PATH in conda/base/constants.py,
+The order of the files and how they are combined are conda's own: SEARCH_PATH in conda/base/constants.py,
 `_expand_search_path` and `merge` in conda/common/configuration.py (24.7.1).
 """
 
@@ -16,11 +16,11 @@ NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 LARGEST = 65536
 LONGEST_NUMBER = 100
 
-# The keys that matter here, with their aliases; conda refuses two names of one key in the same place.
+# The keys that matter here, with their aliases; conda refuses two names of one key in the same file.
 SWITCHES = ("changeps1", "envvars_force_uppercase")
 LISTS = ("envs_dirs", "envs_path")
 KNOWN = SWITCHES + LISTS + ("auto_stack", "env_prompt")
-# These move the base, make conda run from its sources, or have it say more.
+# These move the base, make conda run from its sources, or make it print more.
 NEVER = (
     "root_prefix",
     "root_dir",
@@ -34,7 +34,7 @@ NEVER = (
 )
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
-# `key: value #!final`, and the like: a value that wins over later ones.
+# `key: value #!final` and the like: such a value overrides later ones.
 FLAGS = ("final", "top", "bottom", "important")
 
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -44,18 +44,18 @@ FIRST = LETTERS | DIGITS | frozenset("/~$(._")
 
 
 class UncertainError(Exception):
-    """It is not certain what conda would make of this."""
+    """It is not certain how conda would read this."""
 
 
 class Settings:
-    """What the configuration says: `values` by key, and the folders of environments, the first one first."""
+    """The configuration: `values` by key, and the folders of environments in order of preference."""
 
     def __init__(self):
         self.values = {}
         self.folders = []
 
     def add(self, found):
-        """Take in what one place says; what is read later wins, and its folders come first."""
+        """Add the contents of one file; a later file overrides earlier ones, and its folders come first."""
         if "envs_dirs" in found and "envs_path" in found:
             raise UncertainError("two names of one key")
         for key, value in found.items():
@@ -71,7 +71,7 @@ def read_settings(environ, root):
     Raises
     ------
     UncertainError
-        When a place cannot be read, or means something that is not certain.
+        If a file cannot be read, or its meaning is not certain.
     """
     settings = Settings()
     for path in list_places(environ, root):
@@ -79,17 +79,17 @@ def read_settings(environ, root):
             for text in read_place(path):
                 settings.add(read_lines(text))
         except UncertainError as error:
-            # Said when an installation is completed.
+            # This message is shown when an installation is completed.
             raise UncertainError("%s: %s" % (path, error)) from None
     settings.add(read_variables(environ))
     return settings
 
 
 def list_places(environ, root):
-    """Return the paths of the files and folders of configuration, the last one wins."""
+    """Return the paths of configuration files and folders; later ones override earlier ones."""
     prefix = environ.get("CONDA_PREFIX", "")
     if not prefix:
-        # conda looks for the environment of that name then.
+        # Otherwise conda looks for the environment of that name.
         if environ.get("CONDA_DEFAULT_ENV", "base") not in ("base", "root"):
             raise UncertainError("CONDA_DEFAULT_ENV without CONDA_PREFIX")
         prefix = root
@@ -107,26 +107,26 @@ def list_places(environ, root):
 
 
 def clean_path(path):
-    """Return `path` as pathlib writes it, by which conda knows that it has read a file already."""
+    """Return `path` in pathlib's form, by which conda knows whether it has already read a file."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     slashes = "//" if path.startswith("//") and not path.startswith("///") else "/" * path.startswith("/")
     return slashes + "/".join(parts) or "."
 
 
 def has_suffix(name):
-    """Return whether conda reads a file of this name in a folder of configuration."""
+    """Return whether conda reads a file of this name in a configuration folder."""
     return name.rfind(".") > 0 and name.endswith((".yml", ".yaml"))
 
 
 def is_file_name(name):
-    """Return whether conda reads a file of this name as one of its places."""
+    """Return whether conda reads a file of this name that its search path lists."""
     return name in (".condarc", "condarc") or has_suffix(name)
 
 
 def read_place(path):
-    """Return the texts of what is at `path`: one of a file, those of a folder, none when it is not there.
+    """Return the texts at `path`: that of a file, those in a folder, or none if it does not exist.
 
-    A place costs one open or one listing: what is not there is noticed by that.
+    Each path costs one open or one listing, which also shows whether it exists.
     """
     if is_file_name(path.rpartition("/")[2]):
         try:
@@ -152,9 +152,9 @@ def read_place(path):
 
 
 def read_file(path):
-    """Return the text of the file `path`, None when it is not there."""
+    """Return the text of the file `path`, or None if it does not exist."""
     try:
-        # It may be a pipe, which conda passes over and at which a read would wait.
+        # It may be a pipe, which conda skips and on which a read would wait.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             content = read_whole(number)
@@ -171,7 +171,7 @@ def read_file(path):
     try:
         text = content.decode("ascii")
     except UnicodeDecodeError:
-        # conda reads it in the encoding of the locale.
+        # conda reads the file in the encoding of the locale.
         if sys.getfilesystemencoding().lower() != "utf-8":
             raise UncertainError(path) from None
         try:
@@ -184,7 +184,7 @@ def read_file(path):
 
 
 def read_whole(number):
-    """Return what can be read from a descriptor, at most LARGEST bytes; one read may return less."""
+    """Read a descriptor to its end, or at most LARGEST bytes; a single read may return less."""
     content = b""
     while len(content) < LARGEST:
         part = os.read(number, LARGEST - len(content))
@@ -195,7 +195,7 @@ def read_whole(number):
 
 
 def read_variables(environ):
-    """Return what the variables CONDA_... say."""
+    """Return the values that the variables CONDA_... set."""
     found = {}
     for name, value in environ.items():
         if not name.startswith("CONDA_"):
@@ -211,9 +211,9 @@ def read_variables(environ):
 
 
 def read_value(key, value, is_text):
-    """Return the value of one of KNOWN that is no list; `is_text` says that it certainly is a text."""
+    """Return the value of one of KNOWN that is not a list; `is_text` says that it is certainly a text."""
     if key == "env_prompt":
-        # A plain one is certainly no number, no date and no null only when it cannot look like one.
+        # A plain value is certainly a text only if it cannot be read as a number, a date or null.
         if not is_text and not value.startswith("("):
             raise UncertainError(key)
         return value
@@ -227,12 +227,12 @@ def read_value(key, value, is_text):
 
 
 def read_lines(text):
-    """Return what a file of configuration says about KNOWN: values by key.
+    """Return the values of KNOWN that a configuration file sets, by key.
 
     Raises
     ------
     UncertainError
-        When a line is none of those that certainly are what they look like.
+        If the meaning of a line is not certain.
     """
     found, seen = {}, set()
     blocks, comments = split_blocks(text)
@@ -253,9 +253,9 @@ def read_lines(text):
 
 
 def split_blocks(text):
-    """Return the lines at the margin, each with those below that belong to it, and the comments.
+    """Return the unindented lines, each with the lines below that belong to it, and the comments.
 
-    A line of a block is how far it is indented, and the rest.
+    A line of a block is a pair: its indentation, and the rest of the line.
     """
     blocks, comments = [], []
     for number, line in enumerate(text.split("\n")):
@@ -273,7 +273,7 @@ def split_blocks(text):
 
 
 def read_block(block):
-    """Return the values of a list or a mapping, each as `split_scalar` does."""
+    """Return the values of a list or a mapping, each as `split_scalar` returns it."""
     if len({(depth, content.startswith("- ")) for depth, content in block}) > 1:
         raise UncertainError("indentation")
     if not block or block[0][1].startswith("- "):
@@ -285,28 +285,28 @@ def read_block(block):
 
 
 def read_folders(block, entries):
-    """Return the list of paths that a block is."""
+    """Return the list of paths that a block holds."""
     if not block or not block[0][1].startswith("- "):
         raise UncertainError("no list")
     return [check_folder(check_text(value), is_text) for value, is_text, _ in entries]
 
 
 def check_text(value):
-    """Return `value`, that of one line."""
+    """Return the value of one line, if it is certain."""
     if not isinstance(value, str):
         raise UncertainError(value)
     return value
 
 
 def check_folder(value, is_text):
-    """Return `value`, the path of a folder, which is certainly a text."""
+    """Return `value`, the path of a folder, if it is certainly a text."""
     if not value or not (is_text or "/" in value):
         raise UncertainError(value)
     return value
 
 
 def split_pair(content):
-    """Return of a line `key: value` the key, the value (None for none), whether it is quoted, the comment."""
+    """Return the parts of a line `key: value`: key, value (None for none), whether it is quoted, comment."""
     key, colon, rest = content.partition(":")
     if not colon or not key or not KEY.issuperset(key) or key[0] not in LETTERS | {"_"}:
         raise UncertainError(content)
@@ -319,7 +319,7 @@ def split_pair(content):
 
 
 def split_scalar(text):
-    """Return the value that `text` begins with, whether it is quoted, and the comment behind it.
+    """Return the value that `text` begins with, whether it is quoted, and the comment after it.
 
     A value is a text, a list of what is between `[` and `]`, or the empty mapping `{}`.
     """
@@ -339,7 +339,7 @@ def split_scalar(text):
 
 
 def split_flow(text):
-    """Return the list that `text`, in brackets, is; its values are plain."""
+    """Return the list of plain values that `text`, in brackets, holds."""
     if text == "{}":
         return {}
     if not (text.startswith("[") and text.endswith("]")):
@@ -353,10 +353,10 @@ def split_flow(text):
 
 
 def is_plain(value):
-    """Return whether `value` without quotes is one value to YAML, and to conda none that it cannot hold.
+    """Return whether `value`, without quotes, is a single value to YAML that conda certainly accepts.
 
-    Of a date conda makes an error; of what begins as a number it may be one. At `0x_` and `._` its YAML
-    sees a number that Python does not, and Python reads no number of more than 4,300 digits.
+    A date is an error to conda, and so may be anything that begins like a number: conda's YAML parser takes
+    `0x_` and `._` for numbers, which Python does not, and Python reads no number of more than 4,300 digits.
     """
     if not value or value[0] not in FIRST:
         return False
@@ -366,7 +366,7 @@ def is_plain(value):
 
 
 def check_comment(rest):
-    """Return what follows a value that is quoted: nothing, or a comment."""
+    """Return what follows a quoted value: an empty text or a comment."""
     if rest.strip(" ") and not rest.startswith(" #"):
         raise UncertainError(rest)
     return rest
@@ -378,7 +378,7 @@ def expand_user(path, environ):
     Raises
     ------
     UncertainError
-        When it is another user's home, or when there is none.
+        If it is another user's home, or if HOME is not set.
     """
     if not path.startswith("~"):
         return path

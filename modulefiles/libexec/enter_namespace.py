@@ -1,14 +1,15 @@
-"""Run a command where a packed environment is at its own path, for this command and its children alone.
+"""Run a command in a namespace in which a packed environment is at its own path.
 
     python -I enter_namespace.py NAME SQUASHFUSE SOURCE PREFIX MARK HOLDER COMMAND [ARGUMENT...]
 
-SOURCE, an image or a folder, is mounted over PREFIX in a mount namespace of the job's or session's own:
-others of the user never see it, and cannot lose it. This process becomes the command. The file HOLDER
-names the process that waits beside squashfuse: a later command of the same job joins its namespace, so
-that all of them share a mount, and can read each other's memory, as MPI does. Both are no children of the
-command, and end when nobody is in the namespace any more. Without HOLDER each command has its own.
+SOURCE, an image or a folder, is mounted over PREFIX in a mount namespace of this job or session. The user's
+other jobs and sessions never see the mount and cannot unmount it. This process becomes the command. The file
+HOLDER names the process that waits beside squashfuse, called the holder. Later commands of the same job join
+its namespace, so that all of them share one mount and can read each other's memory, as MPI does. The holder
+and squashfuse are not children of the command; they end once no other process is in the namespace. Without
+HOLDER, each command has its own namespace.
 
-For the Python of a node: 3.6 and later, the standard library only.
+This runs with the system's Python of a node, 3.6 or later, with the standard library only.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def refuse(name, sentence):
-    """Say why, and end with the status of a module that cannot be loaded."""
+    """Print `sentence` and exit with the status of a module that cannot be loaded."""
     sys.stderr.write(
         "stackenv: %s: %s; hint: use another node; or, with room for its files: stackenv unpack %s\n"
         % (name, sentence, name)
@@ -39,21 +40,21 @@ def refuse(name, sentence):
 
 
 def check(result, what):
-    """Raise OSError when the call has failed."""
+    """Raise OSError if `result` is that of a failed call."""
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, "%s: %s" % (what, os.strerror(number)))
 
 
 def enter_namespace():
-    """Go into a mount namespace; users who are not root need a user namespace around it."""
+    """Enter a new mount namespace; users other than root need a user namespace around it."""
     user, group = os.geteuid(), os.getegid()
     if user == 0:
         check(LIBC.unshare(CLONE_NEWNS), "unshare")
         check(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
         return
     check(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS), "user namespaces are not available")
-    # user_namespaces(7): without `deny` the map of groups cannot be written.
+    # user_namespaces(7): the map of groups can be written only after `deny`.
     for path, text in (("setgroups", "deny"), ("uid_map", "%d %d 1"), ("gid_map", "%d %d 1")):
         number = user if path == "uid_map" else group
         with open("/proc/self/" + path, "w") as stream:
@@ -61,13 +62,13 @@ def enter_namespace():
 
 
 def keep_capability():
-    """Let what is started next mount: an execve by an ordinary user drops all but ambient capabilities."""
+    """Let the next program mount: an execve by an ordinary user drops all capabilities but ambient ones."""
     if os.geteuid() == 0:
         return
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     data = (ctypes.c_uint32 * 6)()
     check(LIBC.capget(header, data), "capget")
-    # Effective, permitted and inheritable of the first 32 capabilities, then of the others.
+    # The effective, permitted and inheritable sets of the first 32 capabilities, then those of the others.
     data[2] |= 1 << CAP_SYS_ADMIN
     check(LIBC.capset(header, data), "capset")
     words = [ctypes.c_ulong(n) for n in (PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0)]
@@ -75,14 +76,14 @@ def keep_capability():
 
 
 def drop_capability():
-    """Have the command start as the ordinary user that it was."""
+    """Make the command start without the capability, as the ordinary user that it was."""
     if os.geteuid() != 0:
         words = [ctypes.c_ulong(n) for n in (PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)]
         check(LIBC.prctl(PR_CAP_AMBIENT, *words), "prctl")
 
 
 def start_squashfuse(name, squashfuse, image, prefix, mark):
-    """Mount `image` over `prefix`; return the squashfuse that holds it, in the foreground of its own."""
+    """Mount `image` over `prefix`; return the squashfuse process, which stays in its foreground."""
     environ = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
     process = subprocess.Popen(
         [squashfuse, "-f", "-o", "ro", image, prefix],
@@ -102,7 +103,7 @@ def start_squashfuse(name, squashfuse, image, prefix, mark):
 
 
 def is_anybody_here(own):
-    """Return whether a process other than `own` is in this mount namespace."""
+    """Return whether any process other than `own` is in this mount namespace."""
     here = os.readlink("/proc/self/ns/mnt")
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) not in own:
@@ -115,7 +116,7 @@ def is_anybody_here(own):
 
 
 def join_namespace(holder, prefix, mark):
-    """Go where the process that the file `holder` names is; return whether the environment is there."""
+    """Join the namespace of the process in the file `holder`; return whether the environment is there."""
     try:
         with open(holder) as stream:
             number = int(stream.read())
@@ -130,7 +131,7 @@ def join_namespace(holder, prefix, mark):
 
 
 def can_read(path):
-    """Return whether the file `path` can be read; without squashfuse, the kernel only knows its name."""
+    """Return whether the file `path` can be read: without squashfuse, the kernel still knows its name."""
     try:
         with open(path, "rb") as stream:
             return bool(stream.read(1))
@@ -140,7 +141,7 @@ def can_read(path):
 
 @contextlib.contextmanager
 def locked(holder):
-    """Keep others from joining or making the namespace of `holder` while the block runs."""
+    """Keep other processes from joining or creating the namespace of `holder` while the block runs."""
     if not holder:
         yield
         return
@@ -153,7 +154,7 @@ def locked(holder):
 
 
 def wait_for_the_last(own, holder):
-    """Return when nobody but `own` is in the namespace, and nobody can join it any more."""
+    """Wait until only the processes `own` are in the namespace and no other process can join it."""
     while True:
         while is_anybody_here(own):
             time.sleep(LOOK_EVERY_S)
@@ -166,7 +167,7 @@ def wait_for_the_last(own, holder):
 
 
 def hold(arguments, holder, answer):
-    """Mount, tell `answer` how it went, and stay beside squashfuse until nobody is here any more."""
+    """Mount the image, report the result to `answer`, and stay until no other process is in the namespace."""
     process, problem = start_squashfuse(*arguments)
     if process is not None and holder:
         with open(holder, "w") as stream:
@@ -179,12 +180,12 @@ def hold(arguments, holder, answer):
         os.dup2(nothing, descriptor)
     os.closerange(3, 256)
     wait_for_the_last((os.getpid(), process.pid), holder)
-    # It has the ignored signals from here, and there is nothing that it could lose.
+    # Kill it: it has inherited the ignored signals, and has no data to lose.
     process.kill()
 
 
 def mount_image(arguments, holder):
-    """Mount the image by a process that is no child of this one; return what went wrong, or nothing."""
+    """Mount the image in a process that is not a child of this one; return the error, empty if none."""
     answer, given = os.pipe()
     child = os.fork()
     if child == 0:
@@ -207,7 +208,7 @@ def mount_image(arguments, holder):
 
 
 def enter(name, squashfuse, source, prefix, mark, holder):
-    """Go into a namespace where the environment is at `prefix`; return what is in the way, or nothing."""
+    """Enter a namespace in which the environment is at `prefix`; return the error, empty if none."""
     with locked(holder):
         if holder and join_namespace(holder, prefix, mark):
             return ""
@@ -221,7 +222,7 @@ def enter(name, squashfuse, source, prefix, mark, holder):
 
 
 def main(name, squashfuse, source, prefix, mark, holder, *command):
-    """Become `command`."""
+    """Enter the namespace and become `command`."""
     try:
         here = os.getcwd()
     except OSError:
@@ -234,7 +235,7 @@ def main(name, squashfuse, source, prefix, mark, holder, *command):
     if problem:
         refuse(name, problem)
     if here:
-        # The same folder, also where it is now below the mount.
+        # Go to the same path again: it may now be inside the mount.
         with contextlib.suppress(OSError):
             os.chdir(here)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

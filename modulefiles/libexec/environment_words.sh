@@ -1,8 +1,8 @@
-# Reads the words of a command line of conda's or mamba's: what it is to do, and to which environment. Some of that
-# is for mamba alone:
+# Reads the command line of a conda or mamba: the command, and the environments that it names. Only mamba uses all
+# of these variables:
 # shellcheck disable=SC2034
 
-# Sets stackenv_found to the environment of a name, where one of the folders in the variables has it.
+# Sets stackenv_found to the environment of a name, if one of the folders in the variables contains it.
 stackenv_find_named() {
     stackenv_found=''
     set -f
@@ -18,7 +18,7 @@ stackenv_find_named() {
     [ -n "$stackenv_found" ]
 }
 
-# Sets stackenv_found to the environment of a path, or of a name.
+# Sets stackenv_found to the environment at a path, or with a name.
 stackenv_find() {
     stackenv_found=''
     case $1 in
@@ -26,14 +26,14 @@ stackenv_find() {
         \~/*) stackenv_found=${HOME-}/${1#??} ;;
         */*) stackenv_found=$1 ;;
         *)
-            # It may be where a condarc leads.
+            # It may be in a folder that a condarc names.
             stackenv_find_named "$1" || stackenv_ask_conda "$1" there
             ;;
     esac
 }
 
-# Sets stackenv_found to the environment of a name that conda finds, or with the word `new` would make; where it
-# cannot be asked, stackenv_failed to what it says. It takes 0.1 s.
+# Sets stackenv_found to the environment that conda finds by name, or, with the word `new`, would create. If conda
+# cannot be asked, sets stackenv_failed to its message. This takes 0.1 s.
 stackenv_ask_conda() {
     stackenv_found=$(__PYTHON__ -I -c 'import sys
 try:
@@ -48,18 +48,18 @@ except Exception as error:
     stackenv_found=''
 }
 
-# Whether that is packed.
+# Whether that environment is packed.
 stackenv_is_packed() {
     stackenv_find "$1"
     [ -e "${stackenv_found:-/nowhere}/stackenv/packed" ]
 }
 
-# The command, and the environments that it names; the number of the word that says the name.
+# The command, the environments that it names, and the position of the word that gives the name.
 stackenv_verb='' stackenv_name='' stackenv_prefix='' stackenv_clone='' stackenv_new='' stackenv_deletes='' stackenv_option=''
 stackenv_file='' stackenv_root='' stackenv_failed='' stackenv_number=0 stackenv_named_at=0
 for stackenv_word; do
     : $((stackenv_number += 1))
-    # The word behind an option that takes a value is that, and no command.
+    # The word after an option that takes a value is that value, not a command.
     case $stackenv_word in -*) stackenv_option='' ;; esac
     case $stackenv_option in
         -n) stackenv_word=--name=$stackenv_word ;;
@@ -69,15 +69,15 @@ for stackenv_word; do
         -?*) stackenv_word=$stackenv_option=$stackenv_word ;;
     esac
     stackenv_option=''
-    # Flags that have one letter may stand before an option, as in -yn.
+    # Flags of one letter may be joined with an option, as in -yn.
     while :; do
         case $stackenv_word in
             -[dkqvy][!=]*) stackenv_word=-${stackenv_word#-?} ;;
             *) break ;;
         esac
     done
-    # With a value in conda and mamba alike; of mamba, before its command too; of its `run`, where others have flags of
-    # these letters (mamba-org/mamba, micromamba/src/common_options.cpp and run.cpp).
+    # Options with a value: those of conda and mamba, those that mamba accepts before its command too, and those of
+    # its `run`, whose letters are flags elsewhere (mamba-org/mamba, micromamba/src/common_options.cpp and run.cpp).
     case $stackenv_verb:$stackenv_word in
         *:-n | *:--name | *:-p | *:--prefix | *:--clone | *:--cwd | *:-f | *:--file | \
             *:-r | *:--root-prefix | *:--relocate-prefix | *:--log-level | *:--rc-file | \
@@ -100,7 +100,7 @@ for stackenv_word; do
         -r?*) stackenv_root=${stackenv_word#-r} ;;
         --all) stackenv_deletes=remove ;;
         -h | --help) stackenv_verb=help ;;
-        # It takes back what `conda init` has written.
+        # This removes what `conda init` has written.
         --reverse) [ "$stackenv_verb" != init ] || stackenv_verb='init --reverse' ;;
         '' | -*) ;;
         *)
@@ -118,10 +118,10 @@ case $stackenv_prefix in
     *) stackenv_prefix=__PLAIN_PREFIX__/$stackenv_prefix ;;
 esac
 stackenv_target=${stackenv_prefix:-$stackenv_name}
-# An environment that only a file or nothing names is found by conda alone, which stops at conda-meta/pinned
-# when it solves, and from 25.5 on at conda-meta/frozen in install, update and remove, `env` in front or not
-# (CEP 22, conda/conda#14766). Neither stops `create`, `rename` and `env config vars`, nor, before 25.5,
-# `env remove`, `remove --all`, --no-pin, --force and a package's own file (tried with conda 24.7.1).
+# Only conda can find an environment that a file names, or that nothing names. Two files in a packed environment
+# stop conda itself: conda-meta/pinned when it solves, and, from 25.5 on, conda-meta/frozen in install, update and
+# remove, with or without `env` (CEP 22, conda/conda#14766). Neither stops `create`, `rename` and `env config vars`,
+# nor, before 25.5, `env remove`, `remove --all`, --no-pin, --force and a package file (tested with conda 24.7.1).
 case $stackenv_verb in
     remove | uninstall) stackenv_target=${stackenv_target:-${CONDA_PREFIX-}} ;;
     install | update | upgrade | rename | 'env config vars '*set)

@@ -1,9 +1,9 @@
-# Starts the command line "$@", that of conda or mamba, which environment_words.sh has read.
+# Starts "$@", a command line of conda or mamba that environment_words.sh has read.
 if stackenv_is_packed "$stackenv_target" || stackenv_is_packed "$stackenv_new"; then
     exec "$stackenv_found/stackenv/packed" refuse __COMMAND__" $stackenv_verb" "$stackenv_deletes"
 fi
 if stackenv_is_packed "$stackenv_clone"; then
-    # Where its files are in their place: conda would copy the image instead.
+    # Start it where the files of the environment are at their path: otherwise conda would copy the image instead.
     exec "$stackenv_found/stackenv/packed" run __PYTHON__ -I __PIP_GUARD__ __OPTIONS__ "$@"
 fi
 case $stackenv_verb in
@@ -13,7 +13,7 @@ case $stackenv_verb in
         ;;
     env* | create) exec __PYTHON__ -I __PIP_GUARD__ __OPTIONS__ "$@" ;;
     run)
-        # Without the base's bin: an environment that lacks a program must not find the base's.
+        # Remove the base's bin: if the environment lacks a program, the base's must not be found instead.
         PATH=:$PATH:
         while :; do
             case $PATH in
