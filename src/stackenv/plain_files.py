@@ -48,7 +48,7 @@ def open_file(path: str | os.PathLike[str], flags: int = 0, buffering: int = -1)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         if not stat.S_ISREG(mode):
             raise SpecialFileError(path)
-        return open(descriptor, "rb", buffering)  # noqa: PTH123 (a descriptor, and whoever calls closes it)
+        return open(descriptor, "rb", buffering)  # noqa: PTH123 (a descriptor; the caller closes it)
     except OSError:
         os.close(descriptor)
         raise

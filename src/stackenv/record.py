@@ -5,13 +5,13 @@ The docstrings of the classes below describe its fields. Beside those of `Record
 stackenv        the UUID by which stackenv recognises its own files
 record_version  1; a later stackenv reads older versions, but not the other way round
 
-These may be absent, as in records of older versions: packed, replaces, replaced_by, layers (then made_by
-tells), sees_modules, module_roots, with_pip, carried, carry_off, stubs, stubs_off, muted. null in JSON is
+These may be missing, as in records of older versions: packed, replaces, replaced_by, layers (made_by shows
+it then), sees_modules, module_roots, with_pip, carried, carry_off, stubs, stubs_off, muted. null in JSON is
 None here.
 
-The third line of the modulefile repeats what can be found neither in the environment nor in its modules. From
-that line, and from what is installed, a lost record is restored. `owned` is not restored: somebody else may
-have written the modulefile, and stackenv deletes what it owns.
+The third line of the modulefile repeats the fields that can be found neither in the environment nor in its
+modules. A lost record is restored from that line and from the installed files. `owned` is not restored,
+because another user may have written the modulefile, and stackenv deletes environments that it owns.
 """
 
 from __future__ import annotations

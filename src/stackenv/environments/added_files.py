@@ -90,7 +90,7 @@ def find_site_packages(prefix: str, python: Python) -> str:
 def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
     """Return code that imports `module` from the folder of the .pth file, and evaluates its `attribute`.
 
-    If the file is missing or damaged, each start prints one line that says what to type, not a traceback.
+    If the file is missing or damaged, each start prints one line with a hint instead of a traceback.
     """
     fix = f"; hint: stackenv edit {record.full_name} --refresh\n"
     names = f"NAME, FIX = {record.full_name!r}, {fix!r}\n"

@@ -52,7 +52,7 @@ def find_reason(record: Record) -> str:
 
 
 def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
-    """Return the `record` of a venv with what its Python is to set up of `stack` when that is not loaded.
+    """Return the `record` of a venv with the settings that its Python needs if `stack` is not loaded.
 
     Its packages must be installed already: those that were built here may need libraries of the modules.
     """

@@ -25,7 +25,7 @@ def start_first(record: Record) -> None:
         return
     if record.carried is not None and not record.carried.is_startable:
         return
-    # If it carries no modules, the user has just been told, and it need not say so again.
+    # If it carries no modules, a message has just said so, and the Python must not repeat it.
     environ = {} if record.carried else {"STACKENV_TOLD": record.full_name}
     python = Path(record.path, "bin/python")
     try:

@@ -95,7 +95,7 @@ class Shadow:
 
 @dataclass(frozen=True)
 class CarriedStack:
-    """Whether the environment's Python brings its modules where they are not loaded.
+    """Whether the environment's Python brings its modules if they are not loaded.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ class CarriedStack:
     any_cpu
         Whether it carries on every CPU.
     restarts
-        Whether the Python starts itself a second time for that, because a library is not found otherwise.
+        Whether the Python starts itself a second time, because a library would not be found otherwise.
     by_script
-        Whether a script in the place of the link to the Python starts it with the libraries that it needs.
+        Whether a script replaces the link to the Python, and starts it with the libraries that it needs.
     needs_modules
         Whether the Python does not start at all unless the modules are loaded.
     """

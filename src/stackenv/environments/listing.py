@@ -68,7 +68,7 @@ def list_modules(context: Context) -> list[StoredModule]:
     Raises
     ------
     StackenvError
-        When their folder cannot be read.
+        If their folder cannot be read.
     """
     try:
         return list(context.store.list_modules())

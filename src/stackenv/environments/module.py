@@ -278,7 +278,7 @@ def describe_module(record: Record) -> ModuleSpec:
     Raises
     ------
     StackenvError
-        When the environment is of an unknown kind.
+        If the environment is of an unknown kind.
     """
     return MODULES[require_kind(record)](record)
 

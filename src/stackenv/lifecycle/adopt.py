@@ -32,7 +32,7 @@ from stackenv.lifecycle.adopted_record import (
 from stackenv.lifecycle.edit import plan_edit
 from stackenv.lifecycle.making import Made, Making, describe_made
 from stackenv.lifecycle.record_changes import EditRequest
-from stackenv.lifecycle.restore_record import recall
+from stackenv.lifecycle.restore_record import read_repeated_record
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import print_message, print_warning
 from stackenv.record import Record
@@ -72,7 +72,7 @@ def adopt_environment(
     home = Path(context.environ.get("HOME", "/"))
     lost = find_lost_module(context, prefix, name, options["version"])
     if lost:
-        request = build_request(prefix, lost.name, options, recall(lost, context), home)
+        request = build_request(prefix, lost.name, options, read_repeated_record(lost, context), home)
         return adopt_again(lost, request, context, dry_run)
     request = build_request(prefix, name, options, former, home)
     context.store.check_writable()
@@ -246,7 +246,7 @@ def read_replaced(request: AdoptRequest, context: Context) -> str | None:
 
 
 def print_unpinned_stack(request: AdoptRequest, record: Record) -> None:
-    """Warn if the user's own pip.conf is in the place of stackenv's, and nothing else pins the stack."""
+    """Warn if the user's own pip.conf replaces stackenv's, and nothing else pins the stack."""
     if not request.no_pth:
         return
     if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):

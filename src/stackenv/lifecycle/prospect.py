@@ -57,11 +57,11 @@ class Prospect:
     module
         The module that provides the package and pins this version; empty if there is none.
     state
-        Whether it is due, or what came of it.
+        Whether it is due, or its result.
     changes
         All packages that change with it, the package itself first; empty if none do, or if unknown.
     problem, hint
-        Why it is not updated or has failed, and what to type; else empty.
+        Why it is not updated or failed, and the command that helps; otherwise empty.
     """
 
     name: str

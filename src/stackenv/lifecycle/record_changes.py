@@ -285,7 +285,7 @@ def refresh_packed(record: Record, context: Context) -> Record:
     starts the Python and, in a namespace, where the image hides what is beside it, the whole record.
     """
     settings, reason = context.configuration.personal, find_reason(record)
-    # Nothing in an image of an older stackenv reads what is beside the image.
+    # In an image of an older stackenv, nothing reads the files beside the image.
     is_old = reason == NO_RECORD
     if reason in (CONDA, NO_PTH, NO_MODULES, BY_USER) or (is_old and not settings.carry):
         return record

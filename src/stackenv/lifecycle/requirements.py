@@ -208,7 +208,7 @@ def list_lost(record: Record, installed: Sequence[PackageRequirement]) -> list[P
 
 
 def read_packed(record: Record) -> Contents:
-    """Return what the packed environment of `record` contains, as written down when it was packed."""
+    """Return the contents of the packed environment of `record`, as listed when it was packed."""
     import yaml
 
     prefix = Path(record.path)

@@ -1,4 +1,4 @@
-"""Restore a lost record from the modulefile and what is installed, without running anybody else's code."""
+"""Restores a lost record from the modulefile and the installed files, without running code of other users."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def restore_record(module: StoredModule, context: Context, request: AdoptRequest
     ------
     StackenvError
         If the modulefile does not point to an environment, or its modules cannot be loaded; if code of
-        somebody else would be run.
+        another user would be run.
     """
-    former, adopted = recall(module, context), request is not None
+    former, adopted = read_repeated_record(module, context), request is not None
     if request is None:
         request = AdoptRequest(Path(module.prefix), module.name, version=module.version).with_former(former)
     if not request.modules:
@@ -67,8 +67,8 @@ def restore_record(module: StoredModule, context: Context, request: AdoptRequest
 def require_restorable(module: StoredModule, context: Context, adopted: bool) -> None:
     """Raise StackenvError if the record of `module` must not be restored in its environment.
 
-    Anybody who can write to a folder of modules can write a modulefile that points to any environment. One
-    that is `adopted` was given by its path, and needs no file of stackenv in it.
+    Everyone who can write to a folder of modules can create a modulefile that points to any environment. An
+    `adopted` environment was given by its path, and need not contain files of stackenv.
     """
     prefix, lost = (
         Path(module.prefix),
@@ -101,8 +101,8 @@ def has_layers(prefix: Path) -> bool:
     return any(find_in_packages(prefix, f"{LAYERS}.py"))
 
 
-def recall(module: StoredModule, context: Context) -> Record:
-    """Return what the modulefile of `module` says of its environment; never that stackenv owns it."""
+def read_repeated_record(module: StoredModule, context: Context) -> Record:
+    """Return the record that the modulefile of `module` repeats; its `owned` is always False."""
     text = read_file_text(module.path, errors="replace")
     known = {
         "name": module.name,
@@ -208,9 +208,10 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
 
 
 def require_own_files(prefix: Path) -> None:
-    """Raise StackenvError if others wrote, or everybody can write, what a start of Python in `prefix` runs.
+    """Raise StackenvError if a start of the Python in `prefix` could run code of other users.
 
-    Groups may have write access: whoever gave it chose to trust them.
+    That is the case if another user owns a file that it runs, or if everyone can write to one. Groups may
+    have write access, because those who gave it chose to trust them.
     """
     paths = [*(prefix / name for name in RUN_FIRST), *(path for s in STARTED for path in prefix.glob(s))]
     for path in paths:
