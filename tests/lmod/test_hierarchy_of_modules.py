@@ -71,7 +71,9 @@ def test_what_leads_there_is_put_in_front(tree) -> None:
 
 
 def test_several_ways_are_an_error_that_names_them(tree) -> None:
-    with pytest.raises(ModuleError, match=r"several possibilities:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"):
+    with pytest.raises(
+        ModuleError, match=r"several possibilities:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"
+    ):
         tree.lmod().add_required_modules(["Both/1"], [])
 
 

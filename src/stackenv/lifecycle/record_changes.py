@@ -281,8 +281,9 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
 def refresh_packed(record: Record, context: Context) -> Record:
     """Return the packed `record` with updated data on the modules that its Python carries.
 
-    Only that is read from beside the image. The rest is in the image: that nothing is carried, a script that
-    starts the Python and, in a namespace, where the image hides what is beside it, the whole record.
+    Only this data is read from the files beside the image. Everything else is in the image: the setting that
+    nothing is carried, a script that starts the Python and, if the image is mounted in a namespace, the whole
+    record, because the mount hides the files beside the image.
     """
     settings, reason = context.configuration.personal, find_reason(record)
     # In an image of an older stackenv, nothing reads the files beside the image.
