@@ -1,12 +1,12 @@
 """Order the packages of this environment: its own first, then the modules', then the base Python's.
 
-Imported by two .pth files of the environment's site-packages, at each start of its interpreter: by
-the first, so that the code of other .pth files finds the right packages, and by the last, since the
-folders that they add belong to the environment as well. Without this, PYTHONPATH, by which most
-modules bring their packages, wins over everything (easybuild-easyblocks #2887).
+Imported by two .pth files of the environment's site-packages, at each start of its interpreter: by the first,
+so that the code of other .pth files finds the right packages, and by the last, because the folders that they
+add belong to the environment too. Without this, PYTHONPATH, with which most modules add their packages, takes
+precedence over everything (easybuild-easyblocks #2887).
 
-At this moment of the start the environment's site-packages are on sys.path, those of the user and of
-the base Python are not yet (`main` in the standard library's site.py).
+At this point of the start, the environment's site-packages are on sys.path, but not yet those of the user and
+of the base Python (`main` in the standard library's site.py).
 """
 
 import os
@@ -20,13 +20,13 @@ USER_SITE = __USER_SITE__
 CARRIES = __CARRIES__
 REFRESH = "stackenv edit " + NAME + " --refresh"
 
-# What has pip install somewhere else: each option by its shortest form (optparse), and the variable.
+# Options, in the shortest form that optparse accepts, that make pip install elsewhere, and their variables.
 ELSEWHERE = (
     ("--target", "--ta", "PIP_TARGET"),
     ("--prefix", "--prefi", "PIP_PREFIX"),
     ("--root", "--root", "PIP_ROOT"),
 )
-# Options of `pip install` whose value may look like one of those.
+# Options of `pip install` whose values may look like one of those options.
 PASSED_ON = ("--global-option", "--install-option", "--build-option", "--config-settings", "-C")
 # pip's options with a value that may come before its command (pip._internal.cli.cmdoptions, general_group).
 WITH_VALUE = (
@@ -37,40 +37,40 @@ WITH_VALUE = (
 HELD = []
 ISOLATED_BUILD = "pip-build-env-"
 IN_HOOKS = ("_PYPROJECT_HOOKS_BUILD_BACKEND", "PEP517_BUILD_BACKEND")
-# Set by this environment's pip, for what it starts alone: which process, of which environment.
+# Set by this environment's pip for the processes that it starts: its process ID, and its environment.
 OUTER_PIP = "STACKENV_OUTER_PIP"
 FINDERS_BEFORE = list(sys.meta_path)
-# Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
+# Entries of sys.path that come from EBPYTHONPREFIXES, and all that belong after the environment's own.
 ADDED, BEHIND = [], []
-# What carry.py brings of modules that are not loaded: entries of those two variables, and which of the first
-# are in no installation of EasyBuild.
+# What carry.py adds for modules that are not loaded: entries of those two variables, and those entries of the
+# first that are not in an installation of EasyBuild.
 CARRIED = {"python_path": [], "prefixes": [], "sources": []}
-# Set where carry.py has started this Python again, and by the script that is in the place of a Python which
-# does not start without modules: which process that is, and its name.
+# Set if carry.py has restarted this Python, and by the script that replaces a Python that does not start
+# without modules: the process ID and the name.
 RESTARTED, STARTED = "STACKENV_RESTARTED", "STACKENV_STARTED"
 # Values of STACKENV_CARRY.
 OFF = ("0", "no", "false", "off")
-# By which a task of a job step, or of mpirun, knows its number: of Slurm, MPICH, PMIx and Open MPI.
+# The variables that number the tasks of a job step or of mpirun: Slurm, MPICH, PMIx and Open MPI.
 NUMBERS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 def order_packages():
-    """Move what the modules bring behind the environment's own packages."""
+    """Move the modules' packages after the environment's own."""
     named = [] if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if any(ISOLATED_BUILD in entry for entry in named):
-        # pip has put there what the build asks for, and the build must see nothing else.
+        # pip has put the requirements of a build there, and the build must see nothing else.
         return
     brought = [] if sys.flags.ignore_environment else list(map(os.path.abspath, CARRIED["python_path"]))
     sys.path.extend(entry for entry in brought if entry not in sys.path)
     add_prefixes()
     named = [os.path.abspath(entry) for entry in named if entry]
-    # Where nothing is loaded no EBROOT tells what is installed.
+    # Without loaded modules, there is no EBROOT variable to identify installations by.
     sources = list(map(os.path.abspath, CARRIED["sources"]))
     own = [entry for entry in brought if entry in sources and is_users(entry)]
     brought = [entry for entry in brought if entry not in own]
     sys.path[:] = own + [entry for entry in sys.path if entry not in own]
     BEHIND[:] = ADDED + brought + [entry for entry in named if not is_users(entry) and entry not in own]
-    # A load puts them in front of what the variable has, as of other modules.
+    # As after a load, put them before the other entries of the variable, such as those of other modules.
     moved = brought + [entry for entry in sys.path if entry in BEHIND and entry not in brought]
     if moved:
         sys.path[:] = [entry for entry in sys.path if entry not in BEHIND] + moved
@@ -79,7 +79,7 @@ def order_packages():
 def add_prefixes():
     """Add the packages of EBPYTHONPREFIXES.
 
-    EasyBuild's sitecustomize does this, but is not found in every environment: from 5.0 on it lies in
+    EasyBuild's sitecustomize does this, but not every environment finds it: from EasyBuild 5.0 on, it is in
     the base Python's site-packages.
     """
     prefixes = os.environ.get("EBPYTHONPREFIXES", "").split(os.pathsep)
@@ -95,9 +95,9 @@ def add_prefixes():
 
 
 def is_users(entry):
-    """Return whether `entry` of PYTHONPATH is the user's own source, which goes first as in any venv.
+    """Return whether `entry` of PYTHONPATH is the user's own source code, which comes first, as in any venv.
 
-    What is in the home or where the user works is that, unless packages were installed there.
+    Folders in the home or in the working directory count as such, unless packages were installed there.
     """
     if is_within(entry, sys.prefix):
         return True
@@ -119,9 +119,9 @@ def is_within(path, folder):
 
 
 class EditablePackages:
-    """Finds the environment's editable packages before the modules' packages of the same name.
+    """Find the environment's editable packages before the modules' packages of the same name.
 
-    setuptools gives many of them a finder of their own, and puts it behind the search of sys.path.
+    setuptools gives many of them a finder of their own, and puts it after the search of sys.path.
     """
 
     def __init__(self, finders, path_finder, last):
@@ -130,7 +130,7 @@ class EditablePackages:
         self.last = last
 
     def find_spec(self, fullname, path=None, target=None):
-        """Return the spec of a package at the top; what is in front of the modules' on sys.path wins."""
+        """Return the spec of a top-level package; entries of sys.path before the modules' take precedence."""
         if path is not None:
             return None
         for finder in self.finders:
@@ -142,7 +142,7 @@ class EditablePackages:
 
 
 def prefer_editables():
-    """Let the finders that the environment's other .pth files have added come before the modules."""
+    """Put the finders that the environment's other .pth files have added before the modules' packages."""
     names = [getattr(finder, "__name__", "") for finder in sys.meta_path]
     # site.py reads the .pth files of a plain venv twice.
     if "PathFinder" not in names or any(isinstance(f, EditablePackages) for f in sys.meta_path):
@@ -155,12 +155,12 @@ def prefer_editables():
 
 
 def name_base():
-    """Have `venv` make links to what the script in the place of a Python starts (start_python), not to that.
+    """Make `venv` create links to the real Python, not to the script that starts it (start_python).
 
-    From 3.11 on Python takes for its base what the link leads to.
+    From 3.11 on, Python takes the target of that link for its base.
     """
     folder = os.path.dirname(getattr(sys, "_base_executable", "") or "")
-    # As a rule that of the base Python, which site.py has read in pyvenv.cfg.
+    # Normally this is the folder of the base Python, which site.py has read from pyvenv.cfg.
     if sys.version_info < (3, 11) or sys.prefix == sys.base_prefix or folder == getattr(sys, "_home", ""):
         return
     try:
@@ -171,7 +171,7 @@ def name_base():
 
 
 def hide_user_site():
-    """Keep ~/.local from this interpreter alone; an exported PYTHONNOUSERSITE would reach others."""
+    """Hide ~/.local from this interpreter only; an exported PYTHONNOUSERSITE would affect others too."""
     import site
 
     if site.ENABLE_USER_SITE is None:
@@ -190,14 +190,14 @@ def read_command():
 
 
 def constrain_pip():
-    """Have this environment's pip obey the constraints, beside the user's own, and nothing that it starts.
+    """Make this environment's pip, but nothing that it starts, obey the constraints and the user's own.
 
-    A build has requirements of its own: a newer setuptools, another numpy. Up to pip 25.2 the pip
-    that installs those obeys PIP_CONSTRAINT and pip.conf (pip #13283).
+    A build has its own requirements: a newer setuptools, another numpy. Up to pip 25.2, the pip that installs
+    these obeys PIP_CONSTRAINT and pip.conf (pip #13283).
     """
     words = read_command()
     pip = is_pip(words)
-    # ~/.local is not this environment's: what pip put there would not be found again.
+    # This environment does not see ~/.local: packages that pip installs there would not be found.
     if pip and USER_SITE == "hide":
         os.environ["PIP_USER"] = "0"
         if "--user" in words:
@@ -209,10 +209,10 @@ def constrain_pip():
     ours = (CONSTRAINTS, CONSTRAINTS.replace("///", "/", 1))
     after = [entry for entry in before if entry not in ours]
     if pip and (is_for_build(words) or is_elsewhere(words)):
-        # Without a value pip.conf's would hold.
+        # Without a value, the one in pip.conf would apply.
         after = after or [os.devnull]
     elif pip:
-        # Always: pip.conf's does not hold beside a value of the user's.
+        # Always add them, because a value set by the user replaces the one in pip.conf.
         after.insert(0, CONSTRAINTS)
     if pip and not is_below_pip():
         os.environ[OUTER_PIP] = "%d:%s" % (os.getpid(), sys.prefix)
@@ -225,9 +225,9 @@ def constrain_pip():
 def is_for_build(words):
     """Return whether the pip of this command line prepares a build, or was started by one.
 
-    A pip of this environment above it says so. Where one of another Python is above: its target; below a
-    build's hook the search path, or, where the build is not isolated, what calls the hook (pyproject_hooks,
-    and pep517 before it).
+    If the parent is a pip of this environment, its variable shows it. For a pip of another Python, its target
+    does. Below the hook of a build, the search path does, or, if the build is not isolated, the variables of
+    the program that calls the hook (pyproject_hooks, and formerly pep517).
     """
     places = words + [os.environ.get("PYTHONPATH", "")]
     in_build = any(ISOLATED_BUILD in place for place in places) or any(
@@ -260,16 +260,16 @@ def is_elsewhere(words):
             if name.startswith(shortest) and option.startswith(name):
                 found[option] = value if equals else next(rest, "")
     if found["--root"]:
-        # pip puts the prefix behind it.
+        # pip appends the prefix to it.
         found["--root"] = found["--root"].rstrip(os.sep) + sys.prefix
     places = [os.path.realpath(os.path.expanduser(place)) for place in found.values() if place]
     return any(not is_within(place, os.path.realpath(sys.prefix)) for place in places)
 
 
 def keep_image():
-    """In a packed environment, hold a file of the image: what is in use is not unmounted.
+    """In a packed environment, keep a file of the image open, so that it is not unmounted while in use.
 
-    A process of Python alone has nothing open there. pip is refused, which would fail in the midst.
+    A Python process does not keep any other file open there. pip is refused, because it would fail halfway.
     """
     packed = os.path.join(sys.prefix, "stackenv", "packed.txt")
     try:
@@ -287,7 +287,7 @@ def keep_image():
 
 
 def require_constraints():
-    """Refuse pip where the file of the constraints is gone: pip itself shows a 404 for it."""
+    """Refuse pip if the file of constraints is missing: pip itself would report an error 404."""
     words = read_command()
     if not CONSTRAINTS or not {"install", "download", "wheel"} & set(words) or not is_pip(words):
         return
@@ -305,14 +305,14 @@ def require_constraints():
 def is_pip(words):
     """Return whether the command line `words` starts a pip that works on this Python.
 
-    With --python it starts another in that Python, which inherits its variables.
+    With --python, pip starts another pip in that Python, which inherits its variables.
     """
     program, rest = split_command(words)
     name = os.path.basename(program)
     if name == "__main__.py":
         name = os.path.basename(os.path.dirname(program))
     versioned = name[:3] == "pip" and not name[3:].strip("0123456789.")
-    # The first is how `pip --python`, and pip for a build, start pip.
+    # `pip --python`, and pip for a build, start pip as the first of these.
     named = versioned or name in ("__pip-runner__.py", "pip.pyz")
     if not named or "_PIP_RUNNING_IN_SUBPROCESS" in os.environ:
         return named
@@ -320,13 +320,13 @@ def is_pip(words):
 
 
 def has_python(words):
-    """Return whether --python is in front of pip's command; behind it pip takes none."""
+    """Return whether --python comes before pip's command; pip does not accept it after the command."""
     rest = iter(words)
     for word in rest:
         option, _, value = word.partition("=")
         if not option.startswith("-"):
             break
-        # optparse takes what an option begins with for the option.
+        # optparse accepts abbreviated options.
         if len(option) > 3 and "--python".startswith(option):
             return True
         if len(option) > 3 and not value and any(name.startswith(option) for name in WITH_VALUE):
@@ -335,9 +335,9 @@ def has_python(words):
 
 
 def split_command(words):
-    """Return the script, or the module of -m, that the command line `words` of Python starts, and the rest.
+    """Return the script, or the module of -m, that the Python command line `words` starts, and the rest.
 
-    Both are empty where it starts none.
+    Both are empty if it starts none.
     """
     rest = iter(words[1:])
     for word in rest:
@@ -359,7 +359,7 @@ def split_command(words):
 
 
 def attend_pip():
-    """See to what this environment's pip leaves behind: one that goes, or one that is not there."""
+    """Handle what this environment's pip cannot: a pip that uninstalls itself, or that is missing."""
     words = read_command()
     if is_pip(words):
         import atexit
@@ -369,7 +369,7 @@ def attend_pip():
 
 
 def refuse_stubs(words):
-    """Refuse to uninstall a stub: its package would be imported still, after pip has said that it is gone."""
+    """Refuse to uninstall a stub: pip would report success, but its package could still be imported."""
     commands = [word for word in words if word in ("install", "uninstall", "download", "wheel")]
     if commands[:1] != ["uninstall"]:
         return
@@ -397,7 +397,7 @@ def refuse_stubs(words):
 
 
 def list_metadata_folders():
-    """Return the folders of packages' metadata in this environment; lib64 may be another folder than lib."""
+    """Return the folders of packages' metadata in this environment; lib64 may differ from lib."""
     python = "python%d.%d" % sys.version_info[:2]
     places = [os.path.join(sys.prefix, library, python, "site-packages") for library in ("lib", "lib64")]
     entries = [os.path.join(p, entry) for p in places if os.path.isdir(p) for entry in sorted(os.listdir(p))]
@@ -405,7 +405,7 @@ def list_metadata_folders():
 
 
 def list_uninstalled(words):
-    """Yield what `pip uninstall` is given with `words`: requirements, and the lines of files of them."""
+    """Yield the requirements that `pip uninstall` gets in `words`, including those in requirements files."""
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):
@@ -418,7 +418,7 @@ def list_uninstalled(words):
 
 
 def list_required(file, outer=()):
-    """Yield the lines of the requirements in `file`, and in those that it names, relative to its folder."""
+    """Yield the lines of the requirements file `file`, and of those that it names relative to its folder."""
     for line in read_lines(file):
         words = line.replace("--requirement=", "-r").replace("--requirement", "-r").split() + [""]
         if not words[0].startswith("-r"):
@@ -429,7 +429,7 @@ def list_required(file, outer=()):
 
 
 def read_lines(file):
-    """Return the lines of `file`; none where it is not there, or no file: a pipe can be read once only."""
+    """Return the lines of a regular file, or none: a pipe, for example, can be read only once."""
     if not os.path.isfile(file):
         return []
     with open(file, "rb") as stream:
@@ -437,7 +437,7 @@ def read_lines(file):
 
 
 def restore_pip():
-    """After pip has taken itself away, have `pip` in bin be that of the modules again."""
+    """After pip has uninstalled itself, restore the script in bin that runs the modules' pip."""
     import shutil
 
     kept = os.path.join(sys.prefix, "stackenv", "bin")
@@ -450,7 +450,7 @@ def restore_pip():
             shutil.copy(os.path.join(kept, name), draft)
             os.rename(draft, program)
         except OSError:
-            # Another's environment, or a full disk: the one behind bin runs.
+            # On a full disk, or in another user's environment, the `pip` that comes after bin runs.
             try:
                 os.unlink(draft)
             except OSError:
@@ -459,19 +459,20 @@ def restore_pip():
 
 
 def tell_no_pip():
-    """Say what to type where there was no pip to run; Python says before that there is none."""
+    """Print a hint if there was no pip to run; Python itself has printed that there is none."""
     if "pip" not in sys.modules:
         tell(NAME + " has no pip, and neither do its modules; hint: python -m ensurepip")
 
 
 def bring_modules():
-    """Bring to this process what recorded modules that are not loaded would; return why it is not brought.
+    """Give this process what recorded modules would provide that are not loaded; return why it does not.
 
-    Where a library of theirs needs it, this Python starts again. Empty where there is nothing to say.
+    If one of their libraries requires it, this Python restarts. The text is empty if there is nothing to
+    report.
     """
     loaded = [module for module in os.environ.get("LOADEDMODULES", "").split(":") if module]
     missing = [module for module in MODULES.split() if module not in loaded]
-    # One that a child has inherited is of another process.
+    # A variable that a child has inherited has the ID of another process.
     own = "%d " % os.getpid()
     marks = [name for name in (RESTARTED, STARTED) if os.environ.get(name, "").startswith(own)]
     if marks:
@@ -496,10 +497,10 @@ def bring_modules():
 
 
 def describe_other_tree():
-    """Return that the loaded modules are of another software tree than this Python; empty if they are not.
+    """Return a message if the loaded modules are from another software tree than this Python; else empty.
 
-    A site may have several by kind of CPU, with the same names in them. Both are then called alike, and the
-    folder of one is not that of the other.
+    A site may have a tree for each kind of CPU, with the same names in all of them. Then both Pythons have
+    the same name but are in different folders.
     """
     root, own = os.environ.get("EBROOTPYTHON", "").rstrip("/"), sys.base_prefix
     if not root or root == own or root.split("/")[-2:] != own.split("/")[-2:]:
@@ -511,7 +512,7 @@ def describe_other_tree():
 
 
 def describe_refusal(error, carry, missing, loaded):
-    """Return why, by an `error` of the module `carry`, nothing is brought, and what to type."""
+    """Return a message with the reason, from an `error` of the module `carry`, and a hint."""
     reason = str(error)
     if isinstance(error, carry.InTheWayError) or not reason:
         return describe_missing(missing, loaded, reason)
@@ -527,14 +528,14 @@ def describe_refusal(error, carry, missing, loaded):
 
 
 def describe_without(reason, hint, by_owner=False):
-    """Return that the modules, or what they need, are not there, why, and what to type, or to ask for."""
+    """Return the message that the environment runs without its modules, with `reason` and `hint`."""
     owner = find_other_owner() if by_owner else ""
     asked = "ask its owner (" + owner + ") to run: " if owner else ""
     return "the environment " + NAME + " runs without its modules: " + reason + "; hint: " + asked + hint
 
 
 def find_other_owner():
-    """Return whose the environment is; empty where this user can change it, and where that is not known."""
+    """Return the name of the environment's owner; empty if this user can change it, or if it is unknown."""
     try:
         import _stackenv_carry as carry
 
@@ -544,9 +545,9 @@ def find_other_owner():
 
 
 def describe_missing(missing, loaded, in_the_way=""):
-    """Return that modules of the record are not the `loaded` ones; empty where none is missing.
+    """Return the message that recorded modules are not among the `loaded` ones; empty if none is missing.
 
-    `in_the_way` is the loaded module for which they are not brought.
+    `in_the_way` is the loaded module that prevents their use.
     """
     found = []
     for module in missing:
@@ -554,14 +555,14 @@ def describe_missing(missing, loaded, in_the_way=""):
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
     needs = "the environment " + NAME + " needs " + ", ".join(found)
-    # Another version says it itself.
+    # If another version is loaded, the message already names it.
     if in_the_way and "(loaded: " not in needs:
         needs += ", which it does not use while " + in_the_way + " is loaded"
     return needs + "; hint: " + HINT if found else ""
 
 
 def tell_once(sentence):
-    """Say `sentence`, if any, on stderr, once for a process and its children, by the first of many tasks."""
+    """Print `sentence`, if any, to stderr, once for a process and its children, only in the first task."""
     is_first = all(os.environ.get(number, "0") == "0" for number in NUMBERS)
     if sentence and is_first and os.environ.get("STACKENV_TOLD") != NAME:
         os.environ["STACKENV_TOLD"] = NAME
@@ -569,7 +570,7 @@ def tell_once(sentence):
 
 
 def try_bringing_modules():
-    """Do as `bring_modules`; a fault in it must not keep the packages from being put in order."""
+    """Call `bring_modules`; an error in it must not keep the packages from being put in order."""
     try:
         return bring_modules()
     except Exception as error:
@@ -579,7 +580,7 @@ def try_bringing_modules():
 
 
 def start():
-    """Do what the first .pth file asks for; a fault here must not keep the interpreter from starting."""
+    """Do the work of the first .pth file; an error here must not keep the interpreter from starting."""
     try:
         keep_image()
         missing = try_bringing_modules()
@@ -596,7 +597,7 @@ def start():
 
 
 def finish():
-    """Do what the last .pth file asks for."""
+    """Do the work of the last .pth file."""
     try:
         order_packages()
         prefer_editables()
@@ -605,14 +606,14 @@ def finish():
 
 
 def complain(error):
-    """Say that something went wrong."""
+    """Report that something went wrong."""
     tell("cannot put the packages of " + NAME + " in order: " + repr(error))
 
 
 def tell(sentence):
-    """Say `sentence` on stderr, where there is one that can be written."""
+    """Print `sentence` to stderr, if it can be written."""
     try:
-        # Not through the buffer: what could not be flushed at the end gives status 120.
+        # Bypass the buffer: if it cannot be flushed at the end, Python exits with status 120.
         os.write(sys.stderr.fileno(), os.fsencode("stackenv: " + sentence + "\n"))
     except (OSError, ValueError, AttributeError):
         pass

@@ -1,7 +1,7 @@
 """What `conda activate`, `deactivate` and `reactivate` answer, without importing conda.
 
-Only what is certain is answered here; of everything else `answer` returns None, and conda itself is
-asked. The rules are those of conda/activate.py, in the versions from OLDEST to NEWEST.
+Only certain answers are given here; otherwise `answer` returns None, and conda itself is asked. The rules are
+those of conda/activate.py, in the versions from OLDEST to NEWEST.
 """
 
 import os
@@ -16,23 +16,24 @@ from stackenv_condarc import (
     read_settings,
 )
 
-# The answers were compared with those of both (tests/shells/test_native_activation.py), and the hook compares
-# some with those of each installation's conda. They differ where a variable of an environment's own replaces
-# another, and by a $CONDARC that is no file of configuration: that is answered for NEWEST alone.
+# The answers were compared with those of both versions (tests/shells/test_native_activation.py), and the hook
+# compares some with those of each installation's conda. The two versions differ if a variable of an
+# environment replaces another one, or if $CONDARC does not name a configuration file: only NEWEST is answered
+# then.
 OLDEST = "22.9.0"
 NEWEST = "24.7.1"
-# What conda calls the dialects, and what it looks for in the folders of scripts.
+# conda's names of the dialects, and the file extensions of their scripts.
 CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
 EXTENSIONS = {"sh": ".sh", "csh": ".csh", "fish": ".fish"}
 UNSET = "***unset***"
-# What conda sets itself, in any case of letters, and the names of the parameters of its own functions.
+# Variables that conda sets itself, in upper or lower case, and names of parameters of its own functions.
 RESERVED = ("PATH", "SELF", "EXPORT_METAVARS", "CONDA_PREFIX", "CONDA_SHLVL")
 RESERVED_STARTS = ("CONDA_", "_CE_", "__CONDA_")
 PROMPT = "({default_env}) "
 
 
 def look_at(root, packages):
-    """Return what changes when conda is updated, or a package is installed beside it: two times.
+    """Return two modification times, which change if conda is updated or a package is installed beside it.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def is_known(version):
 
 
 def is_as_built(built, root):
-    """Return whether conda's answers are known, and it is what it was when the installation was completed.
+    """Return whether conda's answers are known, and conda is unchanged since the installation was completed.
 
     `built` is conda's version, the folder of its packages, and what `look_at` returned then.
     """
@@ -68,20 +69,20 @@ def is_as_built(built, root):
 
 
 def answer(command, arguments, environ, root, dialect="sh"):
-    """Return what `conda shell.posix+json COMMAND ARGUMENTS` answers, None when that is not certain.
+    """Return the answer of `conda shell.posix+json COMMAND ARGUMENTS`, or None if it is not certain.
 
     Parameters
     ----------
     command : str
         activate, deactivate or reactivate.
     arguments : list of str
-        What follows it.
+        The arguments of the command.
     environ : mapping of str
         The environment variables.
     root : str
         The prefix of the conda installation.
     dialect : str
-        sh, csh or fish: whose scripts of the environment's packages are named.
+        sh, csh or fish: the scripts of this dialect are named.
 
     Returns
     -------
@@ -93,15 +94,15 @@ def answer(command, arguments, environ, root, dialect="sh"):
 
 
 def find_answer(command, arguments, environ, root, dialect, version=NEWEST):
-    """Return the answer and the words that conda would write to stderr; None when they are not certain.
+    """Return the answer and the text that conda would write to stderr; None if they are not certain.
 
-    `version` is conda's, one that is known.
+    `version` is a known version of conda.
     """
     try:
         return Activation(environ, root, dialect, version).find(command, arguments)
     except Exception:
-        # Not certain, or of a template of the prompt that cannot be filled in, a state as deep as Python does
-        # not go, say: whatever it is, it is said in conda's own words.
+        # It is not certain, or there is an error, such as a faulty template of the prompt, or a state that is
+        # nested too deeply for Python: let conda itself report it.
         return None
 
 
@@ -117,7 +118,7 @@ class Activation:
     dialect : str
         sh, csh or fish.
     version : str
-        That of conda.
+        The version of conda.
     """
 
     def __init__(self, environ, root, dialect, version):
@@ -131,7 +132,7 @@ class Activation:
         self.settings = Settings()
 
     def find(self, command, arguments):
-        """Return the answer to `command`, and the words to stderr."""
+        """Return the answer to `command`, and the messages for stderr."""
         words = [word for word in arguments if word and word != command]
         if any(word in ("-h", "--help", "/?", "--dev") for word in arguments):
             raise UncertainError("help")
@@ -154,7 +155,7 @@ class Activation:
         return answer, self.words
 
     def read_words(self, words):
-        """Return the name or the path behind `activate`, and whether it is to be stacked."""
+        """Return the name or path that `activate` is given, and whether to stack the environment."""
         deepest = self.settings.values.get("auto_stack", 0)
         level = self.level if "CONDA_SHLVL" in self.environ else -1
         stacked = bool(deepest and level <= deepest)
@@ -169,7 +170,7 @@ class Activation:
         return (words[0] if words else "base"), stacked
 
     def find_prefix(self, name):
-        """Return the prefix of the environment of a name or a path."""
+        """Return the prefix of the environment with a name or a path."""
         if "/" in name or "\\" in name:
             prefix = self.expand(name)
             if not os.path.isdir(prefix + "/conda-meta"):
@@ -180,7 +181,7 @@ class Activation:
         own, users = self.root + "/envs", "~/.conda/envs"
         writable = os.access(self.root + "/conda-meta/history", os.W_OK)
         for folder in self.settings.folders + ([own, users] if writable else [users, own]):
-            # conda puts in the values of variables as it reads the list, and once more as it goes through it.
+            # conda expands variables when it reads the list, and again when it uses it.
             if "$" in expand_variables(folder, self.environ):
                 raise UncertainError(folder)
             prefix = os.path.join(self.expand(folder), name)
@@ -286,7 +287,7 @@ class Activation:
         return describe(path, exports, unsets, shell, self.list_scripts(self.prefix, "activate"), before)
 
     def warn_of_overwritten(self, state):
-        """Keep conda's words about variables of `state` that have another value now."""
+        """Keep conda's warnings about variables in `state` that now have another value."""
         if self.version != NEWEST and any(name in self.environ for name in state):
             raise UncertainError("older ones have other words, and say them more often")
         names = [name for name in state if self.environ.get(name, state[name]) != state[name]]
@@ -304,7 +305,7 @@ class Activation:
         }
 
     def list_path(self):
-        """Return the entries of PATH, as conda cleans them: an empty one becomes a dot."""
+        """Return the entries of PATH, normalised as by conda: an empty one becomes a dot."""
         return [os.path.normpath(entry) for entry in self.environ.get("PATH", "/usr/bin").split(":")]
 
     def add_to_path(self, prefix):
@@ -315,14 +316,14 @@ class Activation:
         return [os.path.normpath(prefix) + "/bin", *entries]
 
     def replace_in_path(self, old, new):
-        """Return PATH with the environment `new` (None for none) where `old` is; in front when it is not."""
+        """Return PATH with the environment `new` (or None) in place of `old`, or in front if that is missing."""
         entries = self.list_path()
         folder = os.path.abspath(os.path.normpath(old) + "/bin")
         at = next((i for i, entry in enumerate(entries) if os.path.abspath(entry) == folder), None)
         if at is None:
             at = 0
         else:
-            # conda compares what follows with a folder of Windows, and fails where nothing follows.
+            # conda compares the next entry with a folder of Windows, and fails if there is none.
             if entries[at + 1 :][:1] in ([], [os.path.normpath(self.root + "/Library/bin")]):
                 raise UncertainError("what follows in PATH")
             del entries[at]
@@ -331,7 +332,7 @@ class Activation:
         return entries
 
     def modify_prompt(self, prefix, shown, command, stacked):
-        """Return what `command` puts in front of the prompt (`_prompt_modifier`)."""
+        """Return the text that `command` puts before the prompt (`_prompt_modifier`)."""
         if not self.settings.values.get("changeps1", True):
             return ""
         names, prompts = [], []
@@ -359,7 +360,7 @@ class Activation:
         return bool(self.environ.get("CONDA_STACKED_%d" % level, "").rstrip())
 
     def change_prompt(self, modifier):
-        """Return the shell's own variables that change: the prompt, in sh."""
+        """Return the changes of variables of the shell itself: in sh, the prompt."""
         prompt = self.environ.get("PS1", "")
         if not self.settings.values.get("changeps1", True) or "POWERLINE_COMMAND" in prompt:
             return {}
@@ -369,7 +370,7 @@ class Activation:
         return {"PS1": modifier + prompt.replace("'", "'\"'\"'")} if self.dialect == "sh" else {}
 
     def list_scripts(self, prefix, when):
-        """Return the scripts of the packages of `prefix` that run at `when`, in their order."""
+        """Return the scripts of the packages in `prefix` that run at `when`, in order."""
         folder = os.path.join(prefix, "etc", "conda", when + ".d")
         try:
             names = os.listdir(folder)
@@ -380,7 +381,7 @@ class Activation:
         return [os.path.normpath(os.path.join(folder, name)) for name in names]
 
     def read_state(self, prefix):
-        """Return the variables of the environment `prefix`: its packages' and what the user has set."""
+        """Return the variables of the environment `prefix`: its packages' and those set by the user."""
         variables = {}
         folder = os.path.join(prefix, "etc/conda/env_vars.d")
         try:
@@ -419,7 +420,7 @@ def read_level(environ):
     Raises
     ------
     UncertainError
-        When CONDA_SHLVL is no number: conda fails then, or not, by what it is asked.
+        If CONDA_SHLVL is not a number: then it depends on the command whether conda fails.
     """
     text = environ.get("CONDA_SHLVL", "0")
     if not (text and all(sign in "0123456789" for sign in text)):
@@ -428,10 +429,10 @@ def read_level(environ):
 
 
 def read_json(path):
-    """Return what the file `path` holds; conda reads it in the encoding of the locale."""
+    """Return the contents of the JSON file `path`, which conda reads in the encoding of the locale."""
     with open(path, "rb") as stream:
         content = stream.read()
-    # Imported only where there is a file: it costs more than all else here.
+    # Import it only if there is a file: it costs more than everything else here.
     import json
 
     encoding = "utf-8" if sys.getfilesystemencoding().lower() == "utf-8" else "ascii"
@@ -439,12 +440,12 @@ def read_json(path):
 
 
 def check_state(variables):
-    """Return `variables` when they are texts by names of which conda makes nothing of its own.
+    """Return `variables` if their values are texts and their names have no special meaning to conda.
 
     Raises
     ------
     UncertainError
-        When they are not.
+        If they are not.
     """
     upper = [name.upper() for name in variables]
     for name, value in variables.items():

@@ -1,32 +1,32 @@
-"""Let pip work in conda's environments where a file such as /etc/pip.conf wants a virtual one.
+"""Let pip work in conda environments if a file such as /etc/pip.conf requires a virtual environment.
 
-pip does not know conda's Pythons as virtual (pypa/pip #4367, closed), so that `require-virtualenv =
-true` would stop it in them too. Asked here is what pip would find in its own files, in its own order
-(pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation_code.py;
-run as
+pip does not recognise a conda environment as a virtual one (pypa/pip #4367, closed), so `require-virtualenv =
+true` would stop it there too. This file reads pip's configuration files in pip's order
+(pip/_internal/configuration.py), and sets a variable only if they would stop pip. Imported by
+activation_code.py; run as
 
     python -I stackenv_pip_guard.py OPTIONS COMMAND [ARGUMENT...]
 
-it starts conda or mamba, whose `run` and `env` have pip work in environments that are not active, away from
-what would reach into an active one (put_aside.py; OPTIONS are those of activation.py).
+it starts conda or mamba, whose `run` and `env` run pip in environments that are not active, without what
+would reach into an active one (put_aside.py; OPTIONS are those of activation.py).
 """
 
 import os
 import sys
 
 NAME = "PIP_REQUIRE_VIRTUALENV"
-# The option has two names, each a variable to pip.
+# The option has two names, and pip reads a variable for each.
 NAMES = (NAME, "PIP_REQUIRE_VENV")
 KEYS = frozenset(["require-virtualenv", "require-venv"])
 MARKER = "STACKENV_PIP_GUARD"
-# How the lines begin that are looked for: those of KEYS, and `user` (put_aside.py).
+# The start of the lines to look for: those of KEYS, and `user` (put_aside.py).
 SETTINGS = ("require", "user")
 FILES = {}
 TRUE = frozenset(["1", "true", "yes", "on", "t", "y"])
 
 
 def list_shared_files(environ):
-    """Return the files of the system and of the user, as pip reads them: the last one wins."""
+    """Return the system's and the user's configuration files in pip's order: the last one wins."""
     home = environ.get("HOME") or os.path.expanduser("~")
     folders = [folder for folder in environ.get("XDG_CONFIG_DIRS", "").split(":") if folder]
     files = [os.path.join(folder, "pip/pip.conf") for folder in folders or ["/etc/xdg"]]
@@ -38,9 +38,9 @@ def list_shared_files(environ):
 
 
 def read_file(path):
-    """Return what the file `path` sets of SETTINGS, as (section, key, value); read once.
+    """Return those SETTINGS that the file `path` sets, as (section, key, value); it is read only once.
 
-    Nothing where it cannot be read: pip itself will say what is wrong.
+    The result is empty if it cannot be read: pip itself will report that.
     """
     if path not in FILES:
         try:
@@ -54,8 +54,8 @@ def read_file(path):
 
 
 def parse(text):
-    """Return what `text`, that of a file of pip's, sets, as (section, key, value)."""
-    # Imported only for a file that may set something: it costs more than all else here.
+    """Return the settings in `text`, a configuration file of pip, as (section, key, value)."""
+    # Import it only for a file that may set something: it costs more than everything else here.
     import configparser
 
     parser = configparser.RawConfigParser()
@@ -70,7 +70,7 @@ def parse(text):
 
 
 def read_setting(environ, prefix, keys):
-    """Return what pip in `prefix` reads for one of `keys`, and whether a file for all Pythons says so."""
+    """Return what pip in `prefix` reads for one of `keys`, and whether it is from a file for all Pythons."""
     if environ.get("PIP_CONFIG_FILE") == os.devnull:
         return "", False
     shared = list_shared_files(environ)
@@ -81,20 +81,20 @@ def read_setting(environ, prefix, keys):
         for section, key, value in read_file(path):
             if key in keys:
                 found[section] = (value, path in shared)
-    # A command's own section wins over [global], whichever file it is in.
+    # A command's own section overrides [global], whichever file it is in.
     return found.get("install", found.get("global", ("", False)))
 
 
 def is_stopped(environ, prefix):
-    """Return whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
+    """Return whether a file of the system or the user stops pip in `prefix`, and no later one prevents it."""
     value, is_shared = read_setting(environ, prefix, KEYS)
     return is_shared and value.lower() in TRUE
 
 
 def lift(environ, prefix, active):
-    """Return the operations that have pip work in the environment `prefix` while it is `active`.
+    """Return the operations that let pip work in the environment `prefix` while it is `active`.
 
-    A user's own variables win, and stay; what was set here is taken back.
+    A user's own variables take precedence and stay; what was set here is undone.
     """
     saved = environ.get(MARKER)
     own = saved is None and any(environ.get(name) for name in NAMES)
@@ -111,7 +111,7 @@ def lift(environ, prefix, active):
 
 
 def main():
-    # Imported here, for put_aside.py reads pip's settings by this file.
+    # Import it here, because put_aside.py imports this file to read pip's settings.
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from stackenv_put_aside import hide_modules, put_pip_user_aside
 

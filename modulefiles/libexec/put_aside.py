@@ -1,8 +1,8 @@
-"""What would reach into an active conda environment is put aside, and brought back when it is left.
+"""Put aside what would reach into an active conda environment, and restore it when the environment is left.
 
-Each function returns operations (see stackenv_dialect.py) from the environment variables as they are
-after conda's own changes. `inside` says whether an environment is active that needs this; what is put
-aside is remembered in variables whose names begin with STACKENV_, one set for all levels.
+Each function returns operations (see stackenv_dialect.py), given the environment variables after conda's own
+changes. `inside` says whether an environment that needs this is active. What is put aside is remembered in
+variables whose names begin with STACKENV_, in one set for all levels.
 """
 
 import os
@@ -16,9 +16,10 @@ STATE = HIDDEN + "STATE"
 SEEN = "STACKENV_PYTHONPATH_SEEN"
 COUNTS = "__LMOD_REF_COUNT_"
 PRIORITIES = "__LMOD_Priority_PATH"
-# That of personal modules (ENVIRONMENT_PRIORITY of stackenv.modulefile.operations), as Lmod writes it.
+# The priority of personal modules (ENVIRONMENT_PRIORITY in stackenv.modulefile.operations), as Lmod writes
+# it.
 PRIORITY = "-100"
-# Of the environments that were looked at.
+# The results for environments that were already checked.
 HIDING = {}
 FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 
@@ -26,14 +27,14 @@ FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 def hides_by_itself(prefix):
     """Return whether the Python of `prefix` hides modules when it starts, as with a personal module."""
     if prefix not in HIDING:
-        # python -> python3.12, as conda links it.
+        # conda makes `python` a link to python3.12 or the like.
         minor = os.path.basename(follow_links(os.path.join(prefix, "bin/python")))
         HIDING[prefix] = os.path.exists(os.path.join(prefix, "lib", minor, "site-packages/00_stackenv.pth"))
     return HIDING[prefix]
 
 
 def follow_links(path):
-    """Return where the link `path` leads; os.path.realpath would look at every folder above, too."""
+    """Return the target of the link `path`; os.path.realpath would also check every parent folder."""
     for _ in range(40):
         try:
             path = os.path.join(os.path.dirname(path), os.readlink(path))
@@ -43,15 +44,15 @@ def follow_links(path):
 
 
 def split(value):
-    """Return the entries of a path variable, the empty ones too."""
+    """Return the entries of a path variable, including empty ones."""
     return value.split(":") if value else []
 
 
 def merge(saved, now, hidden, keeps):
-    """Return the entries of `saved` and `now` as Lmod would have them.
+    """Return the entries of `saved` and `now` as Lmod would have them now.
 
-    Of those that were `hidden` there is what `keeps` accepts, in its old place; what Lmod has prepended
-    since, perhaps once more, comes first, and what was appended last.
+    Those `hidden` entries that `keeps` accepts are in their old place. Entries that Lmod has prepended since,
+    even ones that were there before, come first, and appended ones last.
     """
     visible = [entry for entry in saved if entry not in hidden]
     places = [number for number, entry in enumerate(now) if entry in visible]
@@ -62,20 +63,20 @@ def merge(saved, now, hidden, keeps):
 
 
 def is_foreign(entry, environ):
-    """Return whether a module brought `entry`, which is outside the active environments."""
+    """Return whether `entry` belongs to a module, and is outside the active environments."""
     own = [value for name, value in environ.items() if name.startswith("CONDA_PREFIX")]
     return is_of_modules(entry, environ) and not any(is_within(entry, prefix) for prefix in own)
 
 
 def read_state(environ):
-    """Return what was remembered of the modules when their packages were hidden; empty at first.
+    """Return what was recorded about the modules when their packages were hidden; empty at first.
 
-    `hidden` has the entries of each variable, `roots` those of EasyBuild's modules by variable, `owners`
-    the other modules by entry, `modules` all that were loaded, `counts` Lmod's.
+    `hidden` has the entries of each variable, `roots` the folders of EasyBuild's modules by variable,
+    `owners` the other modules by entry, `modules` all loaded modules, `counts` Lmod's counts.
     """
     if STATE not in environ:
         return {}
-    # Imported only where there is something to read: it costs more than all else here.
+    # Import it only if there is something to read: it costs more than everything else here.
     import json
 
     try:
@@ -85,7 +86,7 @@ def read_state(environ):
 
 
 def list_owners(entry, state, environ):
-    """Return the modules that brought `entry` when it was hidden, and those of them that are still loaded."""
+    """Return how many modules had added `entry` when it was hidden, and how many of them are still loaded."""
     roots = [(name, root) for name, root in state.get("roots", {}).items() if is_within(entry, root)]
     if roots:
         return len(roots), sum(environ.get(name) == root for name, root in roots)
@@ -96,9 +97,9 @@ def list_owners(entry, state, environ):
 
 
 def find_owner(entry, environ):
-    """Return the loaded module in whose file the folder of `entry` is named; empty when in none.
+    """Return the loaded module whose file names the folder of `entry`; empty if there is none.
 
-    Only for modules that do not set EBROOT...: below a folder that the site names.
+    This is only for modules that do not set EBROOT..., whose folders the site names.
     """
     (root,) = [root for root in list_site_roots() if is_within(entry, root)][:1] or [entry]
     folders = [entry]
@@ -116,33 +117,33 @@ def find_owner(entry, environ):
 
 
 def name_modules(entries, modules):
-    """Return those of `modules` whose full names are in the paths `entries`."""
+    """Return those of `modules` whose full names occur in the paths `entries`."""
     return [module for module in modules if any("/" + module + "/" in entry + "/" for entry in entries)]
 
 
 def read_table(text):
-    """Return a table of Lmod's, `entry:value;entry:value`, as a mapping."""
+    """Return one of Lmod's tables, `entry:value;entry:value`, as a mapping."""
     pairs = [pair.rpartition(":") for pair in text.split(";") if pair]
     return {entry: value for entry, _, value in pairs}
 
 
 def write_table(table):
-    """Return the text of a table of Lmod's."""
+    """Return the text of `table` in Lmod's form."""
     return ";".join(entry + ":" + value for entry, value in table.items())
 
 
 def set_or_unset(name, value, environ):
-    """Return the operations after which the variable `name` is `value`, or unset when that is empty."""
+    """Return the operations that set the variable `name` to `value`, or unset it if that is empty."""
     if value == environ.get(name, ""):
         return []
     return [("export", name, value)] if value else [("unset", name)]
 
 
 def hide_modules(environ, inside):
-    """Return the operations that hide what modules bring on PYTHONPATH and EBPYTHONPREFIXES, or show it.
+    """Return the operations that hide the modules' entries of PYTHONPATH and EBPYTHONPREFIXES, or show them.
 
-    Shown again is what Lmod would have there by now: not what was unloaded in between, and what was
-    loaded in front.
+    The restored lists are as Lmod would have them by now: without the entries of modules unloaded in between,
+    and with those of modules loaded since in front.
     """
     state = read_state(environ)
     operations, found = [], []
@@ -175,7 +176,7 @@ def hide_modules(environ, inside):
 
 
 def remember_owners(entries, state, environ):
-    """Write into `state` which modules brought `entries`, to know later which of them are still loaded."""
+    """Record in `state` which modules had added `entries`, to know later which of them are still loaded."""
     for name, root in environ.items():
         if name.startswith("EBROOT") and any(is_within(entry, root) for entry in entries):
             state.setdefault("roots", {})[name] = root
@@ -187,9 +188,10 @@ def remember_owners(entries, state, environ):
 
 
 def merge_counts(variable, whole, state, environ):
-    """Return how often Lmod has added each entry of `whole`, less what was unloaded since.
+    """Return how often Lmod has added each entry of `whole`, minus the modules unloaded since.
 
-    Lmod forgets that of an entry that is not in the list when it writes it (Var.lua, `l_extract`).
+    Lmod drops the count of an entry that is missing from the list when it writes the list (Var.lua,
+    `l_extract`).
     """
     present = read_table(environ.get(COUNTS + variable, ""))
     now = split(environ.get(variable, ""))
@@ -202,7 +204,7 @@ def merge_counts(variable, whole, state, environ):
 
 
 def remember_seen(operations, environ, inside):
-    """Return the operation that remembers what is visible on PYTHONPATH, by which a late load is noticed."""
+    """Return the operation that remembers the visible PYTHONPATH, so that later loads are noticed."""
     value = environ.get("PYTHONPATH", "") if inside else ""
     for operation in operations:
         if inside and operation[1] == "PYTHONPATH":
@@ -211,12 +213,12 @@ def remember_seen(operations, environ, inside):
 
 
 def tell_of_late_modules(environ, result):
-    """Say on stderr that modules were loaded into the active environment and come before it; `result` too."""
+    """Print to stderr that modules loaded later take precedence over the active environment, and `result`."""
     entries = [entry for variable in VARIABLES for entry in split(environ.get(variable, ""))]
     late = [entry for entry in entries if is_foreign(entry, environ)]
-    # It is None where it is closed (`2>&-`).
+    # A closed stderr (`2>&-`) is None.
     if late and sys.stderr:
-        # The last is what was asked for; the others came with it.
+        # The last one is the module that the user loaded; the others were loaded with it.
         module = (late[:1] + name_modules(late, split(environ.get("LOADEDMODULES", ""))))[-1]
         name = environ.get("CONDA_DEFAULT_ENV") or environ.get("CONDA_PREFIX", "")
         sys.stderr.write(
@@ -226,7 +228,7 @@ def tell_of_late_modules(environ, result):
 
 
 def put_pip_user_aside(environ, prefix, inside):
-    """Return the operations by which `pip install` goes into the environment, not into ~/.local."""
+    """Return the operations that make `pip install` install into the environment, not into ~/.local."""
     marker, name = "STACKENV_PIP_USER", "PIP_USER"
     saved, value = environ.get(marker), environ.get(name, "")
     if inside:
@@ -243,9 +245,9 @@ def put_pip_user_aside(environ, prefix, inside):
 
 
 def put_venv_aside(environ, inside):
-    """Return the operations that keep uv from the venv of a personal module while conda's is active.
+    """Return the operations that hide a personal module's venv from uv while a conda environment is active.
 
-    uv takes VIRTUAL_ENV before CONDA_PREFIX (uv documentation, "Using Python environments").
+    uv prefers VIRTUAL_ENV to CONDA_PREFIX (uv documentation, "Using Python environments").
     """
     marker, name = "STACKENV_VENV_ASIDE", "VIRTUAL_ENV"
     saved, venv = environ.get(marker, ""), environ.get(name)
@@ -260,12 +262,12 @@ def put_venv_aside(environ, inside):
 
 
 def rank_environments(prefixes, environ):
-    """Return the operations by which Lmod keeps active environments in front of what is loaded later.
+    """Return the operations that make Lmod keep active environments in front of modules loaded later.
 
-    Lmod sorts PATH by priorities at each load (Var.lua, `expand`), and personal modules have one: what
-    was activated on top of one would fall behind it. One that hides modules at its start is right with
-    its own Python alone. Our `pip` goes with them. `prefixes` are those that were active before and are
-    now.
+    Lmod sorts PATH by priority at each load (Var.lua, `expand`), and personal modules have a priority, so an
+    environment that was activated on top of one would fall behind it. An environment that hides modules at
+    its start works only with its own Python. Our `pip` gets the same priority. `prefixes` are the
+    environments that were active before and those that are active now.
     """
     table = read_table(environ.get(PRIORITIES, ""))
     listed = environ.get("PATH", "").split(":")
