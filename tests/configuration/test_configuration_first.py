@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from stackenv.cli.site import site
+from stackenv.cli.main import stackenv
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.errors import StackenvError, TakenError
@@ -22,7 +22,8 @@ KEYS = [number for number, line in enumerate(TEXT.splitlines()) if KEY.match(lin
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(site, ["config", *words])
+    # As part of the whole command: a command keeps the help option of the first context that asks.
+    return CliRunner().invoke(stackenv, ["site", "config", *words])
 
 
 def uncomment(number: int) -> str:
