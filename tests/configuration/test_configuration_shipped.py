@@ -7,7 +7,7 @@ import re
 import pytest
 
 from stackenv.configuration.loader import load_configuration
-from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
+from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS, SHELLS
 from stackenv.configuration.site_file import SHIPPED_FILE
 
 FOLDER = SHIPPED_FILE.parent
@@ -26,7 +26,7 @@ def test_the_default_is_what_its_documentation_promises():
     assert conda.channels.default == ("conda-forge",)
     assert not conda.channels.replace_defaults
     assert (conda.init, conda.user_site, conda.templates) == ("refuse", "hide", None)
-    assert (conda.load_test.shells[0], len(conda.load_test.shells)) == ("bash", 7)
+    assert conda.load_test.shells == SHELLS
     assert conda.load_test.timeout_s == 120
 
 
