@@ -60,6 +60,7 @@ def read_snapshot(folder: Path) -> Snapshot:
     }
     functions = (folder / "functions").read_text(errors="replace").splitlines()
     variables = (folder / "variables").read_text(errors="replace").splitlines()
+    assert variables, f"{folder}: the shell listed no variables; see `list_variables` in dialects.py"
     return Snapshot(
         environment,
         frozenset(line.strip() for line in functions if line.strip()),
