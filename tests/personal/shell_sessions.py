@@ -14,11 +14,10 @@ from dialects import DIALECTS as ALL
 from dialects import FUNCTION_NAMES, Dialect
 from session import Result, Session, differences
 
-# dash cannot list its functions: those that we and the activate scripts define.
-ASKED = f"{FUNCTION_NAMES} deactivate pydoc"
+# Those that we and the activate scripts define.
 DIALECTS = {
-    **ALL,
-    "dash": replace(ALL["dash"], list_functions=f"for f in {ASKED}; do command -v $f || :; done"),
+    name: replace(dialect, asked_functions=f"{FUNCTION_NAMES} deactivate pydoc")
+    for name, dialect in ALL.items()
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# The names that conda's own hook, and ours, could leave behind; dash cannot list its functions.
+# The functions that conda's own hook, and ours, could leave behind.
 FUNCTION_NAMES = (
     "conda __conda_activate __conda_deactivate __conda_reactivate __conda_exe __conda_hashr "
     "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt "
@@ -42,8 +42,12 @@ class Dialect:
     interactive: tuple[str, ...]
     lmod_name: str
     family: str
+    # Empty: the shell cannot list its functions, and is asked for each of `asked_functions`.
     list_functions: str
     list_variables: str
+    # Whether `typeset -f NAME`, or what csh and fish have for it, prints a function.
+    shows_functions: bool = True
+    asked_functions: str = FUNCTION_NAMES
 
     def start(self, lmod: str) -> str:
         """Return the definition of `module` for a shell without start-up files."""
@@ -69,8 +73,9 @@ class Dialect:
 
     def snapshot(self, folder: str) -> str:
         """Return the code that writes environment, functions and variables into `folder`."""
+        ask = f"for f in {self.asked_functions}; do command -v $f || :; done"
         return (
-            f"env -0 > {folder}/env\n{self.list_functions} > {folder}/functions\n"
+            f"env -0 > {folder}/env\n{self.list_functions or ask} > {folder}/functions\n"
             f"{self.list_variables} > {folder}/variables"
         )
 
@@ -112,15 +117,7 @@ DIALECTS = {
         ),
         Dialect("ksh", ("ksh",), ("ksh", "-i"), "ksh", "sh", "typeset +f", SH_VARIABLES),
         Dialect("mksh", ("mksh",), ("mksh", "-i"), "ksh", "sh", "typeset +f", SH_VARIABLES),
-        Dialect(
-            "dash",
-            ("dash",),
-            ("dash", "-i"),
-            "sh",
-            "sh",
-            f"for f in {FUNCTION_NAMES}; do command -v $f || :; done",
-            SH_VARIABLES,
-        ),
+        Dialect("dash", ("dash",), ("dash", "-i"), "sh", "sh", "", SH_VARIABLES, shows_functions=False),
         Dialect(
             "tcsh",
             ("tcsh", "-f"),
