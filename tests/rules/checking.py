@@ -10,17 +10,23 @@ from people import MINOR, Person
 SITE = f"lib/python{MINOR}/site-packages"
 
 
+def check(person: Person, *names: str, **changes: str) -> list[dict[str, str]]:
+    """Return what all rules find in the account and all environments, or in the one that is named."""
+    return read_result(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
+
+
 def find(person: Person, rule: str, *names: str, **changes: str) -> list[dict[str, str]]:
     """Return what `rule` finds in the account and all environments, or in the one that is named."""
-    found = read_result(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
-    return [finding for finding in found if finding["rule"] == rule]
+    return [finding for finding in check(person, *names, **changes) if finding["rule"] == rule]
 
 
 def find_one(person: Person, rule: str, **changes: str) -> dict[str, str]:
     """Return the one finding of `rule`, of the account."""
-    (finding,) = find(person, rule, **changes)
-    assert finding["module"] == ""
-    return finding
+    found = check(person, **changes)
+    by_rule = [finding for finding in found if finding["rule"] == rule]
+    assert len(by_rule) == 1, f"{rule} has {len(by_rule)} findings: {by_rule or found}"
+    assert by_rule[0]["module"] == ""
+    return by_rule[0]
 
 
 def fix(person: Person, status: int = 0, **changes: str) -> str:
