@@ -22,7 +22,7 @@ if [ -n "${LOADEDMODULES-}" ]; then
         set -f
         IFS=:
         for stackenv_own in $LOADEDMODULES; do
-            case $stackenv_own in stackenv/* | */stackenv/*) echo "$stackenv_own" ;; esac
+            case $stackenv_own in (stackenv/* | */stackenv/*) echo "$stackenv_own" ;; esac
         done
     )
     stackenv_set=${STACKENV_SET-}
