@@ -10,7 +10,7 @@
 # Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
 # was interrupted is made again. pip's settings are the user's.
 
-prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
+prepare_tests=$(cd "$(dirname "$0")" && pwd -P) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
 prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git python3 python3-venv python3-dev gcc make'
@@ -327,12 +327,18 @@ prepare_all() {
     prepare_system && prepare_alone prepare_all_pieces
 }
 
-case "${0##*/}" in
-prepare.sh)
-    case "${1-}" in
+prepare_asked() {
+    case "$1" in
     '') prepare_all ;;
     demo | quick) "prepare_$1" ;;
     *) prepare_piece "$1" ;;
     esac
+}
+
+case "${0##*/}" in
+prepare.sh)
+    prepare_asked "${1-}"
+    # The shell has read this far: a file that is edited meanwhile is not read on.
+    exit
     ;;
 esac
