@@ -15,9 +15,13 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 WORK = CHECKOUT / ".work"
 EASYCONFIGS = CHECKOUT / "tests/distribution/easyconfigs"
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
-SOURCES = ("src", "modulefiles", "hooks", "site-config", "tests/distribution", "tests/built.py")
+DISTRIBUTION = WORK / "distribution"
+SOURCES = (
+    *("src", "modulefiles", "hooks", "site-config", "tests/distribution", "tests/built.py"),
+    ".work/distribution/.stamp",
+)
 BUILT = ("Anaconda3-2024.02-1", "Anaconda3-2023.09-0", "Miniconda3-24.7.1-0", "Miniforge3-24.7.1-2")
-CHANNEL = f"file://{WORK / 'distribution/channel'}"
+CHANNEL = f"file://{DISTRIBUTION / 'channel'}"
 # The tests load them in every shell; what a build itself proves is the subject of tests/easybuild.
 SITE_CONFIGURATION = f"""\
 version: 1
@@ -70,6 +74,7 @@ def build_modules() -> BuiltModules:
     with FileLock(WORK / "built.lock"):
         current = hash_sources()
         if not stamp.is_file() or stamp.read_text() != current:
+            require_distribution()
             if prefix.exists():
                 shutil.rmtree(prefix)
             (prefix / "home").mkdir(parents=True)
@@ -77,6 +82,22 @@ def build_modules() -> BuiltModules:
             run_easybuild(prefix)
             stamp.write_text(current)
     return BuiltModules(str(prefix / "modules/all"), str(prefix / "software"))
+
+
+def require_distribution() -> None:
+    """Raise an error unless the installers and the channel are made of the sources in tests/distribution.
+
+    Modules built of older ones fail in the middle of a test, in words that name something else.
+    """
+    code = """
+    . "${0%/*}/prepare.sh" && prepare_need_python && prepare_hash tests/distribution
+    """
+    done = subprocess.run(
+        ["sh", "-c", code, CHECKOUT / "tests/built.py"], capture_output=True, text=True, check=False
+    )
+    stamp = DISTRIBUTION / ".stamp"
+    if done.returncode or not stamp.is_file() or stamp.read_text() != done.stdout:
+        raise RuntimeError(f".work/distribution is out of date; hint: sh tests/prepare.sh\n{done.stderr}")
 
 
 def run_easybuild(prefix: Path) -> None:
@@ -95,7 +116,7 @@ def run_easybuild(prefix: Path) -> None:
             "LANG": "C.UTF-8",
             "STACKENV_SITE_CONFIG": str(prefix / "site.yaml"),
             "EASYBUILD_PREFIX": str(prefix),
-            "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
+            "EASYBUILD_SOURCEPATH": str(DISTRIBUTION),
             "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
         },
         stdin=subprocess.DEVNULL,
