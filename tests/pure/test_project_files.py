@@ -103,6 +103,13 @@ def test_what_contributing_names_is_there() -> None:
     # Of the example: whoever follows it writes this file.
     missing = {name for name in named if not (CHECKOUT / name).exists()}
     assert missing == {"tests/rules/test_tmpdir_gone.py"}
-    for name, file in (("ACCOUNT_RULES", "health/rules/__init__.py"), ("START", "site/load_test.py")):
+    tables = {
+        "ACCOUNT_RULES": "health/rules/__init__.py",
+        "START": "site/load_test.py",
+        "SHELLS": "configuration/schema.py",
+        "HOME_FILES": "account/start_files.py",
+        "INTERACTIVE_FILES": "account/start_modules.py",
+    }
+    for name, file in tables.items():
         assert f"`{name}`" in text
         assert re.search(rf"(?m)^{name}\b", read(f"src/stackenv/{file}"))
