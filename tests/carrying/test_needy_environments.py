@@ -91,7 +91,7 @@ def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: st
     names = [name for name, is_now in look(folder).items() if is_now == "ours"]
     assert len(names) == MAKERS[maker][1]
     for name in names:
-        assert f"replace the link bin/{name} by a script" in planned
+        assert f"replace the link bin/{name} with a script" in planned
     assert starts(user, folder) and checks(user, maker)
     stackenv(user, "remove", maker, "--yes")
     assert look(folder) == before
@@ -138,7 +138,7 @@ def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     assert "--carry; its Python starts only while its modules are loaded" in shown
     (name,) = [name for name, was in before.items() if was.startswith("/")]
     planned = plan(user, "edit", "edited", "--carry")
-    assert f"replace the link bin/{name} by a script" in planned and look(folder) == before
+    assert f"replace the link bin/{name} with a script" in planned and look(folder) == before
     stackenv(user, "edit", "edited", "--carry")
     assert starts(user, folder) and checks(user, "edited")
     planned = plan(user, "edit", "edited", "--no-carry")

@@ -187,7 +187,7 @@ def test_what_only_conda_can_find_out_conda_refuses_in_our_words(owner: User, co
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {CONDA}; {command}")
     assert done.returncode == 1
-    assert "real/1.0 is packed and cannot be changed; type first: stackenv unpack real/1.0" in done.stderr
+    assert "real/1.0 is packed and cannot be changed; first run: stackenv unpack real/1.0" in done.stderr
     assert describe_tree(owner.home / "conda/envs") == before
 
 

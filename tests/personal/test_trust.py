@@ -200,7 +200,7 @@ def test_a_modulefile_that_appears_while_the_environment_is_made_stays(user: Use
         extra = ("--allow-shadow", "packaging") if command == "create" else ()
         failed = user.stackenv(command, *arguments, *extra, load=[user.stack.bundle_module])
         watcher.wait(10)
-    assert failed.returncode == 9 and "created by somebody else meanwhile" in failed.stderr, failed.stderr
+    assert failed.returncode == 9 and "created by another program meanwhile" in failed.stderr, failed.stderr
     assert modulefile.read_text() == "-- mine\n"
     assert stat.S_ISREG(modulefile.lstat().st_mode)
     assert sorted(p.name for p in environment.rglob("*")) == before

@@ -144,7 +144,10 @@ def test_what_the_user_has_done_since_is_not_undone(user: User, changes: int, ty
     as_left = describe_tree(site)
     for _ in range(2):
         listed = user.stackenv("list")
-        assert "was changed after that" in listed.stderr and typed.format(kept=kept) in listed.stderr
+        assert (
+            "was changed after the interrupted update" in listed.stderr
+            and typed.format(kept=kept) in listed.stderr
+        )
         assert describe_tree(site) == as_left
     assert "was interrupted" in user.stackenv(*WORDS).stderr
     assert user.run(typed.format(kept=kept)).returncode == 0

@@ -120,7 +120,7 @@ def test_what_is_left_of_an_exchange_is_said_and_finished_by_the_next_command(
 ) -> None:
     script = exchange(tmp_path, step)
     modules = tmp_path / "modules"
-    words = "interrupted by SIGTERM; the next stackenv command does what is left to do"
+    words = "interrupted by SIGTERM; the next stackenv command finishes or undoes it"
     assert script.returncode == 143, script.stderr
     assert script.stdout.splitlines() == ["make", words, "stackenv list"]
     assert read_files(modules) == now

@@ -229,7 +229,7 @@ def test_one_that_an_older_stackenv_made(carrier: Person) -> None:
     site = carrier.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
     (site / "_stackenv_carry.py").unlink()
     found = find_one(carrier)
-    assert found["what"].startswith("its record does not contain what its modules set")
+    assert found["what"].startswith("the variables of its modules are not recorded")
     assert found["hint"] == f"{REFRESH}; to stop carrying modules: stackenv edit biopy/1.0 --no-carry"
     # Nothing is broken by that.
     carrier.stackenv("check", "biopy")
@@ -246,7 +246,7 @@ def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
     done = carrier.stackenv("edit", "biopy", "--refresh", SITE_TOKEN=str(carrier.home))
     assert "only while these are loaded" in done.stderr and "no token" in done.stderr
     assert "stop carrying its modules" in done.stderr
-    assert "its record does not contain" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
+    assert "the variables of its modules are not recorded" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
 
 
 def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:

@@ -139,7 +139,7 @@ def test_a_stub_that_is_not_right(
 ) -> None:
     spoil(biologist)
     found = find_one(biologist)
-    assert found["what"].endswith(f"(stubs) is wrong: {said}")
+    assert found["what"].endswith(f"are wrong: {said}")
     if way == "typed":
         type_it(biologist, found["hint"])
     else:

@@ -81,7 +81,7 @@ def test_a_link_in_the_place_of_a_stub_is_found_and_the_hint_fixes_it(person: Pe
     assert info(person) == {"packages": ["tiny-stack"], "expected_count": 2, "reason": ""}
     (found,) = check(person)
     assert (found["rule"], found["level"], found["where"]) == ("stubs", "warning", str(link))
-    assert found["what"].endswith(f"(stubs) is a link: numpy 1.0 ({other / NUMPY})")
+    assert found["what"].endswith(f"are links: numpy 1.0 ({other / NUMPY})")
     assert found["hint"] == f"rm {link}; stackenv edit it/1.0 --refresh"
     rm, edit = found["hint"].split("; ")
     subprocess.run(rm.split(), check=True)
@@ -95,7 +95,7 @@ def test_a_link_to_nothing_in_the_place_of_a_stub_is_found(person: Person) -> No
     shutil.rmtree(link)
     link.symlink_to("gone")
     (found,) = check(person)
-    assert found["what"].endswith("(stubs) is a link: numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
+    assert found["what"].endswith("are links: numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
 
 
 def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:

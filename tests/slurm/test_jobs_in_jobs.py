@@ -108,7 +108,7 @@ def tell_error(number: int) -> str:
             INVALID_ACCOUNT,
             "gratis, paygo or teaching; sacctmgr show associations user=$USER shows your accounts",
         ),
-        (ACCOUNTING_POLICY, "this exceeds a limit of Slurm's"),
+        (ACCOUNTING_POLICY, "this exceeds a Slurm limit"),
         (INVALID_PARTITION, "sinfo --summarize shows the partitions"),
         (INVALID_QOS, "sacctmgr show associations user=$USER format=account,qos shows yours"),
     ],

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Find problems in your environments and account.
 
-    Each finding says what is wrong, where, why it matters and how to fix it. Without NAME, all environments
-    and your account are checked, but files only for their presence and size. With NAME, only that environment
-    is checked, and more thoroughly: each file is read and compared with what was installed, and its compiled
-    modules are imported, one after another in one process. A module that works only because another package
-    was loaded before it is not detected.
+    For each problem, it says what is wrong, where, why it matters and how to fix it. Without NAME, all your
+    environments and your account are checked, but files only for their presence and size. With NAME, only
+    that environment is checked, and more thoroughly: each file is read and compared with what was installed,
+    and its compiled modules are imported, one after another in one process. A module that works only because
+    another package was loaded before it is not detected.
 
     Nothing is changed without --fix; --fix --dry-run shows what it would do. The exit status is 1 if anything
-    is broken or can be taken over by other users, or if a fix failed.
+    is broken, if other users can change what you run (insecure), or if a fix failed.
 
     \b
     Example:

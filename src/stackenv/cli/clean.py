@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from stackenv.cli.results import RemovableItem
 
 OTHER_NODES = (
-    "a job or session on another node may be using it, which cannot be seen from here: wait until those "
-    "have ended"
+    "jobs and sessions on other nodes cannot be seen from here: wait until those that may use it have ended"
 )
 
 
@@ -47,8 +46,8 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     has replaced, and broken Jupyter kernels. You are asked before each class is removed.
 
     Some things are kept, and the output says how to remove them: downloaded models of Hugging Face and
-    PyTorch, uv caches that are not in use here, and caches from which the tool itself would delete files that
-    it did not create. Anything that your processes on this node are using is kept; processes on other nodes
+    PyTorch, uv caches that are not in use here, and caches whose tool would also delete files that it did not
+    create. Anything that your processes on this node are using is kept; processes on other nodes
     cannot be seen.
 
     \b

@@ -105,7 +105,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
       module load SciPy-bundle
       stackenv create biopy biopython
       stackenv create biopy --from biopy.yaml
-      module use ~/modules; module load biopy
+      module load biopy
     """
     from stackenv.lifecycle.create import CreateRequest, create_new
 

@@ -98,7 +98,7 @@ NOT_SHOWN = {
     "conda": "",
     "no-pth": "adopted with --no-pth",
     "no-modules": "it has no base modules",
-    "nothing-held": "they provide no pinned packages",
+    "nothing-held": "none of them is pinned",
     "user": "turned off; to turn it on: stackenv edit {name} --stubs",
     "site": "turned off by the site configuration (personal.stubs)",
     "left-out": "left out by the site configuration (personal.stubs_leave_out)",

@@ -144,7 +144,8 @@ def show_load(name: str) -> str:
 def stackenv() -> None:
     """Create Python environments that load as modules.
 
-    They build on the cluster's optimised modules, work without `conda init`, and do not fill up $HOME.
+    They use the packages of the cluster's optimised modules instead of installing them again, and need no
+    `conda init`.
 
     \b
     Example:

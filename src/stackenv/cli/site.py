@@ -86,8 +86,8 @@ def check(file: Path | None) -> None:
 def config(init: bool, file: Path | None) -> None:
     """Print the site configuration, or start one.
 
-    With --init, a new file is written in which every key still has its default (default:
-    /etc/stackenv/site.yaml). An existing file is not replaced.
+    With --init, a new file is written (default: /etc/stackenv/site.yaml), in which every key is commented out
+    and thus keeps its default value. An existing file is not replaced.
 
     \b
     Example:
@@ -124,7 +124,7 @@ def config(init: bool, file: Path | None) -> None:
 @click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @configuration_option
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
-    """Print what the hook adds to a modulefile.
+    """Print what the hooks add to a modulefile.
 
     The modulefile is that of a conda installation or of stackenv itself. The files in the installation that
     it needs are written only by the EasyBuild hooks and by `stackenv site install`.
@@ -222,8 +222,8 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     Sessions and jobs that have the module loaded can then neither use it nor unload it, so hide it first and
     wait until they have ended.
 
-    Files that the EasyBuild hooks wrote are removed too, except the modulefile, once EasyBuild has rewritten
-    it without the hooks.
+    If EasyBuild built the installation, first have EasyBuild rewrite the modulefile without the hooks. That
+    modulefile is kept; the files that the hooks wrote into the installation are removed.
 
     \b
     Example:

@@ -123,8 +123,8 @@ def explain_failure(
                     f"{installer} could not build a package from source: the build did not find {name}, "
                     f"because {installer} isolates builds; the modules provide it ({name} {version}, "
                     f"{origin})",
-                    f"the same command with {NO_BUILD_ISOLATION}; whatever else the build needs, apart "
-                    "from setuptools and wheel, must then be named before this package",
+                    f"the same command with {NO_BUILD_ISOLATION}; apart from setuptools and wheel, name "
+                    "everything else that the build needs before this package",
                 )
     if words.no_connection.search(log):
         return UnreachableError(

@@ -76,7 +76,7 @@ def is_link_to(path: Path, program: str) -> bool:
 def describe_replacement(names: Iterable[str]) -> str:
     """Return the sentence that says what happens to the links `names` in bin."""
     links = ", ".join(f"bin/{name}" for name in names)
-    return f"replace the link {links} by a script that starts the Python without the modules, too"
+    return f"replace the link {links} with a script that also starts the Python without the modules"
 
 
 def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:

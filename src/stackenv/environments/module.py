@@ -266,8 +266,8 @@ def require_kind(record: Record) -> str:
     if record.kind in MODULES:
         return record.kind
     raise StackenvError(
-        f"{record.full_name} is an environment of the kind {record.kind!r}, which this stackenv "
-        "does not know",
+        f"{record.full_name} is an environment of kind {record.kind!r}, which this version of stackenv "
+        "does not support",
         "use the stackenv that created it, or a newer one",
     )
 

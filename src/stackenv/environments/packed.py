@@ -87,7 +87,7 @@ def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
     if record.kind == "venv":
         return ()
     refusal = (
-        f"the environment {record.full_name} is packed and cannot be changed; type first: stackenv unpack "
+        f"the environment {record.full_name} is packed and cannot be changed; first run: stackenv unpack "
         f"{record.full_name}"
     )
     texts = (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")

@@ -284,7 +284,7 @@ def choose_os_python(stack: Stack) -> Stack:
     assert based.python is not None
     print_message(
         f"using the operating system's Python {based.python.version}, {based.python.executable}, "
-        "without the optimised stack"
+        "without the optimised packages"
     )
     return based
 
@@ -329,10 +329,9 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     typed = [f"run: module load {name}; then the same command" for name in best]
     hint = "; ".join([*with_numpy, *alone, *typed]) or "module spider Python"
     raise StackenvError(
-        f"{what}, and the operating system's Python is not used by default: it is old and has nothing "
-        "of the optimised stack",
-        f"{hint}; for a conda environment: --conda; to use the operating system's Python all the "
-        "same: --os-python",
+        f"{what}, and the operating system's Python is not used by default: it is old and lacks the "
+        "optimised packages",
+        f"{hint}; for a conda environment: --conda; to use the operating system's Python anyway: --os-python",
     )
 
 

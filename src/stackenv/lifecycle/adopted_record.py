@@ -133,9 +133,9 @@ def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) 
         )
     elif venv.is_on_os_python:
         print_warning(
-            "its Python is the operating system's, which has nothing of the optimised stack and breaks "
-            "with a system upgrade. Better create the environment again: load a Python module, then "
-            "run `stackenv create`"
+            "its Python is the operating system's, which lacks the optimised packages, and an upgrade of "
+            "the system can break the environment. Better create it again: load a Python module, then run "
+            "`stackenv create`"
         )
     else:
         print_warning(

@@ -161,7 +161,7 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     for name in request.forbid_shadow:
         if not allowed.pop(canonicalize_name(name), ""):
             raise UsageError(
-                f"{record.full_name} does not allow shadowing {name} anyway", "there is nothing to do"
+                f"{record.full_name} already keeps the modules' version of {name}", "there is nothing to do"
             )
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:

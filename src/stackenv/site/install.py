@@ -251,7 +251,11 @@ class Uninstallation:
     @property
     def steps(self) -> tuple[str, ...]:
         """What it does, as sentences."""
-        left = [f"keep stackenv's files in {self.root}, for {', '.join(self.others)}"] if self.others else []
+        left = (
+            [f"keep stackenv's files in {self.root}, which {', '.join(self.others)} needs"]
+            if self.others
+            else []
+        )
         return (*(f"remove {path}" for path in self.places), *left)
 
     def carry_out(self) -> None:
@@ -301,7 +305,7 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
     require_own(modulefile)
     noted = read_note(root)
     if str(modulefile) not in noted:
-        hint = f"its modulefiles: {', '.join(noted)}" if noted else ""
+        hint = f"choose --modulefile from {', '.join(noted)}" if noted else ""
         raise StackenvError(
             f"{modulefile} was not written by `stackenv site install` for {root}; nothing was changed", hint
         )

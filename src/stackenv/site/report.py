@@ -83,10 +83,9 @@ def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
     unknown = list_unknown(template)
     if unknown and not roots:
         raise StackenvError(
-            f"the modules folders of users are {template.text} (personal.modules in the site "
-            f"configuration), and the value of {', '.join(unknown)} for other users is not known: nothing "
-            "was searched",
-            "give the folder that contains them: --root FOLDER",
+            f"personal.modules in the site configuration is {template.text}, and the value of "
+            f"{', '.join(unknown)} for other users is not known; nothing was searched",
+            "give the folder that contains the users' modules folders: --root FOLDER",
         )
 
 

@@ -254,7 +254,7 @@ def find_software(name: str, module: str, root: str, configuration: SiteConfigur
         return CondaSoftware(name, module, installation.root, configuration, installation)
     if name != STACKENV:
         raise UsageError(
-            f"{name}: unknown software; use the name that its vendor gives it",
+            f"stackenv has no module for {name}",
             f"choose --name from {', '.join((*CONDA_DISTRIBUTIONS, STACKENV))}",
         )
     root, module = check_root(root), check_module_name(module)

@@ -35,7 +35,7 @@ More: `stackenv --help`, `man stackenv`.
 """
 USED = """\
 In a new shell and in job scripts, type `module load {name}` before `ml myenv`: Lmod finds your modules, which
-are in {folder}, only while it is loaded. Unloading it unloads them too, unless you have typed
+are in {folder}, only while {name} is loaded. Unloading {name} unloads them too, unless you have typed
 `module use {folder}` yourself.
 """
 NOT_USED = """\

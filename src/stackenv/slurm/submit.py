@@ -31,8 +31,9 @@ STRONGER = {
 # Hints by Slurm's message; the first match counts (slurm_strerror(3)), because messages about accounts also
 # name partitions.
 LIMIT = (
-    "this exceeds a limit of Slurm's, so ask for less: sinfo --format='%P %l' shows the time limits of the "
-    "partitions, sacctmgr show associations user=$USER your limits, squeue --user=$USER your jobs"
+    "this exceeds a Slurm limit: ask for less; to see the time limits of the partitions: "
+    "sinfo --format='%P %l'; your own limits: sacctmgr show associations user=$USER; your jobs: "
+    "squeue --user=$USER"
 )
 ACCOUNT = "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
 QOS = "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job --sbatch qos=Q"

@@ -227,7 +227,7 @@ def require_untouched(prefix: Path, kept: Path, patterns: Iterable[str], ended_s
     (kept / WORKED_ON).touch()
     example = f" (for example {newer})" if newer else ""
     raise StackenvError(
-        f"{prefix} was changed after that{example} and is left as it is",
+        f"{prefix} was changed after the interrupted update{example} and is left as it is",
         f"if it works as it is: rm -r {quote_word(kept)}; to undo the update and everything that was "
         f"done after it: touch {quote_word(kept / UNDO)}; then: stackenv list",
     )

@@ -121,7 +121,7 @@ def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
             os.link(temporary, path, follow_symlinks=False)
         except FileExistsError as error:
             raise TakenError(
-                f"{path} was created by somebody else meanwhile and is left alone",
+                f"{path} was created by another program meanwhile and is left alone",
                 "choose another name, or another --version",
             ) from error
 

@@ -40,7 +40,7 @@ class InterruptedCommandError(StackenvError):
         name = signal.Signals(interruption.number).name
         if interruption.leaves_rest:
             super().__init__(
-                f"interrupted by {name}; the next stackenv command does what is left to do", "stackenv list"
+                f"interrupted by {name}; the next stackenv command finishes or undoes it", "stackenv list"
             )
         else:
             super().__init__(f"interrupted by {name}; {interruption.left}", "")

@@ -71,7 +71,7 @@ def refusal(subject: str, path: Path) -> StackenvError:
         return StackenvError(
             f"{path} is not a valid journal, and {subject} cannot be changed while it is there; nothing "
             "was changed",
-            f"{GONE_AFTER_S // 60} minutes after its last change, the next stackenv of "
+            f"{GONE_AFTER_S // 60} minutes after its last change, the next stackenv command of "
             f"{found.user_name} renames it; if it is not needed: rm {quote_word(path)}",
         )
     if found is None or found.note is None:

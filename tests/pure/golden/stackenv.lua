@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:4110ec840e3eec10cd8723c72544b74cbd29b73039d7df01236cc92ca809fb37
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:173142bde995270b9781a70e39f1aaaa89de6ffb5b14c6287e67e3ab7dc01338
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -137,7 +137,7 @@ stackenv/1.0 provides the command `stackenv`, which creates Python environments 
 More: `stackenv --help`, `man stackenv`.
 
 In a new shell and in job scripts, type `module load stackenv` before `ml myenv`: Lmod finds your modules, which
-are in ~/modules, only while it is loaded. Unloading it unloads them too, unless you have typed
+are in ~/modules, only while stackenv is loaded. Unloading stackenv unloads them too, unless you have typed
 `module use ~/modules` yourself.
 
 Downloads are cached in folders that your site has chosen, unless you set these variables yourself:

@@ -51,12 +51,15 @@ def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
         return
     reason, settings = find_reason(record), environment.configuration.personal
     if reason == BY_SITE and settings.carry:
-        what = "the environment does not carry its modules, although the site configuration now allows it"
+        what = (
+            "its Python does not find its modules when they are not loaded (`--carry`), although the site "
+            "configuration now allows it"
+        )
         yield report_outdated(environment, what)
     elif reason == NO_RECORD and settings.carry:
         what = (
-            "its record does not contain what its modules set: it was written by an older stackenv, or the "
-            "modules could not be loaded"
+            "the variables of its modules are not recorded: the record was written by an older stackenv, or "
+            "the modules could not be loaded"
         )
         off = f"; to stop carrying modules: stackenv edit {record.full_name} --no-carry"
         yield report_outdated(environment, what, off)

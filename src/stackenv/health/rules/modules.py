@@ -62,7 +62,7 @@ def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
         yield Finding(
             "other-tree",
             "warning",
-            f"it was created with the modules in {made_on}, but MODULEPATH has those in {there}",
+            f"it was created with the modules in {made_on}, but MODULEPATH here has {there}",
             str(environment.modulefile),
             f"{record.python.executable}, perhaps built for another CPU, runs with packages for this one",
             f"create one for this tree, too: stackenv export {name} > {record.name}.yaml; stackenv create "

@@ -103,7 +103,7 @@ def report_links(environment: CheckedEnvironment, linked: list[Path]) -> Finding
     return Finding(
         "stubs",
         "warning",
-        f"metadata that shows uv the packages of its modules (stubs) is a link: {shorten_list(said)}",
+        f"stubs, by which uv sees the packages of its modules, are links: {shorten_list(said)}",
         str(linked[0]),
         LINKED,
         f"{rm}; {environment.refresh.sentence}",
@@ -133,7 +133,7 @@ def report_stubs(
     return Finding(
         "stubs",
         "warning",
-        f"metadata that shows uv the packages of its modules (stubs) is wrong: {'; '.join(said)}",
+        f"the stubs, by which uv sees the packages of its modules, are wrong: {'; '.join(said)}",
         str([*faults.missing, *faults.changed, *faults.unwanted][0]),
         "; ".join(dict.fromkeys(why for names, why in parts.values() if names)),
         fix.sentence,
