@@ -246,7 +246,10 @@ def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
     done = carrier.stackenv("edit", "biopy", "--refresh", SITE_TOKEN=str(carrier.home))
     assert "only while these are loaded" in done.stderr and "no token" in done.stderr
     assert "stop carrying its modules" in done.stderr
-    assert "the variables of its modules are not recorded" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
+    assert (
+        "the variables of its modules are not recorded"
+        in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
+    )
 
 
 def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:

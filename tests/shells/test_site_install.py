@@ -375,7 +375,10 @@ def test_the_module_of_another_installation_stays(place: Place, tmp_path: Path) 
     assert other.run("install").returncode == 0
     before = place.tree()
     done = Place(other.root, place.modulefile).run("uninstall")
-    assert done.returncode == 1 and f"{place.modulefile} was not written by `stackenv site install` for {other.root}" in done.stderr
+    assert (
+        done.returncode == 1
+        and f"{place.modulefile} was not written by `stackenv site install` for {other.root}" in done.stderr
+    )
     assert place.tree() == before
 
 
