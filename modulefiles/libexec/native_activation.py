@@ -316,7 +316,7 @@ class Activation:
         return [os.path.normpath(prefix) + "/bin", *entries]
 
     def replace_in_path(self, old, new):
-        """Return PATH with the environment `new` (or None) in place of `old`, or in front if that is missing."""
+        """Return PATH with the environment `new` (or None) in place of `old`, or else in front."""
         entries = self.list_path()
         folder = os.path.abspath(os.path.normpath(old) + "/bin")
         at = next((i for i, entry in enumerate(entries) if os.path.abspath(entry) == folder), None)
