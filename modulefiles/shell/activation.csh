@@ -1,8 +1,8 @@
-# See activation.sh: the words are in $__se_arguments.
+# See activation.sh: the arguments are in $__se_arguments.
 if ( $?prompt ) then
     setenv STACKENV_PROMPT "=$prompt:q"
 endif
-# Words do not survive a command substitution of csh: they go by the environment.
+# A command substitution of csh does not keep arguments intact, so pass them in environment variables.
 set __se_number = 0
 foreach __se_argument ( $__se_arguments:q )
     @ __se_number++
@@ -15,11 +15,11 @@ unsetenv STACKENV_ARGUMENT_*
 unset __se_arguments __se_argument __se_number
 if ( $__se_status != 0 ) then
     unset __se_code
-    # Not `exit` in eval: tcsh 6.24 goes on behind it in a sourced file of over 4,096 bytes, as with a long prefix.
+    # Do not use `exit` in eval: in a sourced file of over 4,096 bytes (a long prefix), tcsh 6.24 ignores it.
     eval "unset __se_status; /bin/sh -c 'exit $__se_status'"
     exit $status
 endif
-# The variables go first: a package's script may end the evaluation.
+# Unset the variables first: a script of a package may end the evaluation.
 eval "unset __se_code __se_status; $__se_code:q"
 rehash
 exit 0

@@ -1,11 +1,11 @@
-# What the words of a function `conda` or `mamba` ask for: an activation or the like, in this shell.
+# Carries out an activation or the like in this shell, for the function `conda` or `mamba`.
 __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ __FLAGS__ __ACTIVATION__ sh __OPTIONS__ "$@") || {
     set -- "$?"
     unset __se_code
     return "$1"
 }
-# Packages' activation scripts read unset variables, and fail. `|| :` is for zsh's err_return, which
-# $- does not show; dash heeds -e behind it too.
+# Activation scripts of packages may read unset variables, and fail. `|| :` is for err_return of zsh, which $- does
+# not show; dash obeys -e in spite of it.
 __se_flags=$-
 set +eu
 eval "$__se_code" || :

@@ -1,4 +1,4 @@
-# Defines the function `conda`, or `mamba`: the user's own, or alias, comes back at the unload.
+# Defines the function `conda`, or `mamba`: the user's own function or alias is restored at the unload.
 if functions -q __NAME__; and not functions __NAME__ | string match -q '*__se_code*'
     functions -e __OWN_FUNCTION__
     functions -c __NAME__ __OWN_FUNCTION__

@@ -1,4 +1,4 @@
-# At the unload, and at a reload: the user's own alias `conda`, or `mamba`. tcsh looks up the variables of a line before
+# At an unload or reload, restores the user's own alias `conda`, or `mamba`. tcsh expands the variables of a line before
 # it tests its condition.
 unalias __NAME__
 if ( ! $?__OWN_ALIAS__ ) set __OWN_ALIAS__

@@ -1,5 +1,5 @@
-# At the unload, and at a reload, which puts it aside again: the user's own function `conda`, or `mamba`.
-# What is neither ours nor conda's own was defined by the user after the load, and stays.
+# At an unload, or a reload, which puts it aside again, restores the user's own function `conda`, or `mamba`.
+# A function that is neither ours nor conda's own was defined by the user after the load, and stays.
 if not functions -q __NAME__; or functions __NAME__ | string match -qr '__se_code|CONDA_EXE'
     functions -e __NAME__
     if functions -q __OWN_FUNCTION__

@@ -1,6 +1,6 @@
-# At the unload, and at a reload, which puts them aside again: the user's own function and alias `conda`, or `mamba`.
-# What is neither ours nor conda's own was defined by the user after the load, and stays; dash and ksh93 show
-# none that can be relied on.
+# At an unload, or a reload, which puts them aside again, restores the user's own function and alias `conda`, or
+# `mamba`. A function that is neither ours nor conda's own was defined by the user after the load, and stays; dash and
+# ksh93 cannot reliably print functions.
 # shellcheck disable=SC3044
 case ${KSH_VERSION-} in
     Version*) __se_before= ;;

@@ -1,4 +1,4 @@
-# fpath is for a compinit that runs later, as in a .zshrc; compdef for one that has run.
+# fpath is for a compinit that runs later, as in a .zshrc; compdef is for one that has already run.
 if [[ -o interactive ]]; then
   () { fpath=("$1" "${(@)fpath[@]:#$1}") } __FOLDER__
   if (( ${+functions[compdef]} )); then

@@ -1,4 +1,4 @@
-# What an execute of Lmod does, an execute undoes: functions of Lmod are gone by then.
+# Undo with an execute of Lmod what an execute did: functions defined through Lmod are gone by then.
 case $- in *i*)
   complete -r stackenv 2>/dev/null || :
   unset -f _stackenv_completion ;;

@@ -44,12 +44,12 @@ switch ( $argv[1]:q )
         if ( $status != 0 ) exit $status
         if ( ! $?CONDA_SHLVL ) exit 0
         if ( $CONDA_SHLVL == 0 ) exit 0
-        # What runs at activation may have been installed or removed just now.
+        # The command may have installed or removed activation scripts.
         set __se_arguments = ( reactivate )
         breaksw
     case shell.*:
         unset __se_arguments
-        # conda's hook would set up what this alias is.
+        # This alias already does what the hook of conda would set up.
         if ( $#argv > 1 ) then
             if ( $argv[2]:q == hook ) exit 0
         endif

@@ -16,12 +16,12 @@ function conda
         case install update upgrade remove uninstall
             __CONDA_RUN__ $argv
             or return
-            # What runs at activation may have been installed or removed just now.
+            # The command may have installed or removed activation scripts.
             test "$CONDA_SHLVL" -gt 0 2>/dev/null
             or return 0
             set argv reactivate
         case 'shell.*'
-            # conda shell.fish hook | source: this function is what the hook would set up.
+            # conda shell.fish hook | source: this function already does what the hook would set up.
             test "$argv[2]" = hook
             and return 0
             __PYTHON__ -I __CONDA__ $argv

@@ -18,12 +18,12 @@ conda() {
             ;;
         install | update | upgrade | remove | uninstall)
             __CONDA_RUN__ "$@" || return
-            # What runs at activation may have been installed or removed just now.
+            # The command may have installed or removed activation scripts.
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
             set -- reactivate
             ;;
         shell.*)
-            # eval "$(conda shell.bash hook)": this function is what the hook would set up.
+            # eval "$(conda shell.bash hook)": this function already does what the hook would set up.
             case "${2-}" in hook) return 0 ;; esac
             __PYTHON__ -I __CONDA__ "$@"
             return

@@ -4,7 +4,7 @@ if test "$CONDA_PREFIX_1" = __PREFIX__; and not set -q STACKENV_CONDA_ENV; and s
         set -l __se_level $CONDA_SHLVL
         conda deactivate
         or break
-        # `conda` may be a function of the user's by now.
+        # By now, `conda` may be a function that the user has defined.
         test "$CONDA_SHLVL" != "$__se_level"
         or break
     end

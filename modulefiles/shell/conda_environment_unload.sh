@@ -1,15 +1,15 @@
-# After an unload. What was activated on top is left first, by the module of conda if that is still
+# After an unload. Environments that were activated on top are left first: by the module of conda if it is still
 # loaded; otherwise its own unload does so.
 if [ "${CONDA_PREFIX_1-}" = __PREFIX__ ] && [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_ROOT-}" ]; then
     while [ "${CONDA_SHLVL:-0}" -gt 0 ]; do
         _STACKENV_LEVEL=$CONDA_SHLVL
         conda deactivate || break
-        # `conda` may be a function of the user's by now.
+        # By now, `conda` may be a function that the user has defined.
         [ "${CONDA_SHLVL-}" != "$_STACKENV_LEVEL" ] || break
     done
     unset _STACKENV_LEVEL
 fi
-# conda's base is on PATH again where no environment is active, behind conda's own programs.
+# If no environment is active, put the base of conda on PATH again, after the programs of conda itself.
 if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
     case ":$PATH:" in
     *":${STACKENV_CONDA_ROOT-}/bin:"*) ;;
@@ -23,7 +23,7 @@ if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
     unset STACKENV_CONDA_BASE
 fi
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
-    # The user's own may stand there now, or that of an activate script; dash shows no function.
+    # By now it may be the user's own function, or that of an activate script; dash cannot print functions.
     # shellcheck disable=SC3044
     case "$(typeset -f deactivate 2>/dev/null || :)" in
     *_STACKENV_DEACTIVATE*) unset -f deactivate ;;

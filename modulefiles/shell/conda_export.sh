@@ -1,5 +1,5 @@
-# For bash: its children have the function too. conda's own conda.sh, sourced later, gives `conda` other contents and
-# bash exports those: the helpers that they call must then be exported too, so they get the mark now, while empty.
+# For bash, so that child processes have the function too. If conda's own conda.sh is sourced later, it redefines
+# `conda`, and bash exports that: so the helpers that it calls are marked for export now, while they are still empty.
 export -f conda
 if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
     declare -F __conda_activate >/dev/null || __conda_activate() { :; }

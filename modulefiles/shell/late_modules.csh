@@ -1,5 +1,5 @@
 # See late_modules.sh.
-# tcsh looks up the variables of a line before it tests its condition.
+# tcsh expands the variables of a line before it tests its condition.
 set __se_prefix = ""
 if ( $?CONDA_PREFIX ) then
     set __se_prefix = $CONDA_PREFIX:q

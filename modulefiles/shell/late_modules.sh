@@ -1,4 +1,4 @@
-# A module that was loaded after the activation may have come in front of the environment.
+# A module that was loaded after the activation may take precedence over the environment.
 case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
     "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
     *)

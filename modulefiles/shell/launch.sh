@@ -1,21 +1,21 @@
 # Starts a command in the environment of a personal module: AFRESH LMOD MODULE MODULEFILE MODULEPATH COMMAND...
-# With AFRESH `yes` what the caller has active, and its PYTHONPATH, is forgotten too. No quote is a single one: in
-# single quotes this is one word, as it is.
+# If AFRESH is `yes`, the active environments and the PYTHONPATH of the caller are removed too. There are no single
+# quotes in this file, so that all of it can be quoted as one word.
 stackenv_afresh=$1 stackenv_lmod=$2 stackenv_module=$3 stackenv_file=$4 stackenv_paths=$5
 shift 5
 stackenv_refuse() {
     printf "stackenv: %s could not be loaded: %s; %s was not run\n" "$stackenv_module" "$1" "$2" >&2
     exit 7
 }
-# What Lmod writes for sh is evaluated, as the function `module` does it. The words that the user has silenced
-# (LMOD_QUIET) are heard here: they say why a command was not run.
+# Runs Lmod for sh; its output is evaluated, as by the function `module`. Messages that the user has silenced with
+# LMOD_QUIET are shown here, because they say why a command was not run.
 stackenv_run_lmod() (
     unset LMOD_QUIET LMOD_EXPERT
     LMOD_REDIRECT=no LMOD_PAGER=none
     export LMOD_REDIRECT LMOD_PAGER
     exec "$stackenv_lmod" sh "$@" </dev/null
 )
-# Sticky modules aside, so that the outcome does not depend on the shell of the caller.
+# Unload all but sticky modules, so that the result does not depend on the shell of the caller.
 stackenv_own=""
 if [ -n "${LOADEDMODULES-}" ]; then
     stackenv_own=$(
@@ -28,8 +28,8 @@ if [ -n "${LOADEDMODULES-}" ]; then
     stackenv_set=${STACKENV_SET-}
     stackenv_code=$(stackenv_run_lmod --quiet purge) || stackenv_refuse "module purge failed" "$1"
     eval "$stackenv_code"
-    # What the module stackenv had set (lua/set_noted.lua) stays as it was, for the module that told it a folder
-    # may be gone. What the purge has left is the own value of the user.
+    # Keep what the module stackenv has set (lua/set_noted.lua), because the module that gave it a folder may be
+    # unloaded now. A variable that is still set after the purge has a value of the user.
     while [ -n "$stackenv_set" ]; do
         stackenv_entry=${stackenv_set%%:*}
         stackenv_set=${stackenv_set#"$stackenv_entry"} stackenv_set=${stackenv_set#:}
@@ -42,14 +42,14 @@ if [ -n "${LOADEDMODULES-}" ]; then
         export "${stackenv_entry%%=*}=${stackenv_entry#*=}"
         export STACKENV_SET="${STACKENV_SET:+$STACKENV_SET:}$stackenv_entry"
     done
-    # It comes back: what is downloaded here goes to the caches of the site, not to the home.
+    # Load the module stackenv again, so that downloads go to the caches of the site, not to the home.
     if [ -n "$stackenv_own" ]; then
         stackenv_code=$(stackenv_run_lmod --quiet try-load "$stackenv_own") && eval "$stackenv_code"
     fi
 fi
-# For a command that a server starts: what the server has active, and where its Python looks, must not reach the
-# command. Nothing is deactivated by conda: that would run the scripts of its packages. Sticky modules keep their
-# libraries. The recorded folders of modules come first, whatever order the server has them in.
+# For a command that a server starts: the active environments of the server, and the paths of its Python, must not
+# affect the command. They are not deactivated by conda, which would run the scripts of packages. Sticky modules keep
+# their libraries. The recorded folders of modules come first, whatever their order in the server is.
 if [ "$stackenv_afresh" = yes ]; then
     stackenv_leave() {
         while [ -n "$1" ]; do
@@ -70,12 +70,12 @@ if [ "$stackenv_afresh" = yes ]; then
         unset "CONDA_PREFIX_$stackenv_level"
         : $((stackenv_level += 1))
     done
-    # What tells that an environment is active, whoever has activated it: a module, the init of conda, a venv.
+    # Variables that mark an environment as active, whether by a module, the init of conda or a venv.
     unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL CONDA_PROMPT_MODIFIER
     unset CONDA_EXE CONDA_PYTHON_EXE _CE_CONDA _CE_M
     # Where Python looks for itself and for packages.
     unset PYTHONPATH EBPYTHONPREFIXES PYTHONHOME PYTHONPLATLIBDIR PYTHONEXECUTABLE
-    # How a server has its own Python run, and what that is not to see.
+    # How the Python of the server runs, and what it ignores.
     unset PYTHONNOUSERSITE PYTHONUSERBASE PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONSTARTUP PYTHONINSPECT
     case ${LOADEDMODULES-} in
     "" | "$stackenv_own") unset LD_PRELOAD LD_LIBRARY_PATH ;;
@@ -84,8 +84,8 @@ if [ "$stackenv_afresh" = yes ]; then
     unset stackenv_level
     unset -f stackenv_leave
 fi
-# The folders go in front of MODULEPATH in their order, the first of them also where it is there already, because
-# another folder with a module of this name must not win.
+# Put the folders in front of MODULEPATH, in order. The first one is added even if it is there already, because
+# a module of the same name in another folder must not be loaded instead.
 MODULEPATH=${MODULEPATH-}
 while [ -n "$stackenv_paths" ]; do
     stackenv_folder=${stackenv_paths##*:}
@@ -123,7 +123,7 @@ if [ "$stackenv_folder" != found ]; then
     printf "stackenv: command %s not found in %s\n" "$1" "$stackenv_module" >&2
     exit 127
 fi
-# One of the same name may have been exported.
+# The caller may have exported variables of the same names.
 unset stackenv_afresh stackenv_lmod stackenv_module stackenv_file stackenv_paths
 unset stackenv_folder stackenv_first stackenv_code stackenv_own stackenv_set stackenv_entry
 unset -f stackenv_refuse stackenv_run_lmod

@@ -1,5 +1,5 @@
 # The command `mamba` of tcsh and csh, sourced by an alias of that name. See mamba.sh.
-# tcsh looks up the variables of a line before it tests its condition.
+# tcsh expands the variables of a line before it tests its condition.
 set __se_first = ""
 set __se_second = ""
 if ( $#argv > 0 ) then
@@ -31,13 +31,13 @@ switch ( $__se_first:q/$__se_second:q )
         if ( $status != 0 ) exit $status
         if ( ! $?CONDA_SHLVL ) exit 0
         if ( $CONDA_SHLVL == 0 ) exit 0
-        # What runs at activation may have been installed or removed just now.
+        # The command may have installed or removed activation scripts.
         set __se_arguments = ( reactivate )
         breaksw
     case shell/hook:
     case shell.*/hook:
         unset __se_first __se_second __se_arguments
-        # mamba's hook would set up what this alias is.
+        # This alias already does what the hook of mamba would set up.
         exit 0
     default:
         unset __se_first __se_second __se_arguments

@@ -8,12 +8,12 @@ function mamba
         case 'install/*' 'update/*' 'upgrade/*' 'remove/*' 'uninstall/*' env/update
             __RUN__ $argv
             or return
-            # What runs at activation may have been installed or removed just now.
+            # The command may have installed or removed activation scripts.
             test "$CONDA_SHLVL" -gt 0 2>/dev/null
             or return 0
             set argv reactivate
         case shell/hook 'shell.*/hook'
-            # mamba shell hook --shell fish | source: this function is what the hook would set up.
+            # mamba shell hook --shell fish | source: this function already does what the hook would set up.
             return 0
         case '*'
             # include shell/late_modules.fish

@@ -1,5 +1,5 @@
-# The function `mamba` of bash, zsh, ksh93, mksh and dash, beside `conda`: what changes the shell is done as there, all
-# else by the program.
+# The function `mamba` of bash, zsh, ksh93, mksh and dash. Commands that change the shell work as in `conda`; the
+# program does everything else.
 mamba() {
     case "${1-}/${2-}" in
         */-h | */--help)
@@ -9,12 +9,12 @@ mamba() {
         activate/* | deactivate/* | reactivate/*) ;;
         install/* | update/* | upgrade/* | remove/* | uninstall/* | env/update)
             __RUN__ "$@" || return
-            # What runs at activation may have been installed or removed just now.
+            # The command may have installed or removed activation scripts.
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
             set -- reactivate
             ;;
         shell/hook | shell.*/hook)
-            # eval "$(mamba shell hook --shell bash)": this function is what the hook would set up.
+            # eval "$(mamba shell hook --shell bash)": this function already does what the hook would set up.
             return 0
             ;;
         *)

@@ -1,4 +1,4 @@
-# For bash: its children have the function too. See conda_export.sh: mamba's own hook gives `mamba` other contents.
+# For bash, so that child processes have the function too. See conda_export.sh: mamba's own hook redefines `mamba`.
 export -f mamba
 if ! declare -F __mamba_exe >/dev/null; then
     __mamba_exe() { : __se_code; }

@@ -7,7 +7,7 @@ set __se_before = ""
 if ( $?MAMBA_EXE ) then
     set __se_before = $MAMBA_EXE:q
 endif
-# The alias has the program, or the name of the variable that has it.
+# The alias contains the program, or the name of the variable that holds it.
 set __se_alias = "`alias __mamba_exe`"
 if ( "$__se_alias:q" =~ *__MAMBA__* || ( "$__se_before:q" == __MAMBA__ && "$__se_alias:q" =~ *MAMBA_EXE* ) ) then
     unalias __mamba_exe

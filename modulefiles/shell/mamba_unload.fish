@@ -7,7 +7,7 @@ else
     and set -a __se_program MAMBA_EXE
     set -l __se_found
     for __se_name in mamba micromamba
-        # With another program in the variable it is a micromamba of the user's own.
+        # If the variable names another program, the function is that of the user's own micromamba.
         if functions $__se_name 2>/dev/null | string match -qr -- (string join '|' -- $__se_program)
             functions -e $__se_name
             set __se_found $__se_name

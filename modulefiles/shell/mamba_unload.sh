@@ -1,5 +1,5 @@
-# What mamba's own hook leaves, or ROOT/etc/profile.d/mamba.sh, where it was run after the load. The functions of a
-# micromamba of the user's own have the same names, and stay.
+# Removes what mamba's own hook, or ROOT/etc/profile.d/mamba.sh, has set if it ran after the load. The functions of the
+# user's own micromamba have the same names, and stay.
 if [ -n "${_STACKENV_MAMBA_KEPT-}" ]; then
     unset _STACKENV_MAMBA_KEPT
 else
@@ -17,7 +17,7 @@ else
             unset -f __mamba_exe __mamba_hashr __mamba_xctivate __mamba_wrap _umamba_bash_completions \
                 _umamba_zsh_completions 2>/dev/null || :
             unset __exe_name
-            # Where MAMBA_ROOT_PREFIX is not set the hook puts this in front.
+            # If MAMBA_ROOT_PREFIX is not set, the hook puts this folder first on PATH.
             __se_list=$PATH __se_entry=/condabin
             # include shell/remove_entry.sh
             PATH=$__se_list
@@ -30,7 +30,7 @@ else
 fi
 unset _STACKENV_MAMBA_ROOT_KEPT
 if [ -n "${_STACKENV_MAMBA_EXPORTED-}" ]; then
-    # Those that a hook has not replaced go; the others are a micromamba's, and are not for bash's children.
+    # Unset the functions that no hook has replaced; the others belong to a micromamba, so stop exporting them.
     for __se_name in __mamba_exe __mamba_wrap __mamba_xctivate __mamba_hashr; do
         # shellcheck disable=SC2163,SC3044,SC3045
         case $(typeset -f "$__se_name" || :) in

@@ -2,7 +2,7 @@
 if ( ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
     if ( "`alias deactivate`" == "" ) then
         setenv VIRTUAL_ENV "$_STACKENV_VENV"
-        # Not in one line: tcsh looks up the variables of a line before it tests its condition.
+        # Do not write this in one line: tcsh expands the variables of a line before it tests its condition.
         if ( $?_STACKENV_VENV_PROMPT ) then
             setenv VIRTUAL_ENV_PROMPT "$_STACKENV_VENV_PROMPT"
         endif
@@ -32,11 +32,11 @@ endif
 if ( "`alias deactivate`" == "" ) then
     alias deactivate module unload __MODULE__
     set _STACKENV_DEACTIVATE = "`alias deactivate`"
-    # What the user has made of ours may be there, from a load before.
+    # The alias may be ours from an earlier load, changed by the user.
     if ( $?prompt && ( "`alias precmd`" == "" || "`alias precmd`" =~ *_STACKENV_LOAD* ) ) then
         set _STACKENV_LOAD = __FILE__
         if ( "`alias precmd`" == "" ) then
-            # By eval: tcsh looks up the variables of a line before it tests its condition.
+            # The eval is needed: tcsh expands the variables of a line before it tests its condition.
             alias precmd 'if ( ! $?VIRTUAL_ENV && $?_STACKENV_LOAD ) eval source \$_STACKENV_LOAD:q'
             set _STACKENV_PRECMD = "`alias precmd`"
         endif

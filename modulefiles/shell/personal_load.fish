@@ -20,7 +20,7 @@ if not functions -q deactivate
         end
     end
     __stackenv_deactivate
-    # An activate script has put its own `deactivate` in the place of ours when it sets the variable.
+    # When an activate script sets the variable, it has already replaced our `deactivate` with its own.
     function __stackenv_other --on-variable VIRTUAL_ENV
         if functions -q deactivate; and functions deactivate | string match -q '*_OLD_VIRTUAL_PATH*'
             functions -e __stackenv_script

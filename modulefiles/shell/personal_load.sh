@@ -1,5 +1,5 @@
-# After a load. A venv that was activated before brings back, by its own `deactivate`, the PATH from
-# before the load: give it the modules too.
+# After a load. The `deactivate` of a venv that was activated before would restore the PATH from before the load,
+# so add the modules to the PATH that it has saved.
 if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     __se_list=$PATH
     if [ -n "${STACKENV_VENV_BEFORE-}" ] && [ "$STACKENV_VENV_BEFORE" != "${VIRTUAL_ENV-}" ]; then
@@ -12,16 +12,16 @@ fi
 _STACKENV_UNLOAD=__UNLOAD__
 _STACKENV_VENV=${VIRTUAL_ENV-}
 _STACKENV_VENV_PROMPT=${VIRTUAL_ENV_PROMPT-}
-# Never over a function or an alias; a program of that name is conda's, for conda alone. In quotes: a
-# shell that knows an alias of the name would take this line for a mistake.
+# Never replace a function or an alias; a program of that name belongs to conda, which alone uses it. The eval is
+# needed: a shell with an alias of that name would report a syntax error in this line.
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
     _STACKENV_DEACTIVATE=__MODULE__
     # shellcheck disable=SC2016
     _STACKENV_FUNCTION='deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
     eval "$_STACKENV_FUNCTION"
-    # The `deactivate` of another environment's script takes itself and VIRTUAL_ENV away at its end: ours are
-    # back at the next prompt. Only bash and zsh run something there; in a script there is none.
+    # The `deactivate` of another environment's script finally unsets itself and VIRTUAL_ENV; ours are restored at
+    # the next prompt. Only bash and zsh can run code there; a script has no prompt.
     case "$-/${BASH_VERSION:+bash}${ZSH_VERSION:+zsh}" in
     *i*/?*)
         _stackenv_prompt() {
@@ -34,13 +34,13 @@ case "$(command -v deactivate 2>/dev/null || :)" in
                 ;;
             esac
         }
-        # A child that inherits the variable has no such function.
+        # A child process that inherits the variable does not have the function.
         # shellcheck disable=SC2016
         if [ -n "${ZSH_VERSION-}" ]; then
             eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
         else
-            # Its first line is empty where the variable was set: the unload unsets no other. A site that audits
-            # makes it readonly.
+            # If the variable was set before, the first line of ours is empty; the unload unsets it only if it was
+            # not set. Sites that audit commands make it readonly.
             # shellcheck disable=SC3044
             _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
             case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line='readonly' ;; esac

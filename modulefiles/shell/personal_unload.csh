@@ -7,8 +7,8 @@ if ( $?_STACKENV_DEACTIVATE ) then
         if ( "`alias precmd`" == "$_STACKENV_PRECMD" ) unalias precmd
         unset _STACKENV_PRECMD
     endif
-    # The user has made it a part of their own: it is taken out where it is a command by itself, and does
-    # nothing any more where it stays.
+    # If the user has added to the alias, our code is removed if it is a command by itself; otherwise it stays, but
+    # has no effect any more.
     if ( "`alias precmd`" =~ *_STACKENV_LOAD* ) then
         set _stackenv_ours = 'if ( . .?VIRTUAL_ENV && .?_STACKENV_LOAD ) eval source ..*_STACKENV_LOAD:q *'
         set _stackenv_first = "s/^$_stackenv_ours; *//"

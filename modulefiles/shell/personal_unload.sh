@@ -1,7 +1,7 @@
 # After an unload.
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
-    # That of an activate script may stand there now, or the user's own; dash shows no function, and ksh93 of
-    # one from a sourced file a part of another text.
+    # By now it may be the function of an activate script, or the user's own. dash cannot print functions, and ksh93
+    # prints wrong text for a function from a sourced file.
     # shellcheck disable=SC3044
     [ -n "${_OLD_VIRTUAL_PATH-}" ] || case "$(typeset -f deactivate 2>/dev/null || :)" in
     *_STACKENV_DEACTIVATE* | "") unset -f deactivate 2>/dev/null || : ;;
@@ -11,8 +11,8 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     if [ -n "${ZSH_VERSION-}" ] && typeset -f _stackenv_prompt >/dev/null; then
         eval 'precmd_functions=(${precmd_functions:#_stackenv_prompt}); (($#precmd_functions)) || unset precmd_functions'
     elif [ -n "${BASH_VERSION-}" ]; then
-        # In quotes: only bash reads arrays. What was there, and what the user has put beside it, stays; what
-        # cannot go without the command it is part of becomes one that does nothing.
+        # The eval is needed, because only bash reads arrays. Other commands in the variable stay; if our code is a
+        # part of a longer command, it is replaced by a command that does nothing.
         eval '_stackenv_take_out() {
             local ours="! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt" newline="
 " places=("${!PROMPT_COMMAND[@]}") place before after bare left
@@ -49,8 +49,8 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     fi
     unset -f _stackenv_prompt 2>/dev/null || :
 fi
-# A venv that is still active stays so, and its `deactivate` must not bring this module back. Without
-# VIRTUAL_ENV it is this very one, by its script, after the load.
+# A venv that is still active stays active, and its `deactivate` must not restore this module. If VIRTUAL_ENV is
+# unset, the venv is this very environment, activated with its script after the load.
 if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -z "${VIRTUAL_ENV-}" ] && [ -n "${_STACKENV_VENV-}" ]; then
     VIRTUAL_ENV=$_STACKENV_VENV
     export VIRTUAL_ENV

@@ -1,4 +1,4 @@
-# See show_again.sh. tcsh looks up the variables of a line before it tests its condition.
+# See show_again.sh. tcsh expands the variables of a line before it tests its condition.
 if ( ! $?STACKENV_HIDDEN_PYTHONPATH ) setenv STACKENV_HIDDEN_PYTHONPATH
 if ( "$STACKENV_HIDDEN_PYTHONPATH" != "" && $?LOADEDMODULES ) setenv PYTHONPATH "$STACKENV_HIDDEN_PYTHONPATH"
 unsetenv STACKENV_HIDDEN_PYTHONPATH

@@ -1,4 +1,4 @@
-# Sourced at the end of every unload; a reload, whose module is back by then, is left alone.
+# Sourced at the end of every unload. After a reload, when the module is loaded again, this does nothing.
 if ( $?STACKENV_CONDA_ROOT ) then
     if ( "$STACKENV_CONDA_ROOT" == __ROOT__ ) exit 0
 endif
@@ -11,7 +11,7 @@ if ( "$__se_before" != clean ) then
     set __se_level = `echo "$__se_before" | sed 's/:.*//'`
 endif
 if ( "$__se_level" == "" ) set __se_level = 0
-# The first is a personal module's, which is still loaded.
+# The first environment belongs to a personal module that is still loaded.
 if ( $?STACKENV_CONDA_ENV ) set __se_level = 1
 set __se_command = deactivate
 while ( $?CONDA_SHLVL )
@@ -24,7 +24,7 @@ while ( $?CONDA_SHLVL )
     set __se_status = $status
     unsetenv STACKENV_PROMPT
     if ( $__se_status == 0 ) eval "$__se_code:q"
-    # conda failed, or did nothing: once more, without it.
+    # conda failed, or did nothing: try again without it.
     if ( $?CONDA_SHLVL ) then
         if ( $CONDA_SHLVL == $__se_was ) then
             if ( $__se_command == leave ) break
@@ -32,13 +32,13 @@ while ( $?CONDA_SHLVL )
         endif
     endif
 end
-# Left by conda's own functions, which bring nothing back.
+# An environment was left with the functions of conda itself, which do not restore what was put aside.
 if ( $?STACKENV_USER_SITE || $?STACKENV_PIP_GUARD || $?STACKENV_PIP_USER || $?STACKENV_HIDDEN_STATE || $?STACKENV_VENV_ASIDE ) then
     set __se_code = ( "`__PYTHON__ __FLAGS__ __ACTIVATION__ csh __OPTIONS__ bring-back`" )
     if ( $status == 0 ) eval "$__se_code:q"
 endif
 if ( "$__se_before" == clean ) then
-    # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
+    # In conda 25.7 and later, a deactivation with its own functions leaves some of these empty.
     if ( ! $?STACKENV_CONDA_ENV ) then
         unsetenv CONDA_SHLVL
         unsetenv CONDA_PREFIX
@@ -49,7 +49,7 @@ if ( "$__se_before" == clean ) then
     unsetenv _CE_M
     unsetenv _CE_CONDA
     unset _CONDA_ROOT _CONDA_EXE
-    # Left by conda's own hook, where a script has run that.
+    # Remove what the hook of conda itself leaves behind, if a script has run it.
     foreach __se_entry ( __ROOT__/bin __ROOT__/condabin )
         # include shell/remove_entry.csh
         if ( $#__se_list != $#path ) set path = ( $__se_list:q )
@@ -60,7 +60,7 @@ if ( "$__se_before" == clean ) then
         unsetenv CONDA_PYTHON_EXE
     endif
 else if ( ! $?STACKENV_CONDA_ROOT ) then
-    # Another conda was set up in this shell: its alias was replaced, and comes back.
+    # Another conda was set up in this shell, and its alias was replaced: restore it.
     set __se_other = "`echo $__se_before:q | sed 's/^[^:]*:\([^:]*\).*/\1/'`"
     if ( "$__se_other" != "" ) then
         setenv CONDA_EXE "$__se_other"
