@@ -24,18 +24,25 @@ STYLES: dict[str, dict[str, Any]] = {
 # The beginnings of commands that are not in backticks. If a sentence can begin with the name of a program,
 # the second word is needed, too.
 BEGINNINGS = (
-    *("bash", "cd", "chgrp", "chmod", "chown", "cp", "df", "du", "export", "ln", "ls", "mkdir", "ml", "mv"),
-    *("rm", "rmdir", "sbatch", "scancel", "setenv", "squeue", "ssh", "stackenv", "unset"),
-    *(r"env (?:-|\w+=)", "kill -?[0-9]"),
+    *("bash", "cd", "chgrp", "chmod", "chown", "cp", "df", "du", "eb", "export", "fusermount3", "jupyter"),
+    *("ln", "ls", "mkdir", "ml", "mv", "rm", "rmdir", "sacctmgr", "sbatch", "scancel", "setenv", "sinfo"),
+    *("squeue", "ssh", "stackenv", "unset", "unsquashfs"),
+    *("command -v", r"env(?= -| \w+=)", "kill(?= -?[0-9])", "touch(?= [/~'])"),
     r"(?:conda|mamba) (?:activate|clean|config|create|deactivate|env|info|install|list|remove|run|update)",
     r"module (?:--\w+|avail|load|purge|reset|restore|save|spider|swap|unload|unuse|use)",
     r"pip (?:cache (?:dir|info|list|purge|remove)|check|config|download|install|uninstall)",
     r"uv (?:add|cache|lock|pip|python|run|sync|tool|venv)",
-    r"python [-\w/]+",
+    r"python(?= [-\w/])",
 )
-# The units that stay on one line: text in backticks; a command, from the beginning of the text, a colon or a
-# semicolon to the next semicolon; a word.
-UNIT = re.compile(rf"`[^`]+`\S*|(?:^|(?<=[:;] ))(?:{'|'.join(BEGINNINGS)})\b(?:[^;`]*[^;`\s])?;?|\S+")
+# Text in quotes, as shlex.quote writes it, which can contain blanks. An apostrophe in a word begins none.
+QUOTED = r"""(?<![^\s=(])(?:'[^']*'(?:"'"'[^']*')*|"[^"]*")"""
+# Text without a blank outside of quotes and backticks, or with several, which only names have.
+WORD = rf"(?:{QUOTED}|`[^`]+`|\S| {{2,}}(?=\S))+"
+# A command, from a colon, a semicolon or (in a hint) the beginning of the text to the next semicolon.
+COMMAND = rf"(?:{'|'.join(BEGINNINGS)})(?![\w-])(?: *(?:{QUOTED}|[^;`\s]))*;?"
+# The units that stay on one line.
+UNIT = re.compile(rf"(?<=[:;] ){COMMAND}|{WORD}")
+HINT_UNIT = re.compile(rf"(?:^|(?<=[:;] )){COMMAND}|{WORD}")
 # The width of a terminal that does not report its own.
 USUAL_WIDTH = 80
 
@@ -93,31 +100,31 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def wrap(text: str, width: int | None, margin: int = 0) -> str:
+def wrap(text: str, width: int | None, margin: int = 0, unit: re.Pattern[str] = UNIT) -> str:
     """Return `text` in lines of at most `width` columns; unchanged if `width` is None.
 
     A line is only longer if it is a single word or command that does not fit, because commands must be pasted
-    in one piece. The first line is preceded by `margin` columns of other text; all others are indented by
-    as many.
+    in one piece: what matches `unit`. The first line is preceded by `margin` columns of other text; all
+    others are indented by as many.
     """
     if width is None:
         return text
-    lines = [line for part in text.split("\n") for line in wrap_line(part, width - margin)]
+    lines = [line for part in text.split("\n") for line in wrap_line(part, width - margin, unit)]
     return ("\n" + " " * margin).join(lines)
 
 
-def wrap_line(text: str, width: int) -> list[str]:
+def wrap_line(text: str, width: int, unit: re.Pattern[str]) -> list[str]:
     """Return `text` in lines of at most `width` columns, all with the indentation of `text`."""
     indent = text[: len(text) - len(text.lstrip())]
     if count_columns(text) <= width:
         return [text]
     lines = [indent]
-    for unit in UNIT.findall(text.strip()):
+    for piece in unit.findall(text.strip()):
         blank = lines[-1] == indent
-        if not blank and count_columns(f"{lines[-1]} {unit}") > width:
-            lines.append(indent + unit)
+        if not blank and count_columns(f"{lines[-1]} {piece}") > width:
+            lines.append(indent + piece)
         else:
-            lines[-1] += unit if blank else f" {unit}"
+            lines[-1] += piece if blank else f" {piece}"
     return lines
 
 
@@ -143,5 +150,6 @@ def lay_out(
     if stream.isatty():
         text = abbreviate_home(text)
     head = label.ljust(margin) if not text or len(label) < margin else f"{label} " if label else ""
-    lines = wrap(text, measure_width(stream), indent + len(head))
+    unit = HINT_UNIT if kind == "hint" else UNIT
+    lines = wrap(text, measure_width(stream), indent + len(head), unit)
     return " " * indent + paint(label, kind, stream) + head[len(label) :] + lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from stackenv import output
 from stackenv.configuration.site_file import SHIPPED_FILE
-from stackenv.terminal import abbreviate_home, wrap
+from stackenv.terminal import HINT_UNIT, UNIT, abbreviate_home, wrap
 
 # As in a locale of UTF-8 that is not C.UTF-8, and one of another encoding: there Python's stdout is strict.
 STRICT = """\
@@ -104,6 +105,59 @@ def test_a_wrapped_text_has_the_same_words_and_its_commands_whole(width: int) ->
     assert any(quoted in line for line in lines)
     assert all(len(line) <= width or line.rstrip(";,") in (command, quoted) for line in lines)
     assert wrap(text, None) == text
+
+
+PIECES = (
+    "~/my  env  with  blanks",
+    "touch '/scratch/my env/.kept;1/undo'",
+    "'/scratch/a group'\"'\"'s  env/image'",
+    'eb --hooks="$(stackenv site hooks)" --force EASYCONFIG',
+    "unsquashfs -d FOLDER '/project/a group/image.squashfs'",
+    "env A='1; 2' PROGRAM",
+    "command -v squashfuse fusermount3",
+)
+
+
+@pytest.mark.parametrize("width", [10, 30, 50])
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_name_with_blanks_and_a_command_with_quotes_stay_whole(piece: str, width: int) -> None:
+    text = f"if that is the user's own: {piece}; and the site's other users' files, too"
+    lines = wrap(text, width).splitlines()
+    assert " ".join(lines) == text
+    assert any(piece in line for line in lines)
+    # The apostrophes do not quote what is between them.
+    assert "the user's own" in text and max(len(line) for line in lines if piece not in line) <= max(width, 7)
+
+
+def test_only_a_hint_begins_with_a_command() -> None:
+    text = "stackenv kernel foo not found in ~/.local"
+    assert wrap(text, 30, unit=UNIT) == "stackenv kernel foo not found\nin ~/.local"
+    assert wrap(text, 30, unit=HINT_UNIT) == text
+
+
+SAID = Path(__file__).parent / "golden/said"
+# Words before an option or a quoted name that are not programs.
+PROSE = {"add", "choose", "in", "with", "without"}
+PART = re.compile(r"(?<=[;:]) ")
+PLACE = re.compile(r"\{(?:quote_word|shlex\.quote)\([^{}]*\)\}")
+CALL = re.compile(r"([a-z][\w.-]*) (?:--?\w|')")
+
+
+def test_each_command_in_the_texts_stays_whole_and_ends_where_prose_begins() -> None:
+    files = [path for path in SAID.glob("*.txt") if path.name not in ("modulefiles.txt", "help.txt")]
+    lines = [line[2:] for path in files for line in path.read_text().splitlines()]
+    texts = [PLACE.sub("'/a b'", line) for line in lines]
+    seen = 0
+    for text in (text for text in texts if not text.startswith("error: ")):
+        for part in PART.split(text.removeprefix("hint: "))[not text.startswith("hint: ") :]:
+            unit = HINT_UNIT.match(part)
+            call = CALL.match(part)
+            if call and call[1] not in PROSE:
+                assert unit and len(unit[0]) > len(call[1]) + 2, part
+            if unit and " " in unit[0] and part[0] != "`" and text.startswith("hint: "):
+                seen += 1
+                assert not re.search(r",? which | shows? | lists? .* (your|all)", unit[0]), part
+    assert seen > 100
 
 
 def test_lines_of_a_text_keep_their_indentation_and_begin_behind_the_label() -> None:

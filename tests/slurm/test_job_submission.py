@@ -168,7 +168,7 @@ def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("options", "word", "hint"),
     [
-        ("--partition nowhere", "nowhere", "sinfo --summarize shows the partitions"),
+        ("--partition nowhere", "nowhere", "to list the partitions: sinfo --summarize"),
         ("--array 5-1", "array", "without --submit the script is printed"),
         ("--mem 1T", "Memory", "without --submit the script is printed"),
     ],

@@ -106,11 +106,11 @@ def tell_error(number: int) -> str:
     [
         (
             INVALID_ACCOUNT,
-            "gratis, paygo or teaching; sacctmgr show associations user=$USER shows your accounts",
+            "gratis, paygo or teaching; to list your accounts: sacctmgr show associations user=$USER",
         ),
         (ACCOUNTING_POLICY, "this exceeds a Slurm limit"),
-        (INVALID_PARTITION, "sinfo --summarize shows the partitions"),
-        (INVALID_QOS, "sacctmgr show associations user=$USER format=account,qos shows yours"),
+        (INVALID_PARTITION, "to list the partitions: sinfo --summarize"),
+        (INVALID_QOS, "to list yours: sacctmgr show associations user=$USER format=account,qos"),
     ],
 )
 def test_a_refusal_has_its_own_hint(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:

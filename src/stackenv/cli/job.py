@@ -91,7 +91,7 @@ class JobCommand(click.Command):
         if stray:
             raise UsageError(
                 f"{shlex.join(stray)} before -- is not an option of stackenv job",
-                f"stackenv job {ctx.params['name']} -- {shlex.join([*stray, *behind])}",
+                f"stackenv job {shlex.quote(ctx.params['name'])} -- {shlex.join([*stray, *behind])}",
             )
         return rest
 

@@ -12,7 +12,7 @@ import click
 
 from stackenv.cli.completers import complete_files
 from stackenv.cli.options import LEFT_OUT, loaded_name_argument, shared_option
-from stackenv.errors import UsageError
+from stackenv.errors import UsageError, quote_word
 
 if TYPE_CHECKING:
     from stackenv.environments.context import Context
@@ -69,7 +69,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
-        raise UsageError("the command to run is missing", f"stackenv run {name} -- python script.py")
+        raise UsageError("the command to run is missing", f"stackenv run {quote_word(name)} -- python script.py")
     context = open_context(shared)
     recover(context)
     refuse_program(name, words, context)

@@ -91,6 +91,7 @@ def install_with_conda(record: Record, start: Start, context: Context) -> None:
         raise InstallError(
             f"conda could not install ipykernel into {record.path} without changing other packages "
             f"(status {status}; its output is above); no kernel was added",
-            f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} "
-            "ipykernel, which shows what else it would change and asks; then run the same command again",
+            "to see what else it would change, and decide: "
+            f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} ipykernel; then "
+            "run the same command again",
         )

@@ -83,7 +83,7 @@ def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prosp
     for distribution in owners.distributions:
         name = distribution.metadata["Name"]
         if is_same_package(name, requirement):
-            enter = f"ml {target.name}" if target.module else f"conda activate {target.prefix}"
+            enter = f"ml {target.name}" if target.module else f"conda activate {quote_word(target.prefix)}"
             return Prospect(
                 target.name,
                 target.prefix,

@@ -17,7 +17,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_own_record
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.store import NAME, StoredModule
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 
@@ -144,7 +144,9 @@ def find_target(name: str, context: Context) -> Target:
             return known[0]
         if (Path(name) / "conda-meta/history").is_file():
             return Target(real, real, "conda")
-        raise StackenvError(f"{name} has no module and is not a conda environment", f"stackenv adopt {name}")
+        raise StackenvError(
+            f"{name} has no module and is not a conda environment", f"stackenv adopt {quote_word(name)}"
+        )
     try:
         return describe_target(context.store.find(name, default=True))
     except StackenvError:

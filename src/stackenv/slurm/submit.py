@@ -35,9 +35,12 @@ LIMIT = (
     "sinfo --format='%P %l'; your own limits: sacctmgr show associations user=$USER; your jobs: "
     "squeue --user=$USER"
 )
-ACCOUNT = "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
-QOS = "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job --sbatch qos=Q"
-PARTITION = "sinfo --summarize shows the partitions; stackenv job --partition P"
+ACCOUNT = "to list your accounts: sacctmgr show associations user=$USER; to use one: stackenv job --account A"
+QOS = (
+    "to list yours: sacctmgr show associations user=$USER format=account,qos; to use one: "
+    "stackenv job --sbatch qos=Q"
+)
+PARTITION = "to list the partitions: sinfo --summarize; to use one: stackenv job --partition P"
 HINTS = (
     (("policy", "usage threshold", "time limit"), LIMIT),
     (("account",), ACCOUNT),

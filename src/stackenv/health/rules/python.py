@@ -9,6 +9,7 @@ from pathlib import Path
 from stackenv.environments.launchers import is_launcher
 from stackenv.environments.platform import read_os
 from stackenv.environments.venv import find_lost_links
+from stackenv.errors import quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.plain_files import read_file_text
@@ -54,7 +55,7 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
         now = next((p.version for p in environment.packages if p.name == "python"), "")
         if now and get_minor_version(now) != get_minor_version(record.python.version):
             what = f"its Python is now {now}; it was {record.python.version} when its module was written"
-            back = f"conda install --prefix {prefix} python={record.python.version}"
+            back = f"conda install --prefix {quote_word(prefix)} python={record.python.version}"
             yield report_python(program, what, f"{rebuild}; or, to go back: {back}")
 
 
