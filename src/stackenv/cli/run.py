@@ -69,7 +69,9 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
-        raise UsageError("the command to run is missing", f"stackenv run {quote_word(name)} -- python script.py")
+        raise UsageError(
+            "the command to run is missing", f"stackenv run {quote_word(name)} -- python script.py"
+        )
     context = open_context(shared)
     recover(context)
     refuse_program(name, words, context)
