@@ -443,7 +443,7 @@ def find_hindrance(prefix):
     if os.path.abspath(sys.prefix) != prefix:
         return "this Python is not the environment's"
     if not is_plain_start():
-        return "Python was already running when it found the environment"
+        return "Python had already started when the environment was found"
     try:
         if len(os.listdir("/proc/self/task")) != 1:
             return "Python already has threads"

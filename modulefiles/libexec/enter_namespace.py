@@ -97,7 +97,7 @@ def start_squashfuse(name, squashfuse, image, prefix, mark):
     while not os.path.exists(os.path.join(prefix, mark)):
         if process.poll() is not None:
             words = process.stderr.read().decode("utf-8", "replace").strip()
-            return None, "the image cannot be mounted here; %s says: %s" % (squashfuse, words)
+            return None, "the image cannot be mounted here; %s failed: %s" % (squashfuse, words)
         time.sleep(0.002)
     return process, ""
 

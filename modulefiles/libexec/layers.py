@@ -607,7 +607,7 @@ def finish():
 
 def complain(error):
     """Report that something went wrong."""
-    tell("cannot put the packages of " + NAME + " in order: " + repr(error))
+    tell("the import order of " + NAME + " could not be set: " + repr(error))
 
 
 def tell(sentence):

@@ -166,7 +166,7 @@ def test_its_own_python_whose_program_calls_site_goes_on(bare: Bare, kind: str) 
     code = GOES_ON.format(enter="import site; site.main()")
     check_going_on(
         *(carrier, carrier.start(carrier.python, "-S", "-c", code)),
-        why="Python was already running when it found the environment",
+        why="Python had already started when the environment was found",
     )
     # It has everything already.
     again = carrier.start(carrier.python, "-c", code)

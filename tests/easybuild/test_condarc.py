@@ -94,7 +94,7 @@ def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(v
     python.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
     python.chmod(0o755)
     (warning,) = validate("{}", str(tmp_path))
-    assert warning.startswith("could not ask conda") and warning.endswith("broken")
+    assert warning.startswith("conda could not check the site configuration") and warning.endswith("broken")
 
 
 @pytest.mark.any_value("built")

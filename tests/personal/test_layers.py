@@ -137,7 +137,7 @@ def test_a_broken_file_never_keeps_python_from_starting(
     done = in_environment(owner, f"{copied}/bin/python -c 'import json; print(json.__name__)'")
     assert (done.returncode, done.stdout) == (0, "json\n")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("stackenv: it/1.0 cannot put its packages in order: ")
+    assert line.startswith("stackenv: the import order of it/1.0 could not be set: ")
     assert line.endswith("; hint: stackenv edit it/1.0 --refresh")
 
 

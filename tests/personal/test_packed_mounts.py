@@ -217,7 +217,7 @@ def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Pa
     ("hidden", "words"),
     [
         (["/usr/bin/squashfuse", "/usr/bin/squashfuse_ll"], "squashfuse is not installed"),
-        (["/dev/fuse"], "squashfuse_ll says: "),
+        (["/dev/fuse"], "squashfuse_ll failed: "),
     ],
 )
 def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(

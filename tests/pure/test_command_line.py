@@ -229,7 +229,7 @@ def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path)
     (root / "bin" / name).chmod(0o644)
     done = run("site", "render", *NAMED, "--root", str(root))
     assert (done.returncode, done.stdout) == (5, "")
-    assert f"{root}/bin/{name} cannot be executed" in done.stderr
+    assert f"{root}/bin/{name} is not executable" in done.stderr
 
 
 # As root, who may read everything: the interpreter has read all it needs before it becomes nobody.

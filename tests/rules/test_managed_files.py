@@ -312,5 +312,5 @@ def test_a_start_without_what_the_pth_file_imports_says_one_line(kind: str, tmp_
     done = subprocess.run(start, env={}, capture_output=True, text=True, check=False)
     assert done.stdout == "started\n"
     (line,) = done.stderr.splitlines()
-    assert line.startswith("stackenv: bio/1.0 cannot put its packages in order: ModuleNotFoundError")
+    assert line.startswith("stackenv: the import order of bio/1.0 could not be set: ModuleNotFoundError")
     assert line.endswith("; hint: stackenv edit bio/1.0 --refresh")

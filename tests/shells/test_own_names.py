@@ -131,8 +131,8 @@ def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack, n
     lines = said.decode().replace("\r", "").splitlines()
     (line,) = (line for line in lines if line.startswith(MODULES[name]))
     assert line == (
-        f"{MODULES[name]}: until this module is unloaded, {name} is its command, not your own alias or "
-        "function"
+        f"{MODULES[name]}: until you unload this module, {name} is the command of the module, not your own "
+        "alias or function"
     )
 
 

@@ -29,13 +29,13 @@ def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
         try:
             if reason:
                 path.unlink(missing_ok=True)
-                return f"it was not compiled: {reason}"
+                return f"activation without conda could not be prepared: {reason}"
             write_file(path, read_file_bytes(Path(output, "compiled")), by_umask=True)
             return read_file_text(Path(output, "reason"))
         except OSError as error:
             return f"{path} is out of date and cannot be deleted: {explain(error)}"
         except StackenvError as error:
-            return f"it was not compiled: {error}"
+            return f"activation without conda could not be prepared: {error}"
 
 
 def run_compiler(installation: CondaInstallation, output: Path, timeout_s: int) -> str:

@@ -40,7 +40,7 @@ def validate_condarc(
             certain = ask(accept_elsewhere(configuration.conda, dict(answer["faults"]), installation.root))
     except StackenvError as error:
         words = error.message.splitlines()[-1]
-        yield f"could not ask conda whether the site configuration is valid for it: {words}"
+        yield f"conda could not check the site configuration: {words}"
         return
     conda = f"conda {answer['version']}"
     if certain["faults"]:

@@ -98,7 +98,7 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
             ) from error
         if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
             raise InstallationError(
-                f"{root} is not a usable conda installation: {path} cannot be executed",
+                f"{root} is not a usable conda installation: {path} is not executable",
                 f"ls -l {quote_word(path)}",
             )
     return CondaInstallation(name, module, root, find_mamba(root))

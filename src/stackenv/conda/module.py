@@ -46,15 +46,21 @@ NOTICE_MODULES_HIDDEN = (
     "{name}: PYTHONPATH is set (%s); the Python of base imports those packages, activated environments do not"
 )
 NOTICE_OTHER_CONDA = (
-    "{name}: the environment %s of another conda is active in this shell, perhaps from a conda init "
-    "block in a start-up file; python is the one of that environment until you run: conda deactivate"
+    "{name}: %s, an environment of another conda, is active in this shell, perhaps because of a conda init "
+    "block in a start-up file; python belongs to it until you run: conda deactivate"
 )
 NOTICE_NO_PLACE = (
-    "{name}: none of the folders of this site for conda environments can be used now; new environments "
-    "go to the default of conda, the folder .conda in your home directory"
+    "{name}: none of the folders of this site for conda environments is available; new environments go "
+    "into the folder .conda in your home directory, the default of conda"
 )
-ROOT_GONE = "{root} is gone, so its environments were deactivated without their scripts; start a new shell"
-OWN_NAME = "{name}: until this module is unloaded, {command} is its command, not your own alias or function"
+ROOT_GONE = (
+    "{root} no longer exists, so its environments were deactivated without running their scripts; start a "
+    "new shell"
+)
+OWN_NAME = (
+    "{name}: until you unload this module, {command} is the command of the module, not your own alias or "
+    "function"
+)
 MAMBA_GONE = "{root}/bin/mamba can no longer be run; use conda instead, and tell your site's support"
 INCOMPLETE = (
     "{module} cannot be loaded on this node: its file {path} is missing. Please tell your site's support. "

@@ -32,7 +32,7 @@ except Exception as error:
     import os
     if sys.stderr and os.environ.get("STACKENV_TOLD") != NAME:
         os.environ["STACKENV_TOLD"] = NAME
-        sys.stderr.write("stackenv: " + NAME + " cannot put its packages in order: " + repr(error) + FIX)
+        sys.stderr.write("stackenv: the import order of " + NAME + " could not be set: " + repr(error) + FIX)
 finally:
     sys.path.remove(sitedir)
 """

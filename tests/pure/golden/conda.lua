@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:a45f0bafa326c53245e19514c953599fd99de8bdb81072b184b86e9c7cf8c351
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:6d0b3a998bf0f16fa2d87e1ed220695e6238e44bd6a38eb51dfcdc08be69d3c0
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -27,7 +27,7 @@ local function main()
 if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
     unalias conda
-    if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2; fi
+    if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until you unload this module, conda is the command of the module, not your own alias or function' >&2; fi
 fi
 case ${KSH_VERSION-} in
     Version*) __se_before= ;;
@@ -43,7 +43,7 @@ case ${STACKENV_CONDA_BEFORE-clean}:$__se_before in
 export -f conda"
                 ;;
         esac
-        if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2; fi
+        if [ -t 2 ]; then printf '%s\n' 'Anaconda3: until you unload this module, conda is the command of the module, not your own alias or function' >&2; fi
         ;;
 esac
 unset __se_before
@@ -99,13 +99,13 @@ eval 'conda() {
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags
 }']],
-    csh = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'",
+    csh = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: until you unload this module, conda is the command of the module, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'",
     fish = [[
 if functions -q conda; and not functions conda | string match -q '*__se_code*'
     functions -e __stackenv_conda_before
     functions -c conda __stackenv_conda_before
     if test -t 2; and string match -qr '^(clean)?$' -- "$STACKENV_CONDA_BEFORE"
-        printf '%s\n' 'Anaconda3: until this module is unloaded, conda is its command, not your own alias or function' >&2
+        printf '%s\n' 'Anaconda3: until you unload this module, conda is the command of the module, not your own alias or function' >&2
     end
 end
 eval 'function conda
@@ -189,10 +189,10 @@ if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
 fi]],
   })
   notice_pythonpath("Anaconda3: PYTHONPATH is set (%s) and takes precedence over the packages of conda environments; if an import fails, unload that module or unset PYTHONPATH", "Anaconda3: PYTHONPATH is set (%s); the Python of base imports those packages, activated environments do not")
-  notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python is the one of that environment until you run: conda deactivate", root .. "/bin/conda")
-  notice_no_place("Anaconda3: none of the folders of this site for conda environments can be used now; new environments go to the default of conda, the folder .conda in your home directory")
+  notice_other_conda("Anaconda3: %s, an environment of another conda, is active in this shell, perhaps because of a conda init block in a start-up file; python belongs to it until you run: conda deactivate", root .. "/bin/conda")
+  notice_no_place("Anaconda3: none of the folders of this site for conda environments is available; new environments go into the folder .conda in your home directory, the default of conda")
   -- Deactivates the environments that were activated after the load.
-  deactivate_missing_conda("/software/Anaconda3/2024.02-1 is gone, so its environments were deactivated without their scripts; start a new shell", {
+  deactivate_missing_conda("/software/Anaconda3/2024.02-1 no longer exists, so its environments were deactivated without running their scripts; start a new shell", {
     sh = [[
 [ -z "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ] || export PYTHONPATH="$STACKENV_HIDDEN_PYTHONPATH"
 [ -z "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ] || export EBPYTHONPREFIXES="$STACKENV_HIDDEN_EBPYTHONPREFIXES"

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:173142bde995270b9781a70e39f1aaaa89de6ffb5b14c6287e67e3ab7dc01338
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:7f7a0107a7adf7212b5376f782fde66396bc55823b6faaece4d333952e1389dc
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -118,7 +118,7 @@ function use_folder(parts)
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")
   local is_this = same and myFileName():sub(1, #same + 1) == same .. "/"
   if same and not is_this and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
-    LmodMessage(myModuleName() .. ": your modules are not available, as one has the name of this module: " .. same)
+    LmodMessage(myModuleName() .. ": your modules are not available, because one of them has the same name as this module: " .. same)
   elseif folder then
     prepend_path("MODULEPATH", folder)
     setenv("STACKENV_MODULES", folder)
