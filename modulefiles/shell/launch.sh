@@ -1,6 +1,6 @@
 # Starts a command in the environment of a personal module: AFRESH LMOD MODULE MODULEFILE MODULEPATH COMMAND...
-# If AFRESH is `yes`, the active environments and the PYTHONPATH of the caller are removed too. There are no single
-# quotes in this file, so that all of it can be quoted as one word.
+# If AFRESH is `yes`, the active environments and the PYTHONPATH of the caller are removed too. This file has no
+# single quotes, so that all of it can be quoted as one word.
 stackenv_afresh=$1 stackenv_lmod=$2 stackenv_module=$3 stackenv_file=$4 stackenv_paths=$5
 shift 5
 stackenv_refuse() {
