@@ -27,7 +27,7 @@ def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
     assert done.stdout.endswith(
         "The demonstration is complete: no conda init, no trace; and numpy is the site's.\n"
     )
-    assert "this shell has no conda function" in done.stdout
+    assert "this shell has no function `conda`" in done.stdout
     assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
 
 

@@ -57,7 +57,7 @@ ACTIVATE_LINES = ACTIVATE.replace(" && ", "\n")
 PERSONAL_SCRIPT = f"{BASH}{PERSONAL}\npython pandas_test.py\n"
 RAN, RAN_PERSONAL = "ran in pandas", "ran in biopy-1.0"
 # Of stackenv's module, where a process has inherited it without its function.
-ADD = "this shell has no conda function; put `module load Anaconda3/2024.02-1` in this script"
+ADD = "this shell has no function `conda`; hint: add `module load Anaconda3/2024.02-1` to this script"
 # Slurm's own.
 NO_ENVIRONMENT = "execve(): python: No such file or directory"
 NO_SCRIPT = "sbatch: error: line must start with #! followed by the path to an interpreter."
