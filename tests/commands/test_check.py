@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,25 @@ def test_says_that_nothing_is_wrong(person: Person) -> None:
     done = person.stackenv("check", "biopy")
     assert done.stdout == "no problems found: 1 environment\n"
     assert person.stackenv("doctor", "biopy").stdout == done.stdout
+
+
+@pytest.mark.parametrize("options", [["--yes"], ["--dry-run"]])
+def test_fix_says_that_nothing_is_wrong_and_no_more(person: Person, options: list[str]) -> None:
+    done = person.stackenv("check", "--fix", *options)
+    assert (done.stdout, done.stderr) == ("no problems found: 0 environments and your account\n", "")
+
+
+@pytest.mark.parametrize(("options", "status"), [(["--yes"], 1), (["--dry-run"], 0)])
+def test_fix_shows_what_cannot_be_fixed_automatically(
+    person: Person, options: list[str], status: int
+) -> None:
+    shutil.rmtree(person.create("alone"))
+    found = check(person, status=1)
+    assert found and not any(finding["fix_steps"] for finding in found)
+    done = person.stackenv("check", "--fix", *options, status=status)
+    shown = " ".join(done.stdout.split())
+    assert all(finding["hint"] in shown for finding in found)
+    assert done.stderr == "none of these can be fixed automatically; run the command shown under each\n"
 
 
 def test_environments_come_in_their_order_however_long_each_takes(person: Person) -> None:

@@ -57,8 +57,8 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
     if not dry_run:
         recover(context)
     found, failed, fixed = look(name, context), False, 0
-    if fix:
-        wanted = [(subject, [f for f in findings if not f.muted]) for subject, findings in found]
+    wanted = [(subject, [f for f in findings if not f.muted]) for subject, findings in found]
+    if fix and any(finding.fix for _, findings in wanted for finding in findings):
         fixing = Fixing(context, functools.partial(agree, yes), dry_run)
         failed, fixed = not fixing.fix_all(wanted), fixing.fixed
         if dry_run:
@@ -67,9 +67,11 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
     if as_json:
         set_result([describe_finding(subject, f) for subject, findings in found for f in findings])
     else:
-        print_found(found, can_fix=not fix)
+        print_found(found, fix)
     if fixed:
         print_message(f"Fixed {format_count(fixed, 'problem')}")
+    if dry_run:
+        return
     if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):
         raise click.exceptions.Exit(1)
 
@@ -121,8 +123,8 @@ def print_finding(finding: Finding) -> None:
             print_entry(f"{title}:", text, title, indent=4, margin=7)
 
 
-def print_found(found: Found, can_fix: bool) -> None:
-    """Print what was found, for people."""
+def print_found(found: Found, fix: bool) -> None:
+    """Print what was found, for people; `fix` is whether --fix has been used."""
     from stackenv.health.check import ACCOUNT
 
     muted = [(subject, finding) for subject, findings in found for finding in findings if finding.muted]
@@ -139,7 +141,10 @@ def print_found(found: Found, can_fix: bool) -> None:
     looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
     if not every:
         print_line(f"no problems found: {looked}")
-    elif can_fix and any(finding.fix for finding in every):
+    elif not any(finding.fix for finding in every):
+        if fix:
+            print_message("none of these can be fixed automatically; run the command shown under each")
+    elif not fix:
         print_message("`stackenv check --fix` shows what can be fixed automatically, and asks each time")
     for subject, rule, reason in dict.fromkeys((s, f.rule, f.muted) for s, f in muted):
         print_message(f"muted in {subject}: {rule} ({reason})")

@@ -58,8 +58,6 @@ class Fixing:
                     self.fixed += 1
                 else:
                     unfixed.append(finding)
-        if not any(finding.fix for _, findings in found for finding in findings):
-            print_message("none of these can be fixed automatically; run the command shown under each")
         return whole
 
     def _is_fixed(self, finding: Finding) -> bool:
