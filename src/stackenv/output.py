@@ -213,7 +213,7 @@ def confirm(question: str, without: str, yes: bool = False, facts: Sequence[str]
     Parameters
     ----------
     question
-        The question, for example "Continue?".
+        The question, for example "Remove biopy/1.0?".
     without
         The command that does not ask.
     yes

@@ -142,7 +142,7 @@ def test_quiet_leaves_the_result_errors_and_questions(owner: Person) -> None:
     assert failed.stdout == "" and failed.stderr.startswith("error: ") and "\n\nhint: " in failed.stderr
     status, shown = show([COMMAND, "remove", "quiet", "-q"], owner.environ, owner.home, typed="n\n")
     # Who is asked sees about what.
-    assert status == 1 and "venvs/quiet-1.0" in shown.partition("Continue? [y/N]: n")[0] != shown
+    assert status == 1 and "venvs/quiet-1.0" in shown.partition("Remove quiet/1.0? [y/N]: n")[0] != shown
     gone = owner.stackenv("remove", "quiet", "-q", "--yes")
     assert (gone.stdout, gone.stderr) == ("", "")
 

@@ -219,7 +219,7 @@ def test_a_modulefile_that_stackenv_did_not_write(owner: Person) -> None:
 def test_several_go_after_one_question(owner: Person) -> None:
     places = [owner.create(name) for name in ("one", "two")]
     status, shown = answer([COMMAND, "rm", "one", "two/1.0", "one"], owner.environ, owner.home, "n\n")
-    assert (status, shown.count("Continue?"), shown.count("delete the environment")) == (1, 1, 2)
+    assert (status, shown.count("Remove 2 modules?"), shown.count("delete the environment")) == (1, 1, 2)
     assert all(place.is_dir() for place in places)
     done = owner.stackenv("rm", "one", "two/1.0", "one", "--yes")
     assert [line for line in done.stderr.splitlines() if "Removed" in line] == [

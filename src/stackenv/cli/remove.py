@@ -11,7 +11,7 @@ import click
 from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_steps
+from stackenv.output import confirm, format_count, print_steps
 
 
 @click.command()
@@ -43,8 +43,9 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
     if dry_run:
         print_steps(sentences)
         return
-    typed = shlex.join(removal.module.full_name for removal in removals)
-    if not yes and not confirm("Continue?", f"stackenv remove {typed} --yes", facts=sentences):
+    found = [removal.module.full_name for removal in removals]
+    question = f"Remove {found[0] if len(found) == 1 else format_count(len(found), 'module')}?"
+    if not yes and not confirm(question, f"stackenv remove {shlex.join(found)} --yes", facts=sentences):
         raise StackenvError("nothing was changed")
     for removal in removals:
         removal.carry_out()
