@@ -169,3 +169,32 @@ def test_what_works_long_ends_with_what_it_has_done(person: Person) -> None:
     for words, last in steps.items():
         done = person.stackenv(*words)
         assert re.match(last, done.stderr.splitlines()[-1]), done.stderr
+
+
+def test_a_terminal_keeps_what_was_done_and_repeats_nothing(person: Person) -> None:
+    def lines_of(*words: str, typed: str = "") -> list[str]:
+        status, shown = show([COMMAND, *words], person.environ, person.home, 200, typed)
+        assert status == 0, shown
+        kept = (ERASED.sub("", line) for line in shown.splitlines())
+        return [ESCAPE.sub("", line).strip() for line in kept if ESCAPE.sub("", line).strip()]
+
+    made = lines_of("create", "one", "-m", "Bundle/1")
+    assert made[-1] == "ml use ~/modules; ml one"
+    assert not [line for line in made if line.startswith("write the modulefile")], made
+    assert [line for line in made if line.startswith("Created one/1.0 ")]
+    assert (
+        f"write the modulefile {person.modules}/two/1.0.lua"
+        in person.stackenv("create", "two", "-m", "Bundle/1").stderr
+    )
+    modulefile = person.modules / "one/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + "-- by hand\n")
+    rebuilt = lines_of("rebuild", "one")
+    assert not [line for line in rebuilt if line.startswith("point ")], rebuilt
+    # Not a routine: the user's own lines.
+    assert [line for line in rebuilt if line.startswith("keep ") and "by hand" in line], rebuilt
+    removed = lines_of("remove", "one", typed="y\n")
+    assert len([line for line in removed if line.startswith("remove the modulefile ")]) == 1, removed
+    assert len(removed) == len(set(removed)) and removed[-1] == "Removed one/1.0"
+    cleaned = lines_of("clean", typed="y\n")
+    assert len([line for line in cleaned if line.startswith("delete the environment ")]) <= 1, cleaned
+    assert len(cleaned) == len(set(cleaned))

@@ -18,7 +18,7 @@ from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
 from stackenv.output import format_count, print_error
 from stackenv.transactions.interruption import InterruptedCommandError
-from stackenv.transactions.transaction import Switch, Transaction, carry_out
+from stackenv.transactions.transaction import Switch, Transaction, carry_out, ignore_sentence
 
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
@@ -92,4 +92,6 @@ def delete_environment(action: DeleteEnvironment, context: Context) -> None:
     stored = StoredModule(name, version, context.store.path_of(name, version), action.prefix)
     kept = (context.store.root, Path(context.environ.get("HOME", "/")))
     sentence, changes = plan_deletion(stored, kept)
-    carry_out(Transaction.of(action.full_name, Switch((sentence,), changes)), context.journal)
+    planned = Transaction.of(action.full_name, Switch((sentence,), changes))
+    # It was shown with the question, or instead of it.
+    carry_out(planned, context.journal, print_message=ignore_sentence)

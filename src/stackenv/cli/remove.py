@@ -48,7 +48,7 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
     if not yes and not confirm(question, f"stackenv remove {shlex.join(found)} --yes", facts=sentences):
         raise StackenvError("nothing was changed")
     for removal in removals:
-        removal.carry_out()
+        removal.carry_out(are_steps_known=not yes)
 
 
 rm = copy.copy(remove)

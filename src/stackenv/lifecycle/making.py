@@ -303,6 +303,7 @@ class Making:
                 RemoveFile(str(self.mark)),
             ),
             {} if old is None else {path: old},
+            routine=self.switch_sentence,
         )
 
     @property

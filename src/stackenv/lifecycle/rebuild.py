@@ -200,7 +200,8 @@ class Rebuilding:
             RemoveFile(str(new.mark)),
         )
         sentences = (*sentences, self.switch_sentence, *renamed)
-        return Switch(sentences, changes, read_texts([self.module.path, *files]))
+        seen = read_texts([self.module.path, *files])
+        return Switch(sentences, changes, seen, routine=self.switch_sentence)
 
 
 def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:

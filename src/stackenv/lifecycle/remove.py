@@ -34,7 +34,7 @@ from stackenv.output import format_bytes, format_count, print_message, shorten_l
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Together
 from stackenv.transactions.journal import JournalFullError
-from stackenv.transactions.transaction import Switch, Transaction, carry_out
+from stackenv.transactions.transaction import Switch, Transaction, carry_out, ignore_sentence
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,14 @@ class Removal:
     changes: Transaction
     context: Context
 
-    def carry_out(self) -> None:
-        """Remove the module, and print which collections of `module save` contain it."""
+    def carry_out(self, are_steps_known: bool = False) -> None:
+        """Remove the module, and print which collections of `module save` contain it.
+
+        The steps are printed unless the user knows them from a question.
+        """
+        say = ignore_sentence if are_steps_known else print_message
         try:
-            carry_out(self.changes, self.context.journal)
+            carry_out(self.changes, self.context.journal, print_message=say)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
         print_outdated_collections(self.module, None, self.context)

@@ -201,8 +201,10 @@ class CondaUpdate:
             folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
             return Switch((), (deletion, folder), self.seen)
         told, hand_edited = plan_kept_modulefile(module, module.path)
+        sentence = f"{self.target.name}: write the record and the modulefile {module.path}"
         return Switch(
-            (*told, f"{self.target.name}: write the record and the modulefile {module.path}"),
+            (*told, sentence),
             (*hand_edited, *plan_environment_files(self.captured[0], module.path), deletion),
             self.seen,
+            routine=sentence,
         )

@@ -228,12 +228,14 @@ class VenvUpdate:
         lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
         after = renew_libraries(after, self.stack, lmod, settings)
         told, hand_edited = plan_kept_modulefile(self.module, self.module.path)
+        sentence = f"{after.full_name}: write the record and the modulefile {self.module.path}"
         return Switch(
-            (*told, f"{after.full_name}: write the record and the modulefile {self.module.path}"),
+            (*told, sentence),
             (
                 *hand_edited,
                 *plan_environment_files(after, self.module.path),
                 plan_backup_removal(self.kept),
             ),
             self.seen,
+            routine=sentence,
         )

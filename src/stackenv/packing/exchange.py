@@ -76,4 +76,5 @@ class Exchange:
             WriteFile(str(self.module.path), render_module(describe_module(record))),
             RemoveTree(str(self.aside), str(self.aside / RECORD_FILE)),
         )
-        return Switch((*notes, sentence), changes, read_texts([self.module.path]), find_problem)
+        seen = read_texts([self.module.path])
+        return Switch((*notes, sentence), changes, seen, find_problem, sentence)

@@ -38,6 +38,10 @@ def find_nothing() -> str:
     return ""
 
 
+def ignore_sentence(_: str) -> None:
+    """Do not print a step that the user knows from a question."""
+
+
 @dataclass(frozen=True)
 class Switch:
     """The changes that put a result in its place; each can be repeated.
@@ -55,12 +59,16 @@ class Switch:
     find_problem
         Called before the last change, a deletion; returns why it must not be made, or an empty text. (It is
         not called if another command finishes the changes of a killed one.)
+    routine
+        The one of `sentences` that a terminal with a status line does not print, because the command's last
+        line says the same.
     """
 
     sentences: tuple[str, ...]
     changes: tuple[Change, ...]
     seen: Mapping[str, str | None] = field(default_factory=dict)
     find_problem: Callable[[], str] = find_nothing
+    routine: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,10 +161,12 @@ def carry_out_steps(
         held.note((*step.undo, *held.said.undo))
         step.carry_out()
     switch = transaction.switch()
+    shown = (switch.routine,) if SCREEN.status else ()
     clear_status()
     require_as_seen(switch.seen)
     for sentence in switch.sentences:
-        print_message(sentence)
+        if sentence not in shown:
+            print_message(sentence)
     held.commit(switch.changes)
     return switch
 
