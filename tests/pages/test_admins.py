@@ -23,7 +23,7 @@ from users import User, make_user
 from stackenv import __version__
 from stackenv.configuration.loader import load_configuration
 
-PLACES = ("/etc/stackenv", "/etc/easybuild", "/tmp/try", "/apps")
+PLACES = ("/etc/stackenv", "/etc/easybuild", "/apps")
 INIT = Path(LMOD).parents[1] / "init/bash"
 PAGES = [page for page in list_pages() if page.startswith("admins/") and read_commands(page)]
 YAML = [
@@ -84,8 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     made = user.stackenv("create", "biopy", load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     (folder / "in-bash.yaml").write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
-    for place in ("etc", "tmp"):
-        (folder / place).mkdir(exist_ok=True)
+    (folder / "etc").mkdir(exist_ok=True)
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), folder / "apps/miniforge3")
     install_prefix(folder / "apps/stackenv" / __version__)
     site = Site(folder, user)
