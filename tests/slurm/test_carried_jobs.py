@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from ctypes.util import find_library
@@ -15,8 +12,9 @@ from typing import Any
 
 import pytest
 from cluster import Cluster, Job, find_hindrance, start_cluster
+from mpi_module import give_up, require_mpi, write_mpi_module
 from needy_python import BUNDLE, make_needy_modules
-from needy_stack import KINDS, NeedleStack, make_needle_stack, write_module
+from needy_stack import KINDS, NeedleStack, make_needle_stack
 from stacked import open_stack
 
 BASE = "eb5-pythonpath"
@@ -129,11 +127,6 @@ class Carrying:
         return self.cluster.wait(number.strip())
 
 
-def give_up(why: str) -> None:
-    """Skip on a laptop, and fail in CI."""
-    pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
-
-
 @pytest.fixture(scope="module")
 def carrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrying]:
     hindrance = find_hindrance()
@@ -164,27 +157,6 @@ def carrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrying]:
         made = cluster.log_in(MAKE_SCRIPTED.format(**places, bundle=BUNDLE, kind=SCRIPTED))
         assert made.returncode == 0, made.stdout + made.stderr
         yield Carrying(cluster, {**stacks, SCRIPTED: needy})
-
-
-def write_mpi_module(folder: Path) -> None:
-    """Write a module with this machine's mpi4py, where there is one, as a site has it beside its bundles."""
-    packages = folder / "mpi4py/1/packages"
-    packages.mkdir(parents=True)
-    where = ["/usr/bin/python3", "-c", "import mpi4py; print(*mpi4py.__path__)"]
-    found = subprocess.run(where, capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        (packages / "mpi4py").symlink_to(found.stdout.strip())
-    write_module(folder, "mpi4py/1", lines=('prepend_path("PYTHONPATH", root .. "/packages")',))
-
-
-def require_mpi() -> None:
-    """Give up where there is no Open MPI, or no mpi4py that fits the stack's Python."""
-    if not shutil.which("mpirun.openmpi"):
-        give_up("no Open MPI (sh tests/prepare.sh installs it)")
-    version = "import sys, mpi4py.MPI; print(*sys.version_info[:2], sep='.')"
-    found = subprocess.run(["/usr/bin/python3", "-c", version], capture_output=True, text=True, check=False)
-    if not found.stdout or f"/{found.stdout.strip()}." not in open_stack(BASE).python_module:
-        give_up(f"no mpi4py for the Python of the stack: {found.stdout}{found.stderr}")
 
 
 def read_shown(text: str) -> list[dict[str, Any]]:
