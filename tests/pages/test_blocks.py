@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from pages import BLOCK, DOCS, TYPED, list_job_scripts
@@ -11,6 +13,8 @@ PAGES = ["../README.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.r
 # Read by programs, not typed; test_admins.py and tests/slurm read those of YAML and the job scripts.
 SHOWN = ("json", "lua", "python", "text", "yaml")
 SCRIPTS = {script.text for script in list_job_scripts()}
+# The folders that docs/admins/user-pages.md tells a site to copy.
+COPIED = ("users/", "explanation/", "reference/")
 DIRECTIVE = re.compile(r"(?ms)^```\{\w+\}$.*?^```$")
 INDENTED = re.compile(r"(?m)(?:\A|\n\n) {4}(?=[a-z])")
 # Their blocks are indented: tests/uv types the one, and the others are generated from the sources.
@@ -35,3 +39,11 @@ def test_a_page_for_users_is_plain_markdown(page: str) -> None:
     """A site publishes these pages with a tool of its own, which may not know the directives of MyST."""
     text = (DOCS / page).read_text(encoding="utf-8")
     assert re.findall(r"(?m)^ *(?:```|:::)\{.*|\{\w+\}`.*", text) == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(COPIED)])
+def test_links_of_the_pages_that_a_site_copies_stay_within_them(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    targets = [Path(os.path.normpath(Path(page).parent / link)) for link in links]
+    assert [target for target in targets if f"{target.parts[0]}/" not in COPIED] == []
