@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from built import CHANNEL, BuiltModules
+from built import CHANNEL, WORK, BuiltModules
 from own_prefix import install_thin_module
 from pages import list_pages, read_commands, type_in
 from stacked import open_stack
@@ -18,9 +18,11 @@ CHANNELS = ("conda-forge", "bioconda")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the module `stackenv` in `modules`, and conda's channels in `channels`."""
+    """Return a folder with the module `stackenv` in `modules`, conda's `channels`, and uv in `bin`."""
     folder = tmp_path_factory.mktemp("site")
     install_thin_module(folder)
+    (folder / "bin").mkdir()
+    (folder / "bin/uv").symlink_to(WORK / "venv/bin/uv")
     (folder / "channels").mkdir()
     for name in CHANNELS:
         (folder / "channels" / name).symlink_to(CHANNEL.removeprefix("file://"))
@@ -35,7 +37,7 @@ def test_a_transcript_is_what_is_printed(
     user = make_user(tmp_path, open_stack("eb5-pythonpath"))
     del user.environ["STACKENV_SITE_CONFIG"]
     changes = {
-        "PATH": "/usr/bin:/bin",
+        "PATH": f"/usr/bin:/bin:{site}/bin",
         "MODULEPATH": f"{user.environ['MODULEPATH']}:{built_modules.modulepath}:{site}/modules",
         "CONDA_ALWAYS_YES": "true",
         "CONDA_CHANNEL_ALIAS": f"file://{site}/channels",
