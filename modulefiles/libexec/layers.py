@@ -199,9 +199,8 @@ def constrain_pip():
     pip = is_pip(words)
     # This environment does not see ~/.local: packages that pip installs there would not be found.
     if pip and USER_SITE == "hide":
+        refuse_user_install(split_command(words)[1])
         os.environ["PIP_USER"] = "0"
-        if "--user" in words:
-            tell("pip install --user does not install into " + NAME + "; hint: leave out --user")
     if not CONSTRAINTS:
         return
     before = os.environ.get("PIP_CONSTRAINT", "").split()
@@ -220,6 +219,20 @@ def constrain_pip():
         os.environ.pop("PIP_CONSTRAINT", None)
     elif after != before:
         os.environ["PIP_CONSTRAINT"] = " ".join(after)
+
+
+def refuse_user_install(words):
+    """Refuse `pip install --user`: this environment does not import packages from ~/.local.
+
+    pip itself refuses it only in a venv without the packages of its base Python.
+    """
+    options = (word for before, word in zip(words, words[1:]) if before not in PASSED_ON)
+    if find_command(words) == "install" and "--user" in options:
+        tell(
+            "pip install --user was not run: it installs into ~/.local, and "
+            + (NAME + " does not import packages from there; hint: leave out --user")
+        )
+        os._exit(1)
 
 
 def is_for_build(words):
@@ -334,6 +347,11 @@ def has_python(words):
     return False
 
 
+def find_command(words):
+    """Return which command of pip that changes or builds packages is in `words`; empty if there is none."""
+    return next((w for w in words if w in ("install", "uninstall", "download", "wheel")), "")
+
+
 def split_command(words):
     """Return the script, or the module of -m, that the Python command line `words` starts, and the rest.
 
@@ -370,8 +388,7 @@ def attend_pip():
 
 def refuse_stubs(words):
     """Refuse to uninstall a stub: pip would report success, but its package could still be imported."""
-    commands = [word for word in words if word in ("install", "uninstall", "download", "wheel")]
-    if commands[:1] != ["uninstall"]:
+    if find_command(words) != "uninstall":
         return
     import re
 

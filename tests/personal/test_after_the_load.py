@@ -53,9 +53,43 @@ def test_create_installs_into_the_environment_whatever_the_user_has_set_for_pip(
     assert not (user.home / "elsewhere").exists()
 
 
-def test_pip_install_user_is_told_that_it_does_not_install_here(owner: User) -> None:
-    result = owner.run("module use ~/modules; module load alpha; pip install --user pytz")
-    assert "--user does not install into alpha/1.0" in result.stderr
+@pytest.mark.parametrize("pip", ["pip", "pip3", "python -m pip", "~/venvs/alpha-1.0/bin/python -Im pip -q"])
+@pytest.mark.parametrize(
+    "options", ["install --user", "install -U --no-deps --user", "--isolated install --user"]
+)
+def test_pip_install_user_is_refused(owner: User, pip: str, options: str) -> None:
+    result = owner.run(f"module use ~/modules; module load alpha; {pip} {options} pytz")
+    assert (result.returncode, result.stdout, result.stderr) == (
+        1,
+        "",
+        "stackenv: pip install --user was not run: it installs into ~/.local, and alpha/1.0 does not import "
+        "packages from there; hint: leave out --user\n",
+    )
+    assert not (owner.home / ".local").exists()
+
+
+@pytest.mark.parametrize("command", ["pip list --user", "pip freeze --user", "pip -q uninstall -y nothing"])
+def test_what_does_not_install_into_local_is_not_refused(owner: User, command: str) -> None:
+    result = owner.run(f"module use ~/modules; module load alpha; {command}")
+    assert (result.returncode, "was not run" in result.stderr) == (0, False), result.stderr
+
+
+def test_pip_install_user_works_in_an_environment_with_user_site(user: User) -> None:
+    made = user.stackenv("create", "mine", "--user-site", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    result = user.run(
+        "module use ~/modules; module load mine; pip install --user pytz || exit\n"
+        "python -c 'import pytz; print(pytz.__file__)'"
+    )
+    assert result.stdout.splitlines()[-1].startswith(f"{user.home}/.local/lib/python"), result.stderr
+
+
+def test_pip_install_user_with_the_python_of_another_environment_is_left_to_it(owner: User) -> None:
+    result = owner.run(
+        "module use ~/modules; module load alpha; python -m venv ~/plain || exit\n"
+        "~/plain/bin/python -m pip install --user pytz"
+    )
+    assert result.returncode and "User site-packages are not visible" in result.stderr
 
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
