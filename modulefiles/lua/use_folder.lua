@@ -6,7 +6,8 @@ function use_folder(parts)
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")
   local is_this = same and myFileName():sub(1, #same + 1) == same .. "/"
   if same and not is_this and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
-    LmodMessage(myModuleName() .. ": your modules are not available, because one of them has the same name as this module: " .. same)
+    local why = "because one of them has the same name as this module: " .. same
+    LmodMessage(myModuleName() .. ": your modules are not available, " .. why)
   elseif folder then
     prepend_path("MODULEPATH", folder)
     setenv("STACKENV_MODULES", folder)

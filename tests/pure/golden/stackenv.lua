@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:7f7a0107a7adf7212b5376f782fde66396bc55823b6faaece4d333952e1389dc
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:1f6cbb80faf92b3f3950a9c464268cf3aa51143c1b1af96c9cd4d051b1d4eb80
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -118,7 +118,8 @@ function use_folder(parts)
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")
   local is_this = same and myFileName():sub(1, #same + 1) == same .. "/"
   if same and not is_this and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
-    LmodMessage(myModuleName() .. ": your modules are not available, because one of them has the same name as this module: " .. same)
+    local why = "because one of them has the same name as this module: " .. same
+    LmodMessage(myModuleName() .. ": your modules are not available, " .. why)
   elseif folder then
     prepend_path("MODULEPATH", folder)
     setenv("STACKENV_MODULES", folder)
