@@ -169,8 +169,8 @@ def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
     ("options", "word", "hint"),
     [
         ("--partition nowhere", "nowhere", "to list the partitions: sinfo --summarize"),
-        ("--array 5-1", "array", "without --submit the script is printed"),
-        ("--mem 1T", "Memory", "without --submit the script is printed"),
+        ("--array 5-1", "array", "print the script without --submit"),
+        ("--mem 1T", "Memory", "print the script without --submit"),
     ],
 )
 def test_what_slurm_refuses_is_told_in_its_words(
