@@ -6,12 +6,15 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.work/venv/bin:$PATH
 export PATH
-# A line is a check; mypy takes the longest.
+# A line is a check; mypy takes the longest. The words to avoid are patterns of Perl, a line each: how a translation
+# from German sounds.
 xargs -d '\n' -P "$(nproc)" -I CHECK sh -c CHECK <<'CHECKS'
 mypy
 ruff check .
 ruff format --check .
 find tests .ci docs -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
+codespell .
+! grep -rnIP --exclude-dir=__pycache__ -e "$(paste -sd '|' tests/words_to_avoid.txt)" bin docs easyconfigs hooks modulefiles site-config src/stackenv *.md
 luacheck --no-color --quiet modulefiles/lua
 shellcheck --shell=sh .ci/run
 shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash

@@ -54,7 +54,7 @@ def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)
     assert person.tree() == before
-    typed = found["hint"].rpartition("; without jupyter: ")[2]
+    typed = found["hint"].rpartition("; or, without jupyter: ")[2]
     subprocess.run(["sh", "-c", typed], check=True)
     assert find(person) == []
 

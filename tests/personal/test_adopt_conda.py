@@ -151,7 +151,7 @@ def test_an_environment_that_conda_has_made_is_adopted_by_its_name(conda_user: U
 def test_what_conda_cannot_install_leaves_nothing(conda_user: User) -> None:
     failed = conda_user.stackenv("create", "--conda", "it", "no-such-package")
     assert failed.returncode == 10, failed.stderr
-    words, error, _ = failed.stderr.partition("error: conda could not make the environment")
+    words, error, _ = failed.stderr.partition("error: conda could not create the environment")
     assert "no-such-package" in words.rpartition("conda create")[2].partition("\n")[2] and error
     assert not list((conda_user.home / "conda/envs").glob("*")) and list_files(conda_user.modules) == []
     assert list((conda_user.home.parent / "tmp").iterdir()) == []

@@ -209,7 +209,7 @@ def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Pa
     os.chown(folder, 12345, 12345)
     refused = load(owner, "true")
     assert refused.returncode == 70
-    assert "belongs to somebody else" in refused.stderr.replace("\n", " ")
+    assert "belongs to another user" in refused.stderr.replace("\n", " ")
     assert not list_mounts(node)
 
 

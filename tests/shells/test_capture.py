@@ -200,11 +200,11 @@ def test_the_hash_tells_that_the_scripts_are_others(tmp_path: Path, name: str) -
 
 
 def test_without_a_bash_and_without_an_environment(tmp_path: Path, monkeypatch) -> None:
-    with pytest.raises(StackenvError, match="no conda environment"):
+    with pytest.raises(StackenvError, match="is not a conda environment"):
         capture_activation(tmp_path / "nothing")
     prefix = write_environment(tmp_path / "e", {})
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StackenvError, match="no bash on PATH"):
+    with pytest.raises(StackenvError, match="bash was not found on PATH"):
         capture_activation(prefix)
 
 
