@@ -205,7 +205,7 @@ def test_commands_of_other_programs_are_answered_with_what_to_type(
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
 def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, columns: str) -> None:
     told = user.stackenv("--help", COLUMNS=columns)
-    _, _, commands = told.stdout.partition("\nCommands:\n")
+    _, _, commands = told.stdout.partition("\nCreate and change environments:\n")
     assert told.returncode == 0 and commands and "..." not in commands
     # Other names for a command work, and are not shown.
     shown = COMMANDS.keys() - {"doctor", "help", "ls", "rm", "upgrade"}
