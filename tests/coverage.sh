@@ -31,8 +31,10 @@ report() {
 # so can share one coverage.
 start_measuring() {
     for environment in venv eb4 eb5; do
-        printf 'import sys; sys.path[:0] = %s; import measured_process; del sys.path[:2]\n' \
-            "['$folder/lib', '$PWD/tests/measuring']" >"$(find .work/$environment/lib -name site-packages)/measured.pth"
+        for packages in .work/"$environment"/lib/*/site-packages; do
+            printf 'import sys; sys.path[:0] = %s; import measured_process; del sys.path[:2]\n' \
+                "['$folder/lib', '$PWD/tests/measuring']" >"$packages/measured.pth"
+        done
     done
 }
 

@@ -52,6 +52,8 @@ in_memory() {
 if [ -z "${STACKENV_TEST_AS_USERS-}${PYTEST_DEBUG_TEMPROOT-}" ] && in_memory; then
     export PYTEST_DEBUG_TEMPROOT=/dev/shm
 fi
+# A run of tests/coverage.sh that was killed leaves these, and then every process is measured.
+rm -f .work/venv/lib/*/site-packages/measured.pth .work/eb[45]/lib/*/site-packages/measured.pth
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH

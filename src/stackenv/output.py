@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 import sys
 import termios
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from stackenv.errors import WHITE, UsageError, escape_controls
-from stackenv.terminal import count_columns, is_dumb, lay_out, measure_width, pad, paint, wrap
+from stackenv.terminal import (
+    abbreviate_home,
+    count_columns,
+    is_dumb,
+    lay_out,
+    measure_width,
+    pad,
+    paint,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -315,26 +323,30 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
 
 # The number of blanks between the columns of a table.
 GAP = 3
-# A cell of a column of numbers: a count, a size, or no value.
-NUMBER = re.compile(r"[0-9,]+(\.[0-9])?( ([kMGTPEZY]?B|bytes?))?|-?")
+# The titles of columns of numbers, which are aligned to the right.
+NUMERIC = ("SIZE", "SHARED", "FILES", "LIMIT")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print `rows` below `titles`, in columns; empty columns are left out.
+    """Print `rows` below `titles`, in columns; empty columns are left out, on a terminal also those of "-".
 
-    If the terminal is too narrow, the widest columns become separate lines below each row. Sentences in
-    them wrap at words; a path is never cut or wrapped, so that it can be copied.
+    On a terminal, the home folder is shown as ~. If the terminal is too narrow, the widest columns become
+    separate lines below each row. Sentences in them wrap at words; a path is never cut or wrapped, so that it
+    can be copied.
     """
     if not rows:
         return
-    columns = [
-        column for column in zip(titles, *(map(escape_controls, row) for row in rows)) if any(column[1:])
-    ]
+    is_terminal = sys.stdout.isatty()
+    shown = [[escape_controls(cell) for cell in row] for row in rows]
+    if is_terminal:
+        shown = [[abbreviate_home(cell) for cell in row] for row in shown]
+    blank = {"", "-"} if is_terminal else {""}
+    columns = [column for column in zip(titles, *shown) if not blank.issuperset(column[1:])]
     widths = [max(map(count_columns, column)) for column in columns]
     beside = choose_beside(widths, measure_width(sys.stdout))
     below = [n for n in range(len(columns)) if n not in beside]
     longest = max((len(columns[n][0]) for n in below), default=0)
-    numbers = {n for n in beside if all(NUMBER.fullmatch(cell) for cell in columns[n][1:])}
+    numbers = {n for n in beside if columns[n][0] in NUMERIC}
     for number, cells in enumerate(zip(*columns)):
         line = (" " * GAP).join(pad(cells[n], widths[n], n in numbers) for n in beside).rstrip()
         print(line if number else paint(line, "title", sys.stdout))

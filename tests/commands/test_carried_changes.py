@@ -241,7 +241,7 @@ def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
 def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover: Person) -> None:
     old, new = mover.create("again"), mover.home / "venvs/again-1.0-2"
     done = mover.stackenv("rebuild", "again", "-m", "Bundle/2")
-    assert f"in crontabs, scripts and editors, replace {old}/bin by {new}/bin" in done.stderr
+    assert f"in crontabs, scripts and editors, replace '{old}/bin' by '{new}/bin'" in done.stderr
     assert record(new)["replaced_by"] == ""
     modulefile = Path(mover.site.modulepath, "Bundle/1.lua")
     text = modulefile.read_text()

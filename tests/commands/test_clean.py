@@ -62,7 +62,7 @@ def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -
     counted = subprocess.run(["du", "--inodes", "-s", prefix], capture_output=True, text=True, check=True)
     assert item["file_count"] == int(counted.stdout.split()[0])
     done = left.stackenv("clean", "--yes")
-    assert "another node" in done.stderr
+    assert "on other nodes" in done.stderr
     assert not prefix.exists()
     after = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
     assert after == others

@@ -27,6 +27,7 @@ from stacked import WORK
 from stackenv import __version__
 from stackenv.cli.answer import FORMAT_VERSION, Failure, describe_failure
 from stackenv.cli.main import stackenv
+from stackenv.errors import InstallError
 
 GOLDEN = Path(__file__).with_name("json_format.txt")
 TYPES = {str: "text", int: "number", bool: "true or false", type(None): "null", dict: "object"}
@@ -248,6 +249,11 @@ def test_an_error_is_in_the_answer_and_on_stderr(person: Person) -> None:
     done = person.stackenv("info", "nothing", "--json", status=1)
     assert done.stderr == f"error: {answer['error']['message']}\n\nhint: {answer['error']['hint']}\n"
     assert answer["command"] == "info"
+
+
+def test_an_answer_does_not_refer_to_output_above() -> None:
+    error = InstallError("pip could not install a (exit status 1); see its output above", "fix it", "no a")
+    assert describe_failure(error) == Failure("pip could not install a (exit status 1): no a", "fix it", 10)
 
 
 def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) -> None:

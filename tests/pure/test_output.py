@@ -81,6 +81,33 @@ def test_a_table_on_a_terminal_keeps_its_own_colours(monkeypatch: pytest.MonkeyP
     assert "\x1b[1mNAME" in out.getvalue()
 
 
+TABLE = [
+    ("a/1.0", "-", "3.9", "-", "/home/ann/my  env", "5 kB"),
+    ("b/2.0", "", "3.10", "-", "/other", "11 kB"),
+]
+TITLES = ("MODULE", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "SIZE")
+
+
+def test_a_table_on_a_terminal_has_no_column_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Stream(is_terminal=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    output.print_table(TITLES, TABLE)
+    # Versions are aligned to the left, sizes to the right.
+    assert out.getvalue().splitlines() == [
+        "MODULE   PYTHON   ENVIRONMENT    SIZE",
+        "a/1.0    3.9      ~/my  env      5 kB",
+        "b/2.0    3.10     /other        11 kB",
+    ]
+    piped = Stream()
+    monkeypatch.setattr(sys, "stdout", piped)
+    output.print_table(TITLES, TABLE)
+    assert piped.getvalue().split("\n")[0].split() == list(TITLES)
+    assert "/home/ann/my  env" in piped.getvalue()
+
+
 def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     err = Stream(is_terminal=True)
     monkeypatch.setattr(sys, "stderr", err)

@@ -10,7 +10,7 @@ import click
 
 from stackenv import __version__
 from stackenv.cli.options import explain_click_error
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import InstallError, StackenvError, explain
 
 # Raised when a key is removed or renamed, or when its value means something else; not for a new key.
 FORMAT_VERSION = 1
@@ -23,7 +23,8 @@ class Failure:
     Parameters
     ----------
     message
-        What happened, where and why; the same text is on stderr.
+        What happened, where and why: the text on stderr, but with the installer's reason, if one is known,
+        instead of "see its output above".
     hint
         What to type or change next; empty when there is nothing to add.
     status
@@ -76,7 +77,9 @@ class Plan:
 def describe_failure(error: StackenvError | OSError | click.ClickException) -> Failure:
     """Return what is said of `error`, with the status that the command ends with."""
     if isinstance(error, StackenvError):
-        return Failure(error.message, error.hint, error.status)
+        message = error.message.replace("; see its output above", "")
+        reason = f": {error.reason}" if isinstance(error, InstallError) and error.reason else ""
+        return Failure(message + reason, error.hint, error.status)
     if isinstance(error, click.ClickException):
         return Failure(*explain_click_error(error), error.exit_code)
     return Failure(explain(error), "", StackenvError.status)

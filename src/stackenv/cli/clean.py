@@ -120,10 +120,10 @@ def print_reclaimable(found: Sequence[Reclaimable]) -> None:
     """Print a table of what can be removed, and below it what is kept and why."""
     going = [item for item in found if not item.kept]
     if going:
-        rows = [(i.kind, format_bytes(i.size_bytes), str(i.inodes), i.what) for i in going]
+        rows = [(i.kind, format_bytes(i.size_bytes), f"{i.inodes:,}", i.what) for i in going]
         sums = (sum(i.size_bytes for i in going), sum(i.inodes for i in going))
-        rows.append(("all", format_bytes(sums[0]), str(sums[1]), ""))
-        print_table(("CLASS", "SIZE", "FILES", "WHAT"), rows)
+        rows.append(("total", format_bytes(sums[0]), f"{sums[1]:,}", ""))
+        print_table(("KIND", "SIZE", "FILES", "WHAT"), rows)
     else:
         print_line("nothing to clean")
     for item in found:

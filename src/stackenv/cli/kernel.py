@@ -109,6 +109,7 @@ def listing(as_json: bool) -> None:
 
 @kernel.command()
 @click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_kernels)
+@quiet_option
 @shared_option
 @dry_run_option
 def remove(name: str, shared: Path | None, dry_run: bool) -> None:

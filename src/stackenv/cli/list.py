@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 
 import click
@@ -28,7 +27,6 @@ def listing(shared: Path | None, as_json: bool) -> None:
     """
     from stackenv.environments.context import open_context, recover
     from stackenv.environments.listing import describe_listed, list_modules
-    from stackenv.user_paths import shorten
 
     context = open_context(shared)
     recover(context)
@@ -43,7 +41,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
             ", ".join(row.marks) or "-",
             row.python_version or "-",
             ", ".join(row.modules) or "-",
-            shorten(Path(row.environment), context.environ) if sys.stdout.isatty() else row.environment,
+            row.environment,
             row.description,
         )
         for row in found
@@ -51,7 +49,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
     print_table(("MODULE", "KIND", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
     for row in found:
         if row.problem:
-            print_warning(row.problem)
+            print_warning(row.problem, row.hint)
     if not found:
         print_message(f"no personal modules in {context.store.root}; to create one: stackenv create NAME")
 

@@ -103,7 +103,8 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
         else f"{old.path} was not created by stackenv and is yours to delete"
     )
     print_message(stays)
-    print_message(f"in crontabs, scripts and editors, replace {old.path}/bin by {record.path}/bin")
+    # In quotes, so that a terminal shows whole paths: not all of these expand ~.
+    print_message(f"in crontabs, scripts and editors, replace '{old.path}/bin' by '{record.path}/bin'")
     leave = describe_use(module, context.environ)
     if leave:
         print_message(
