@@ -62,10 +62,10 @@ def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("biopy",), "the command to run is missing"),
+        (("biopy",), "stackenv job biopy -- python script.py"),
         (("biopy", "--"), "the command to run is missing"),
         (("biopy", "--", ""), "the command to run is missing"),
-        (("biopy", "python", "-c", "x"), "the command to run is missing"),
+        (("biopy", "python", "-c", "x"), "stackenv job NAME -- python script.py"),
         (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
         (("--", "python", "x.py"), "the name of the environment is missing"),
         (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),

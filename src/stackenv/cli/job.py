@@ -80,8 +80,10 @@ class JobCommand(click.Command):
         if ctx.resilient_parsing or {"-h", "--help"}.intersection(args[:dashes]):
             return super().parse_args(ctx, args)
         if not behind or not behind[0]:
+            alone = len(args[:dashes]) == 1 and not args[0].startswith("-")
+            name = shlex.quote(args[0]) if alone else "NAME"
             raise UsageError(
-                "the command to run is missing: put it after --", "stackenv job NAME -- python script.py"
+                "the command to run is missing: put it after --", f"stackenv job {name} -- python script.py"
             )
         rest = super().parse_args(ctx, list(args))
         if len(ctx.params["command"]) < len(behind):
