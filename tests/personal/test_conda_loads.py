@@ -141,7 +141,7 @@ def test_a_pythonpath_is_told_of_on_a_terminal_once(owner: User) -> None:
     shown = run_on_terminal(owner, f"module load {stack.bundle_module}; module load one; echo done")
     assert NOTICE not in shown
     assert shown.count("Anaconda3: PYTHONPATH is set (by the module ") == 1
-    assert shown.endswith("does not done")
+    assert shown.endswith("do not done")
     load = f"module load {stack.bundle_module}; export PYTHONPATH=$PYTHONPATH:/opt/mine; module load one"
     shown = run_on_terminal(owner, load)
     assert shown.count(f"{NOTICE} (/opt/mine)") == 1
