@@ -83,7 +83,7 @@ def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Per
     done = there.stackenv("create", "again", "--from", str(export(here, "biopy")))
     (line,) = (line for line in done.stderr.splitlines() if "cannot be imported" in line)
     assert line.startswith("broken: tiny-built 1.0: tiny_ext cannot be imported: ")
-    assert "; type: stackenv run again/1.0 " in line and "RunCommand" not in line
+    assert "; hint: stackenv run again/1.0 " in line and "RunCommand" not in line
 
 
 def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[], Person]) -> None:

@@ -101,8 +101,8 @@ def test_without_a_module_the_python_modules_are_listed_with_what_to_type(user: 
     assert told.returncode == 1
     for module in (user.stack.python_module, user.stack.next_python_module):
         assert module in told.stderr
-    typed = next(line for line in told.stderr.splitlines() if "type: " in line).split("type: ")[1]
-    done = user.run(f"{typed.split(',')[0]} && stackenv create it")
+    typed = next(line for line in told.stderr.splitlines() if "run: " in line).split("run: ")[1]
+    done = user.run(f"{typed.split(';')[0]} && stackenv create it")
     assert done.returncode == 0, done.stderr
 
 

@@ -158,7 +158,7 @@ def test_pips_packages_are_left_to_pip(user: User) -> None:
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.0\n")
     told = user.stackenv("update", "six", "--all", "--yes")
-    assert "six was installed by pip, not by conda; type: conda activate " in told.stderr
+    assert "six was installed by pip, not by conda\nhint: conda activate " in told.stderr
 
 
 @pytest.mark.parametrize(
