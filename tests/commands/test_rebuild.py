@@ -110,7 +110,7 @@ def test_what_does_not_check_out_is_not_switched_to(tmp_path: Path) -> None:
     # The same package, by the same name, was built for another numpy by now; pip is made not to look.
     add_need(make_wheel(person.site.wheels, "tiny-own", "1.0"), "numpy>=9")
     failed = person.stackenv("rebuild", "biopy", status=6, PIP_NO_DEPS="1")
-    assert "tiny-own 1.0 needs numpy>=9" in failed.stderr and "--force" in failed.stderr
+    assert "tiny-own 1.0 requires numpy>=9" in failed.stderr and "--force" in failed.stderr
     assert person.tree() == before
     person.stackenv("rebuild", "biopy", "--force", PIP_NO_DEPS="1")
     assert look(person, WHAT).endswith("/venvs/biopy-1.0-2")
