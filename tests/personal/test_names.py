@@ -113,7 +113,7 @@ def test_purged_storage_is_refused_also_behind_a_link(user: User, tmp_path: Path
         refused = user.stackenv(
             "create", "it", "--path", path, load=[user.stack.bundle_module], SCRATCH=str(scratch)
         )
-        assert refused.returncode == 2 and "purges" in refused.stderr, refused.stderr
+        assert refused.returncode == 2 and "deletes old files" in refused.stderr, refused.stderr
     assert list(scratch.iterdir()) == []
 
 
