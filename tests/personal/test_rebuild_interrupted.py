@@ -23,7 +23,7 @@ VENV = (
     "install with pip: six",
     "write the record in ",
     "check that everything works",
-    "let ",
+    "point ",
 )
 CONDA = (
     "check that it/1.0 has not changed meanwhile",
@@ -33,7 +33,7 @@ CONDA = (
     "capture its activation",
     "write the record in ",
     "check that everything works",
-    "let ",
+    "point ",
 )
 # Faster than a kill that waits for their sentences: the modules are loaded already.
 QUICK = VENV[-3:-1]
