@@ -174,6 +174,6 @@ def test_conda_is_as_it_was_or_new(conda_owner: User, step: str) -> None:
     if step in QUICK:
         kill_exactly_at(conda_owner, step, ("rebuild", "it"))
     else:
-        kill_at(conda_owner, SWITCH if step == "let " else step, ("rebuild", "it"))
+        kill_at(conda_owner, SWITCH if step == "point " else step, ("rebuild", "it"))
     now = require_whole(conda_owner, before, old, "CONDA_PREFIX")
-    assert now == str(old) or step == "let "
+    assert now == str(old) or step == "point "
