@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -381,7 +382,7 @@ def test_a_pip_that_cannot_be_had_again_is_said(user: User) -> None:
     exported = user.stackenv("export", "it").stdout
     (user.home / "it.yaml").write_text(exported.replace("25.2", "99.1"))
     done = user.stackenv("create", "un", "--from", "it.yaml")
-    assert "pip 99.1: of Python" in done.stdout + done.stderr
+    assert re.search(r"^pip 99\.1: now .* from ", done.stderr, re.MULTILINE), done.stderr
 
 
 def test_uv_works_in_it_and_puts_a_pip_in_the_place_of_ours(user: User) -> None:

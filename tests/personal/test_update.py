@@ -259,7 +259,7 @@ def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str
     words = [STACKENV, "update", "tiny-lib", "--env", "one"]
     done, shown = answer(words, user.environ, user.home, typed, early="y\n" if status else "n\n")
     assert done == status, shown
-    assert "Update tiny-lib in 1 environment?" in shown and "PINNED BY" in shown
+    assert "Update tiny-lib in 1 environment?" in shown and "ALSO CHANGES" in shown
     assert ask_version(user, "one", "tiny-lib") == version
 
 
