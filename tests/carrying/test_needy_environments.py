@@ -296,7 +296,7 @@ def test_one_that_no_library_helps_keeps_its_link_and_create_says_so(
     write_python(tmp_path, needy_stack, "-DNEEDS_VARIABLE")
     said = stackenv(user, "create", "bio")
     (line,) = [line for line in said.splitlines() if "starts only" in line]
-    assert line.startswith("stackenv: the Python of bio/1.0 starts only while its modules are loaded")
+    assert line.startswith("the Python of bio/1.0 starts only while its modules are loaded")
     assert "ours" not in look(user.home / "venvs/bio-1.0").values()
     found = read_result(user.stackenv("info", "bio", "--json").stdout)
     assert found["carried"]["reason"] == "python-needs-modules"

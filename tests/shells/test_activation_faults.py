@@ -157,7 +157,7 @@ def test_a_refusal_ends_the_file_of_csh_however_long_it_is(stack, tmp_path: Path
     # tcsh reads a file in blocks of 4,096 bytes; with a long prefix this one is in two.
     root = Path(stack.root("2024.02-1"))
     text = (root / "libexec/stackenv/conda.csh").read_text()
-    begin, marker, end = text.partition("# The variables go first")
+    begin, marker, end = text.partition("# Unset the variables first")
     assert marker
     (tmp_path / "conda.csh").write_text(begin + "# The next block begins here.\n" * 200 + marker + end)
     done = subprocess.run(
