@@ -101,7 +101,7 @@ def test_that_a_variable_is_replaced_is_said_as_conda_says_it(changed: Changed) 
 @pytest.mark.parametrize("version", ["4.12.0", "22.8.1", "24.7.2", "25.1.0", "24.7.1.dev3+g1"])
 def test_conda_is_asked_when_it_is_another_one(changed: Changed, version: str) -> None:
     changed.replace("_version.py", "'24.7.1'", repr(version))
-    assert changed.compile() == f"native activation supports conda 22.9.0 to 24.7.1, and this is {version}"
+    assert changed.compile() == f"native activation supports conda 22.9.0 to 24.7.1, but this is {version}"
     assert changed.asks_conda()
 
 
