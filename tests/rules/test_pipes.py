@@ -90,7 +90,7 @@ def test_one_in_a_stub_of_what_is_adopted_is_not_waited_for(person: Person) -> N
     make_pipe(pipe)
     run(person, f"adopt {copy} copy -m Bundle/1")
     assert pipe.is_file()
-    assert person.stackenv("check", "copy", "--json").stdout.strip() == "[]"
+    assert read_result(person.stackenv("check", "copy", "--json").stdout) == []
 
 
 def test_one_in_the_place_of_the_record_is_replaced_by_what_is_said(person: Person) -> None:
