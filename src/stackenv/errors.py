@@ -84,12 +84,26 @@ class ModuleError(StackenvError):
 
 
 class InstallError(StackenvError):
-    """A package could not be installed (exit status 10); `reason` is pip's explanation, in one line."""
+    """A package could not be installed (exit status 10).
+
+    Parameters
+    ----------
+    failure
+        What happened, where and why. The message for the terminal is this text, with a reference to the
+        output if `is_output_above`.
+    hint
+        What to type or change next; empty if there is nothing to add.
+    reason
+        The installer's explanation, in one line; empty if it is unknown.
+    is_output_above
+        Whether the terminal already shows the installer's output.
+    """
 
     status = 10
 
-    def __init__(self, message: str, hint: str = "", reason: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, failure: str, hint: str = "", reason: str = "", is_output_above: bool = False) -> None:
+        super().__init__(f"{failure}; see its output above" if is_output_above else failure, hint)
+        self.failure = failure
         self.reason = reason
 
 

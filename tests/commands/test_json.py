@@ -252,7 +252,8 @@ def test_an_error_is_in_the_answer_and_on_stderr(person: Person) -> None:
 
 
 def test_an_answer_does_not_refer_to_output_above() -> None:
-    error = InstallError("pip could not install a (exit status 1); see its output above", "fix it", "no a")
+    error = InstallError("pip could not install a (exit status 1)", "fix it", "no a", is_output_above=True)
+    assert error.message == "pip could not install a (exit status 1); see its output above"
     assert describe_failure(error) == Failure("pip could not install a (exit status 1): no a", "fix it", 10)
 
 

@@ -76,10 +76,10 @@ class Plan:
 
 def describe_failure(error: StackenvError | OSError | click.ClickException) -> Failure:
     """Return what is said of `error`, with the status that the command ends with."""
+    if isinstance(error, InstallError):
+        return Failure(": ".join(filter(None, (error.failure, error.reason))), error.hint, error.status)
     if isinstance(error, StackenvError):
-        message = error.message.replace("; see its output above", "")
-        reason = f": {error.reason}" if isinstance(error, InstallError) and error.reason else ""
-        return Failure(message + reason, error.hint, error.status)
+        return Failure(error.message, error.hint, error.status)
     if isinstance(error, click.ClickException):
         return Failure(*explain_click_error(error), error.exit_code)
     return Failure(explain(error), "", StackenvError.status)

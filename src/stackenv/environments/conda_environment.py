@@ -102,8 +102,9 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     status, _ = run_installer(describe_command(conda, *arguments), environ)
     if status:
         raise InstallError(
-            f"conda could not create the environment (exit status {status}); see its output above",
+            f"conda could not create the environment (exit status {status})",
             "fix the cause and run the same command again; this attempt left nothing behind",
+            is_output_above=True,
         )
 
 

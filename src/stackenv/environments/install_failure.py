@@ -128,14 +128,16 @@ def explain_failure(
                 )
     if words.no_connection.search(log):
         return UnreachableError(
-            f"{installer} could not reach the server that has {wanted}; see its output above",
+            f"{installer} could not reach the server that has {wanted}",
             "on many sites, only the login nodes reach the internet: run the same command there"
             + words.advice,
+            is_output_above=True,
         )
     return InstallError(
-        f"{installer} could not install {wanted} (exit status {status}); see its output above",
+        f"{installer} could not install {wanted} (exit status {status})",
         "fix the cause and run the same command again; this attempt left nothing behind",
         find_reason(log, words),
+        is_output_above=True,
     )
 
 

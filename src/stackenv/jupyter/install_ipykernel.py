@@ -89,9 +89,10 @@ def install_with_conda(record: Record, start: Start, context: Context) -> None:
     status, _ = run_installer(start((*words, *copy, "ipykernel")), context.environ)
     if status:
         raise InstallError(
-            f"conda could not install ipykernel into {record.path} without changing other packages "
-            f"(status {status}; its output is above); no kernel was added",
+            f"no kernel was added: conda could not install ipykernel into {record.path} without changing "
+            f"other packages (exit status {status})",
             "to see what else it would change, and decide: "
             f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} ipykernel; then "
             "run the same command again",
+            is_output_above=True,
         )
