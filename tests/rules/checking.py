@@ -20,6 +20,12 @@ def find(person: Person, rule: str, *names: str, **changes: str) -> list[dict[st
     return [finding for finding in check(person, *names, **changes) if finding["rule"] == rule]
 
 
+def take_one(found: list[dict[str, str]]) -> dict[str, str]:
+    """Return the one finding in `found`; fail with what was found if there are none or several."""
+    assert len(found) == 1, f"{len(found)} findings instead of 1: {found}"
+    return found[0]
+
+
 def find_one(person: Person, rule: str, **changes: str) -> dict[str, str]:
     """Return the one finding of `rule`, of the account."""
     found = check(person, **changes)

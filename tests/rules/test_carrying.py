@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from answers import read_result
+from checking import take_one
 from findings import read_findings
 from homes import bring_back, keep_home
 from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
@@ -49,7 +50,7 @@ def find(person: Person, **changes: str) -> list[dict[str, str]]:
 
 
 def find_one(person: Person, **changes: str) -> dict[str, str]:
-    (finding,) = find(person, **changes)
+    finding = take_one(find(person, **changes))
     return finding
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
+from checking import take_one
 from findings import read_findings
 from homes import bring_back, keep_home
 from old_modules import render_old
@@ -27,7 +28,7 @@ def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[st
 
 
 def find_one(person: Person, rule: str, *words: str, **changes: str) -> dict[str, str]:
-    (finding,) = find(person, rule, *words, **changes)
+    finding = take_one(find(person, rule, *words, **changes))
     return finding
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from checking import SITE, find, install
+from checking import SITE, find, install, take_one
 from people import COMMAND, Person
 
 from stackenv.health import extensions
@@ -280,7 +280,7 @@ def test_what_is_not_imported_for_its_record_is_said(person: Person, tmp_path) -
     install_stays(prefix / SITE, tmp_path / "number")
     record = prefix / "stackenv/record.json"
     record.chmod(0o664)
-    (found,) = find(person, "extensions", "biopy")
+    found = take_one(find(person, "extensions", "biopy"))
     assert (found["level"], found["where"]) == ("unchecked", str(record))
     assert found["what"].startswith("1 compiled module was not imported: ")
     assert f"chmod go-w {record}" in found["hint"]

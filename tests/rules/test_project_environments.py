@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from answers import read_result
 from built import LMOD
-from checking import install
+from checking import install, take_one
 from forked import COMMAND, run_stackenv
 from people import Person
 from stacked import STACKS, WORK, Stack, open_stack
@@ -84,15 +84,15 @@ def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
 def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1", "packaging==24.2", "six")
-    (found,) = find(person, folder / "src/deep", stack.bundle_module)
+    found = take_one(find(person, folder / "src/deep", stack.bundle_module))
     imported = typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'").strip()
     theirs, ours = (
         "its own numpy 2.1.1, packaging 24.2",
         f"numpy 1.25.1, packaging 23.1 of {stack.bundle_module}",
     )
     expected = {
-        "1.25.1": f"~/p/.venv has {theirs}, but its Python imports {ours}",
-        "2.1.1": f"~/p/.venv has {theirs}, which its Python imports instead of {ours}",
+        "1.25.1": f"{person.home}/p/.venv has {theirs}, but its Python imports {ours}",
+        "2.1.1": f"{person.home}/p/.venv has {theirs}, which its Python imports instead of {ours}",
     }
     assert found["what"] == expected[imported]
     assert (imported == "1.25.1") == stack.name.endswith("pythonpath")
@@ -104,7 +104,7 @@ def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, proj
 
 def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy>=1", "six")
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     ours, _, their_own = found["hint"].partition("; to use the project's own: ")
     command = their_own.replace("uv run COMMAND", f"{UV} run -q python -c '{NUMPY}'")
     assert typed(person, stack.bundle_module, folder, command) == "2.1.1\n"
@@ -114,7 +114,7 @@ def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> N
     said = typed(person, stack.bundle_module, folder, f"{path}; {makes}; {installs}; python -c '{NUMPY}'")
     assert said.splitlines()[-1] == "1.25.1"
     # The environment that is no longer needed is still there; in the module of the new one that is said.
-    (found,) = find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}")
+    found = take_one(find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}"))
     assert found["hint"].startswith("to use the modules' packages, in the folder of pyproject.toml: uv pip")
     shutil.rmtree(folder / ".venv")
     assert find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}") == []
@@ -140,7 +140,7 @@ def test_what_it_says_to_type_with_another_tool(
     (folder / "uv.lock").unlink()
     for name, text in files.items():
         (folder / name).write_text(text)
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     ours, _, their_own = found["hint"].partition("; to use the project's own: ")
     assert ours.partition("; in the folder of pyproject.toml: ")[2].startswith(installs)
     assert their_own == f"env -u PYTHONPATH {runs} run COMMAND"
@@ -158,7 +158,9 @@ def test_the_folder_of_modules_is_the_sites(
 ) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
-    (found,) = find(person, project("numpy==2.1.1"), stack.bundle_module, STACKENV_SITE_CONFIG=str(site))
+    found = take_one(
+        find(person, project("numpy==2.1.1"), stack.bundle_module, STACKENV_SITE_CONFIG=str(site))
+    )
     expected = typed.replace("%s", str(person.home))
     assert f"stackenv create NAME; ml use {expected}; ml NAME; " in found["hint"]
 
@@ -176,7 +178,7 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
     folder = project("numpy==2.1.1")
     site = folder / ".venv/lib/python3.11/site-packages"
     install(site, "wants-two", "1.0", "Requires-Dist: numpy>=2")
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     assert found["level"] == "broken"
     assert found["why"].startswith(
         "wants-two requires numpy>=2, which 1.25.1 does not satisfy: the loaded module sets PYTHONPATH"
@@ -189,7 +191,7 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
     shutil.rmtree(folder / ".venv")
     subprocess.run([other, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     install(folder / ".venv/lib/python3.9/site-packages", "numpy", "2.0.2")
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     assert found["level"] == "broken"
     assert found["why"].startswith(
         f"numpy 1.25.1 of {stack.bundle_module} is for Python 3.11, but the environment has Python 3.9: "
@@ -216,7 +218,7 @@ def test_what_counts_as_a_module_s(person: Person, stack: Stack, project: Where)
         ((stack.bundle_module, "Extra/2"), "1.9 of Extra/2"),
         (("Extra/2", stack.bundle_module), f"1.25.1 of {stack.bundle_module}"),
     ):
-        (found,) = find(person, folder, *load, **environ)
+        found = take_one(find(person, folder, *load, **environ))
         assert found["what"].endswith(f" instead of numpy {theirs}")
 
 
@@ -226,8 +228,8 @@ def test_a_package_in_lib64_as_on_fedora(person: Person, stack: Stack, project: 
     (own / "lib64/python3.11/site-packages").mkdir(parents=True)
     for path in (own / "lib/python3.11/site-packages").glob("numpy*"):
         path.rename(own / "lib64/python3.11/site-packages" / path.name)
-    (found,) = find(person, own.parent, stack.bundle_module)
-    assert found["what"].startswith("~/p/.venv has its own numpy 2.1.1, but")
+    found = take_one(find(person, own.parent, stack.bundle_module))
+    assert found["what"].startswith(f"{person.home}/p/.venv has its own numpy 2.1.1, but")
 
 
 def test_an_environment_that_a_variable_names(person: Person, stack: Stack, project: Where) -> None:
@@ -235,7 +237,7 @@ def test_an_environment_that_a_variable_names(person: Person, stack: Stack, proj
     (folder / ".venv").rename(folder / "own")
     assert find(person, folder, stack.bundle_module) == []
     for value in ("own", str(folder / "own")):
-        (found,) = find(person, folder / "src", stack.bundle_module, UV_PROJECT_ENVIRONMENT=value)
+        found = take_one(find(person, folder / "src", stack.bundle_module, UV_PROJECT_ENVIRONMENT=value))
         assert found["where"] == str(folder / "own")
     # One of stackenv's has its own rules.
     person.stackenv("create", "it", load=stack.bundle_module)
@@ -295,7 +297,7 @@ def test_an_environment_of_somebody_else(person: Person, stack: Stack, project: 
         pytest.skip("files of another user take root")
     folder = project("numpy==2.1.1")
     os.chown(folder / ".venv", 65534, -1)
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     assert (found["level"], f"{folder}/.venv belongs to nobody" in found["what"]) == ("unchecked", True)
 
 
@@ -336,12 +338,12 @@ def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack,
     python.chmod(0o755)
     for opened in ("", ".venv", ".venv/bin", ".venv/lib/python3.11/site-packages"):
         (folder / opened).chmod(0o777)
-        (found,) = find(person, folder, stack.bundle_module)
+        found = take_one(find(person, folder, stack.bundle_module))
         assert found["level"] == "unchecked"
         assert f"everybody can write {folder / opened}" in found["what"]
         assert not ran.exists()
         (folder / opened).chmod(0o755)
-    (found,) = find(person, folder, stack.bundle_module)
+    found = take_one(find(person, folder, stack.bundle_module))
     assert "this check could not run" in found["what"]
     assert ran.exists()
 

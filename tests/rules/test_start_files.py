@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checking import find, find_one
+from checking import find, find_one, take_one
 from people import Person, write_module
 
 VARIABLES, LOGIN, CONDA = "rc-variables", "conda-at-login", "conda-envs-variables"
@@ -99,7 +99,7 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
     site = type(person.site)(str(modules), tmp_path, tmp_path)
     write_module(site, "Workspace/1", tmp_path, "", "CONDA_ENVS_PATH", "envs")
     loaded = {"LOADEDMODULES": "Workspace/1", "_LMFILES_": str(modules / "Workspace/1.lua")}
-    (found,) = find(person, CONDA, **both, **loaded)
+    found = take_one(find(person, CONDA, **both, **loaded))
     assert (found["level"], found["module"]) == ("broken", "")
     assert found["where"] == f"CONDA_ENVS_PATH: module Workspace/1; CONDA_ENVS_DIRS: {file}:1"
     environ = {**person.environ, **both}
@@ -148,7 +148,7 @@ def test_modules_that_lmod_does_not_know(person: Person) -> None:
     assert first["where"] == f"{file}:5" and str(person.home / "used") in first["what"]
     assert first["what"].startswith("each new shell runs") and first["why"].endswith("login and in each job")
     file.write_text("[[ $- == *i* ]] || return\nmodule load GONE\nexec zsh\nmodule load GONE\n")
-    (behind,) = find(person, GONE)
+    behind = take_one(find(person, GONE))
     assert behind["what"].startswith("each new interactive shell runs `module load GONE`")
     assert behind["why"].endswith("prints an error at each login")
     # Where nobody knows what a shell of its own would find.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
+from checking import take_one
 from people import Person, force_in, make_wheel
 from stacked import WORK
 from stubbed import Kept, keep, lend, make_stubbed, site_packages
@@ -43,7 +44,7 @@ def find(person: Person, *rules: str, **changes: str) -> list[dict[str, str]]:
 
 def find_one(person: Person, **changes: str) -> dict[str, str]:
     """Return what the rule finds, which is all that is found, and what every finding of it says."""
-    (found,) = find(person, **changes)
+    found = take_one(find(person, **changes))
     assert (found["rule"], found["level"], found["hint"]) == ("stubs", "warning", REFRESH)
     assert found["where"].startswith(str(site_packages(person, "biopy")))
     return found
@@ -182,7 +183,7 @@ def test_a_module_that_has_another_version_now(biologist: Person) -> None:
     metadata = lib / "tiny_stack-1.0.dist-info/METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
     (lib / "tiny_stack-1.0.dist-info").rename(lib / "tiny_stack-1.1.dist-info")
-    (found,) = find(biologist)
+    found = take_one(find(biologist))
     assert (found["rule"], found["hint"]) == ("stale", REFRESH)
     assert found["what"] == "tiny-stack is pinned to 1.0, but Bundle/1 has 1.1" and "uv" in found["why"]
     type_it(biologist, found["hint"])
@@ -191,7 +192,7 @@ def test_a_module_that_has_another_version_now(biologist: Person) -> None:
 
 def test_a_module_that_has_lost_it(biologist: Person) -> None:
     shutil.rmtree(biologist.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info")
-    (found,) = find(biologist)
+    found = take_one(find(biologist))
     assert found["rule"] == "stale" and found["what"] == "tiny-stack 1.0 is pinned, but no module has it"
     type_it(biologist, found["hint"])
     assert find(biologist) == [] and "tiny-stack" not in uv_list(biologist)

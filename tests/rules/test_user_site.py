@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checking import find, find_one, fix
+from checking import find, find_one, fix, take_one
 from people import MINOR, Person
 from stacked import Stack, open_stack
 
@@ -61,7 +61,7 @@ def test_what_a_conda_environment_sees(person: Person, python: Path) -> None:
     version = next(folder.glob("setuptools-*")).name.split("-")[1].removesuffix(".dist")
     found = find_one(person, USER_SITE)
     assert (found["level"], found["where"]) == ("warning", str(folder))
-    assert "the conda environment ~/conda/envs/genes" in found["what"]
+    assert f"the conda environment {person.home}/conda/envs/genes" in found["what"]
     assert f"setuptools {version} hides 65.5.0 of" in found["what"]
     # As the finding says it, by the environment's own Python.
     script = "import setuptools; print(setuptools.__file__)"
@@ -92,7 +92,7 @@ def test_what_the_loaded_python_sees(person: Person, python: Path) -> None:
     # Nobody's is hidden by it: that is what --user is for.
     assert find(person, USER_SITE, **loaded) == []
     run(person, python, "-m", "pip", "install", "--user", "--upgrade", "setuptools")
-    (found,) = find(person, USER_SITE, **loaded)
+    found = take_one(find(person, USER_SITE, **loaded))
     assert f"hides 65.5.0 of the loaded Python {os.path.realpath(python.parents[1])}" in found["what"]
     assert find(person, USER_SITE) == []
 
@@ -103,7 +103,7 @@ def test_what_a_plain_venv_sees_and_one_of_stackenv_does_not(person: Person, pyt
     assert find(person, USER_SITE) == []
     venv = person.home / "venvs/own"
     run(person, python, "-m", "venv", "--without-pip", "--system-site-packages", venv)
-    assert "the venv ~/venvs/own" in find_one(person, USER_SITE)["what"]
+    assert f"the venv {person.home}/venvs/own" in find_one(person, USER_SITE)["what"]
     assert "/.local/" in run(person, venv / "bin/python", "-c", "import packaging; print(packaging.__file__)")
     shutil.rmtree(venv)
     run(person, python, "-m", "venv", "--without-pip", venv)

@@ -23,7 +23,7 @@ from stackenv.output import shorten_list
 from stackenv.plain_files import read_file_text
 from stackenv.record import Package
 from stackenv.transactions.writers import list_writers, name_user
-from stackenv.user_paths import has, shorten, type_load
+from stackenv.user_paths import has, type_load
 
 RULE = "project-environment"
 PROJECT_FILE = "pyproject.toml"
@@ -172,13 +172,12 @@ def list_clashes(
 
 def report_modules_win(prefix: Path, clashes: list[Clash], project: Path, account: Account) -> Finding:
     """Return the finding that `clashes` are imported from modules, whatever the project's lock says."""
-    shown = shorten(prefix, account.environ)
     problem = next(list_problems(prefix, clashes), "")
     level: Level = "broken" if problem else "warning"
     return Finding(
         RULE,
         level,
-        f"{shown} has {list_own(clashes)}, but its Python imports {list_theirs(clashes)}",
+        f"{prefix} has {list_own(clashes)}, but its Python imports {list_theirs(clashes)}",
         str(prefix),
         f"{problem or 'the versions in use are not those in the lock file of the project'}: the loaded "
         "module sets PYTHONPATH, which takes precedence over the environment of a project",
@@ -193,8 +192,7 @@ def report_modules_hidden(prefix: Path, clashes: list[Clash], project: Path, acc
     return Finding(
         RULE,
         "warning",
-        f"{shorten(prefix, account.environ)} has {list_own(clashes)}, which its Python imports instead of "
-        f"{list_theirs(clashes)}",
+        f"{prefix} has {list_own(clashes)}, which its Python imports instead of {list_theirs(clashes)}",
         str(prefix),
         "a generic build replaces the one optimised for this machine",
         f"{advise(clashes, project, account)}; to keep the project's own, do nothing",

@@ -21,7 +21,7 @@ from stackenv.environments.venv import read_configuration
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.output import format_bytes, format_count, shorten_list
 from stackenv.plain_files import read_file_text
-from stackenv.user_paths import find_absolute, shorten
+from stackenv.user_paths import find_absolute
 
 TRUE = ("1", "true", "yes", "on", "t", "y")
 SECTION = re.compile(r"\[(.+)\]")
@@ -143,13 +143,12 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
     for prefix in list_conda_prefixes(environ, configuration):
         folder = prefix / "lib" / minor / "site-packages"
         if folder.is_dir():
-            title = f"the conda environment {shorten(prefix, environ)}"
-            yield Viewer(title, read_packages(folder), True)
+            yield Viewer(f"the conda environment {prefix}", read_packages(folder), True)
     for prefix in list_venvs(environ, configuration):
         folder = prefix / "lib" / minor / "site-packages"
         if folder.is_dir() and not (prefix / "stackenv").is_dir() and sees_base(prefix):
             # Its own packages come before ~/.local.
-            yield Viewer(f"the venv {shorten(prefix, environ)}", {}, True)
+            yield Viewer(f"the venv {prefix}", {}, True)
     found = shutil.which("python3", path=environ.get("PATH", ""))
     # The system Python may use ~/.local; venvs are handled above.
     if found and not (Path(found).parents[1] / "pyvenv.cfg").exists():
