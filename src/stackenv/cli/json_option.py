@@ -1,4 +1,4 @@
-"""The option --json: which command has it, and the result that is printed when the command ends."""
+"""The option --json: it collects the result of a command, which is printed when the command ends."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import click
 
 from stackenv.errors import StackenvError
 
-# As `typing` has it, whose import takes as long as the whole of `--version`.
+# A copy of typing.TYPE_CHECKING: importing `typing` takes as long as all of `--version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
 class Asked:
-    """The command that is asked for JSON, empty for none, and its result as soon as there is one."""
+    """The command that was run with --json (empty if none was), and its result once it is known."""
 
     command: str = ""
     result: Any = None
 
 
 def name_command(context: click.Context) -> str:
-    """Return the command of `context` as it was typed, without the program's name."""
+    """Return the command of `context` as it was typed, without `stackenv`."""
     return context.command_path.partition(" ")[2]
 
 
 def ask_json(context: click.Context, _option: click.Parameter, as_json: bool) -> bool:
-    """Note which command is asked for JSON; return `as_json`."""
+    """Note which command was run with --json; return `as_json`."""
     if as_json:
         Asked.command = name_command(context)
     return as_json
@@ -38,7 +38,7 @@ json_option = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    # Before the others: what is wrong with those is printed as JSON, too.
+    # Parsed before the other options, so that errors in those are printed as JSON too.
     is_eager=True,
     callback=ask_json,
     help="Print the result as JSON.",
@@ -51,8 +51,8 @@ def set_result(result: Any) -> None:
 
 
 def show_steps(sentences: Sequence[str], as_json: bool) -> None:
-    """Show what a command would do, by a sentence each."""
-    # Each start of the command comes by here.
+    """Show the sentences that say what a command would do, one per step."""
+    # Imported here, because every command imports this file.
     from stackenv.cli.answer import Plan
     from stackenv.output import print_steps
 
@@ -64,23 +64,23 @@ def show_steps(sentences: Sequence[str], as_json: bool) -> None:
 
 @contextlib.contextmanager
 def answering(words: Sequence[str]) -> Iterator[None]:
-    """Within the block the command line `words` is run; if it asks for JSON, print that at the end.
+    """Within the block, the command line `words` is run; with --json, print its result or error at the end.
 
-    Ctrl-C before a command has begun its work prints nothing, as without --json.
+    If the user presses Ctrl-C before there is a result, nothing is printed, as without --json.
     """
     Asked.command, Asked.result = "", None
     failure: StackenvError | OSError | click.ClickException | None = None
     try:
         yield
     except (StackenvError, OSError, click.ClickException) as error:
-        # Of a command line that click refuses no option has been looked at.
+        # If click rejects the command line, the callback of --json may not have run.
         refused = getattr(error, "ctx", None)
         if refused and "--json" in words and any("--json" in p.opts for p in refused.command.params):
             Asked.command = name_command(refused)
         failure = error
         raise
     finally:
-        # Neither: the help was asked for, or it was interrupted.
+        # There is neither an error nor a result after --help or an interruption.
         if Asked.command and (failure or Asked.result is not None):
             from stackenv.cli.answer import print_answer
 

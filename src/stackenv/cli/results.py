@@ -1,8 +1,9 @@
-"""The results that `--json` prints, where a command works with something else.
+"""The results that `--json` prints, for commands whose own data have another form.
 
-docs/reference/json.md is written from these docstrings. A key means the same in each result: `module` is the
-full name of a personal module, `modulefile` its file, `environment` the folder of its environment, `modules`
-what it is based on. `problem` says what is wrong, and `hint` what to type; both are empty when nothing is.
+docs/reference/json.md is generated from these docstrings. A key means the same in each result: `module` is
+the full name of a personal module, `modulefile` its file, `environment` the folder of its environment, and
+`modules` its base modules. `problem` says what is wrong, and `hint` what to type; both are empty if nothing
+is wrong.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ class PackageVersion:
 
 @dataclass(frozen=True)
 class ChangedPackage:
-    """A package of which another version was installed.
+    """A package that was installed in another version.
 
     Parameters
     ----------
     name
         Its name.
     old_version, new_version
-        Before and now; empty when it was not there, or is not any more.
+        Its version before and now; empty if it was or is not installed.
     """
 
     name: str
@@ -44,16 +45,16 @@ class ChangedPackage:
 
 @dataclass(frozen=True)
 class ProvidedPackage:
-    """A package that was not installed, because a module has it.
+    """A package that was not installed, because a module provides it.
 
     Parameters
     ----------
     name
         Its name.
     old_version, new_version
-        In the old environment, and in the module.
+        Its version in the old environment, and in the module.
     module
-        The module that has it.
+        The module that provides it.
     """
 
     name: str
@@ -81,18 +82,18 @@ class MissingPackage:
 
 @dataclass(frozen=True)
 class PackageReport:
-    """The packages of an environment that was made again, compared with the old one.
+    """The packages of a rebuilt environment, compared with those of the old one.
 
     Parameters
     ----------
     kept
-        Those of which the same version was installed.
+        Packages that were installed in the same version.
     changed
-        Those of which only another version is available.
+        Packages that are available only in another version.
     provided_by_modules
-        Those that the modules have, and that were not installed again.
+        Packages that were not installed, because the modules provide them.
     missing
-        Those that could not be installed.
+        Packages that could not be installed.
     not_copied
         Files and folders of the old environment that belong to no package.
     """
@@ -106,18 +107,18 @@ class PackageReport:
 
 @dataclass(frozen=True)
 class AdoptedEnvironment:
-    """The environment that has a module now.
+    """The environment that was adopted.
 
     Parameters
     ----------
     module, modulefile, environment
-        Its module's full name, its modulefile, and its folder.
+        The full name of its module, its modulefile, and its folder.
     modules
-        The modules that it is based on.
+        Its base modules.
     packages
         The packages in it.
     load_command
-        What to type to load the module.
+        The command that loads the module.
     """
 
     module: str
@@ -135,7 +136,7 @@ class CreatedEnvironment(AdoptedEnvironment):
     Parameters
     ----------
     package_report
-        With `--from`, the packages compared with those in the file; else null.
+        With `--from`, its packages compared with those in the file; otherwise null.
     """
 
     package_report: PackageReport | None
@@ -148,11 +149,11 @@ class RebuiltEnvironment:
     Parameters
     ----------
     module, modulefile, environment
-        Its module's full name, its modulefile, and its new folder.
+        The full name of its module, its modulefile, and its new folder.
     old_environment
-        The folder of the old environment, which stays until `stackenv clean`.
+        The folder of the old environment, which is kept until `stackenv clean`.
     modules
-        The modules that it is based on now.
+        Its new base modules.
     package_report
         Its packages, compared with those of the old environment.
     """
@@ -167,28 +168,28 @@ class RebuiltEnvironment:
 
 @dataclass(frozen=True)
 class ReportedProblem:
-    """A problem that the check has found.
+    """A problem that the check found.
 
     Parameters
     ----------
     module
-        The full name of the module whose environment has it; empty when it is in your account.
+        The full name of the module whose environment has the problem; empty if your account has it.
     rule
-        The rule that has found it, one of those below.
+        The rule that found it, one of those listed below.
     level
-        `broken`, `insecure`, `warning`, or `unchecked` when the rule could not look.
+        `broken`, `insecure`, `warning`, or `unchecked` if the rule could not be applied.
     what
         The problem, in a sentence.
     where
-        The file (with `:line` when one line is at fault), folder, variable or module that has it.
+        The file (with `:line` if it is in one line), folder, variable or module that has it.
     why
-        What it does to you.
+        How it affects you.
     hint
         What to type or to do.
     fix_steps
-        What `stackenv check --fix` does about it, a sentence for each step; empty when only you can decide.
+        What `stackenv check --fix` does, one sentence per step; empty if only you can decide.
     muted_reason
-        Why you have muted it with `stackenv edit --mute`; empty when you have not.
+        Why you muted it with `stackenv edit --mute`; empty if you did not.
     """
 
     module: str
@@ -213,14 +214,13 @@ class RemovableItem:
     what
         What it is, in a few words.
     paths
-        The files and folders that go.
+        The files and folders that would be removed.
     size_bytes, file_count
-        The space and the number of files that the file system gets back; a file with further hard links
-        counts for nothing.
+        The space and the number of files that this frees; a file with other hard links frees nothing.
     kept_reason
-        Why it stays nevertheless; empty when it can go.
+        Why it is kept; empty if it can be removed.
     steps
-        How it is removed, a sentence for each step.
+        How it is removed, one sentence per step.
     """
 
     category: str
@@ -234,25 +234,25 @@ class RemovableItem:
 
 @dataclass(frozen=True)
 class UpdatedEnvironment:
-    """What the update does to one environment, or has done.
+    """What the update changes in one environment.
 
     Parameters
     ----------
     module
-        The module's full name; empty for a conda environment without a module.
+        The full name of its module; empty for a conda environment without a module.
     environment, kind
-        The environment's folder; `venv` or `conda`.
+        Its folder; `venv` or `conda`.
     old_version, new_version
-        The version of the package before and after; empty when it is unknown.
+        The version of the package before and after the update; empty if it is unknown.
     pinned_by
-        The module that has the package and keeps it at this version; empty for none.
+        The module that provides the package and pins its version; empty if there is none.
     state
-        `due`: it would be updated; `current`: there is nothing newer; `held`: a module has the package;
-        `refused`: it is left alone; `updated`; `failed`.
+        `due`: it can be updated; `current`: there is no newer version; `held`: a module provides the package;
+        `refused`: it is skipped; `updated`; `failed`.
     other_changes
         The other packages that change with it.
     problem, hint
-        Why it is left alone or has failed, and what to type.
+        Why it was skipped or failed, and what to type.
     """
 
     module: str
@@ -269,25 +269,24 @@ class UpdatedEnvironment:
 
 @dataclass(frozen=True)
 class MeasuredPlace:
-    """An environment or a cache, and the space that it takes.
+    """An environment or a cache, and the space that it uses.
 
     Parameters
     ----------
     category
         What it is, such as `environment` or `pip-cache`.
     name
-        The name by which you know it: a module, or a path.
+        The name of its module, or its path.
     path
         Its folder.
     size_bytes, file_count
-        What it takes: allocated bytes as `du` counts, and files and folders.
+        The space that it uses (allocated bytes, as `du` counts them), and its number of files and folders.
     shared_bytes, shared_file_count
-        The part of it that other places have too, as hard links.
+        The part of it that other places share, as hard links.
     freed_bytes, freed_file_count
-        What there would be more room for if this place alone were deleted.
+        The space and the number of files that deleting only this place would free.
     last_used
-        When a file that only this place has was read last, in ISO 8601; null when the file system does not
-        record it.
+        When a file that is not shared was last read, in ISO 8601; null if the file system does not record it.
     unreadable_count
         How many files and folders could not be read and are not counted.
     """
@@ -307,12 +306,12 @@ class MeasuredPlace:
 
 @dataclass(frozen=True)
 class TotalUsage:
-    """What all places take together; a file with several hard links counts once.
+    """The space that all places use together; a file with several hard links counts once.
 
     Parameters
     ----------
     size_bytes, file_count
-        The sums.
+        The sum of the space, and of the files and folders.
     """
 
     size_bytes: int
@@ -326,11 +325,11 @@ class LimitShare:
     Parameters
     ----------
     listed
-        What the places take that are in the limit's folder.
+        The part that the listed places in the limit's folder use.
     used
-        What everything in that folder takes; None when it is unknown.
+        The part that everything in that folder uses; None if it is unknown.
     limit
-        The limit; None when there is none, or it is unknown.
+        The limit; None if it is unlimited or unknown.
     """
 
     listed: int
@@ -345,11 +344,11 @@ class LimitUsage:
     Parameters
     ----------
     path
-        The folder that it is for.
+        The folder that it applies to.
     size_bytes, file_count
         How much of the space, and of the number of files, is used.
     problem
-        Why the usage is unknown; empty when it is known.
+        Why the usage is unknown; empty if it is known.
     """
 
     path: str
@@ -360,7 +359,7 @@ class LimitUsage:
 
 @dataclass(frozen=True)
 class UsageResult:
-    """What takes space.
+    """What uses space.
 
     Parameters
     ----------
@@ -384,13 +383,13 @@ class FoundDependent:
     Parameters
     ----------
     owner
-        The user who owns the modulefile; the number when the user has no name any more.
+        The user who owns the modulefile, or the user ID if it no longer has a name.
     module, modulefile, environment
         Its full name, its file, and the folder of its environment.
     depends_on
-        The modules asked for that it is based on.
+        The modules of the report that it is based on.
     indirect
-        The modules asked for that those load.
+        The modules of the report that its base modules load.
     record_written
         When the record of its environment was last written, in ISO 8601.
     """
@@ -406,16 +405,16 @@ class FoundDependent:
 
 @dataclass(frozen=True)
 class ReportCounts:
-    """How much was looked at and found.
+    """How much was searched and found.
 
     Parameters
     ----------
     folders, modules
-        How many folders of modules, and personal modules, were looked at.
+        The number of modules folders, and of personal modules, that were searched.
     found, owners
-        How many of the modules depend on those asked for, and how many users own them.
+        The number of modules that depend on those of the report, and of their owners.
     unread
-        How many files and folders could not be read.
+        The number of files and folders that could not be read.
     """
 
     folders: int
@@ -443,21 +442,21 @@ class UnreadPath:
 
 @dataclass(frozen=True)
 class SiteReport:
-    """Whose personal modules depend on the modules asked for.
+    """The personal modules that depend on certain modules.
 
     Parameters
     ----------
     patterns
-        The modules asked for, as they were typed.
+        The modules of the report, as they were typed.
     found
         The personal modules that depend on one of them.
     counts
-        How much was looked at and found.
+        How much was searched and found.
     unread
-        What could not be read.
+        The files and folders that could not be read.
     unknown_variables
-        The variables in the site configuration that only each user knows: the folders of other users were
-        not looked at because of them.
+        Variables in the site configuration whose values for other users are unknown. Because of them, the
+        modules folders of other users were not searched.
     """
 
     patterns: tuple[str, ...]
