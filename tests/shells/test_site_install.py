@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from built import LMOD, WORK, BuiltModules
 from copied_installations import COMMAND, copy_bare_installation, copy_installation
+from waiting_lmod import make_waiting_lmod
 
 from stackenv.conda.install import FROZEN_MESSAGE
 from stackenv.modulefile.text import OURS_BEGINS
@@ -275,10 +276,10 @@ def test_what_fails_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["libexec/stackenv/activation.py", "condarc.d/stackenv.yml"])
-def test_interrupted_all_is_as_it_was(place: Place, number: int, moment: str) -> None:
+def test_interrupted_all_is_as_it_was(place: Place, tmp_path: Path, number: int, moment: str) -> None:
     before = place.tree()
     command = [sys.executable, *place.command("install")]
-    environ = {**os.environ, "LMOD_CMD": LMOD}
+    environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
         while not (place.root / moment).exists():
             assert process.poll() is None
@@ -398,7 +399,9 @@ def test_a_prefix_on_a_read_only_mount_is_refused_at_once(place: Place) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["at once", "after a kill"])
-def test_a_prefix_without_write_permission_gets_its_modes_back(place: Place, killed: bool) -> None:
+def test_a_prefix_without_write_permission_gets_its_modes_back(
+    place: Place, tmp_path: Path, killed: bool
+) -> None:
     folders = [
         place.root,
         *(path for path in place.root.iterdir() if path.is_dir() and not path.is_symlink()),
@@ -407,7 +410,8 @@ def test_a_prefix_without_write_permission_gets_its_modes_back(place: Place, kil
         folder.chmod(0o555)
     try:
         if killed:
-            command, environ = place.command("install"), {**os.environ, "LMOD_CMD": LMOD}
+            command = place.command("install")
+            environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
             with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
                 while not (place.root / "libexec/stackenv/activation.py").exists():
                     assert process.poll() is None

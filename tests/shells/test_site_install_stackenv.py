@@ -18,6 +18,7 @@ from copied_installations import COMMAND
 from dialects import DIALECTS, spare_manual_pages
 from own_prefix import make_thin_prefix
 from terminals import COMPINIT, SHELLS, Terminal
+from waiting_lmod import make_waiting_lmod
 
 SITE = "version: 1\nconda:\n  load_test: {shells: [bash, tcsh]}\n"
 
@@ -212,10 +213,10 @@ def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_nothing_is_left(place: Place, number: int) -> None:
+def test_interrupted_nothing_is_left(place: Place, tmp_path: Path, number: int) -> None:
     before = place.tree()
     command = [sys.executable, *place.command("install")]
-    environ = {**os.environ, "LMOD_CMD": LMOD}
+    environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
         # The Python of the prefix writes into it.
         while not (place.root / ".stackenv-new").exists():
