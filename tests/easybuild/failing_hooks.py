@@ -6,6 +6,7 @@ each the running eb forks, the child fails there, and the build goes on as if no
 said, and what it left of the modulefile MODULE, lies in the folder.
 """
 
+import faulthandler
 import json
 import os
 import shutil
@@ -47,6 +48,8 @@ def fail_in_child(name, report):
         words = os.open(report / f"{name}.words", os.O_WRONLY | os.O_CREAT, 0o644)
         os.dup2(words, 1)
         os.dup2(words, 2)
+        # One that hangs ends with where it was, so that it costs one test and not the build of all.
+        faulthandler.dump_traceback_later(60, exit=True)
         fail(name)
     status = os.waitpid(child, 0)[1]
     module = Path(os.environ["MODULE"])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 WORK = CHECKOUT / ".work"
@@ -44,7 +49,8 @@ class EasyBuild:
     ) -> subprocess.CompletedProcess[str]:
         """Run `eb` as a site does; its words go into the failure when `check` finds a bad status."""
         binary = WORK / self.folder / "bin"
-        done = subprocess.run(
+        done = run_within(
+            300,
             [str(binary / "eb"), *([f"--hooks={hooks}"] if hooks else []), *arguments],
             env={
                 "HOME": str(self.prefix.parent / "home"),
@@ -56,13 +62,9 @@ class EasyBuild:
                 "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
                 "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
                 "STACKENV_SITE_CONFIG": str(self.prefix.parent / "in-bash.yaml"),
+                "PYTHONFAULTHANDLER": "1",
                 **environ,
             },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
             **(run_as or {}),
         )
         if check:
@@ -72,6 +74,32 @@ class EasyBuild:
     def build(self, *arguments: str, name: str = "Anaconda3-2024.02-1", **rest):
         """Build one of the embedded distributions."""
         return self.run(str(EASYCONFIGS / f"{name}.eb"), *arguments, **rest)
+
+
+def run_within(seconds: int, command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `command`; when it takes longer, fail with its processes and where in its sources Python is."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **settings,
+    )
+    try:
+        said = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        columns = "pid,ppid,stat,etime,time,wchan:30,args"
+        listed = subprocess.run(["ps", "-o", columns, "-s", str(process.pid)], capture_output=True, text=True)
+        # With PYTHONFAULTHANDLER each Python writes its traceback.
+        os.killpg(process.pid, signal.SIGABRT)
+        time.sleep(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        said = process.communicate()
+        pytest.fail(f"{command} has not ended after {seconds} s:\n{listed.stdout}\n{''.join(said)}")
+    return subprocess.CompletedProcess(command, process.returncode, *said)
 
 
 def make_easybuild(version: str, folder: Path) -> EasyBuild:
