@@ -71,7 +71,8 @@ JSON = """\
 # JSON
 
 With `--json` these commands print one JSON object on stdout, and nothing else. Messages for people go to
-stderr.
+stderr. Commands that print a file (`export`, `job`, `site config`, `site render`), a path (`site hooks`) or
+what another program prints (`run`) do not have `--json`.
 
 """
 ANSWER = """
@@ -85,7 +86,7 @@ with an `error.status` above 128, or nothing.
 `format_version` is {}. It is raised when a key is removed or renamed, or when its meaning changes. New keys
 can be added without a new version, so ignore the keys that you do not know.
 
-In all results, `module` is the full name of a personal module, `modulefile` its file, `environment` the
+In all results, `module` is the full name of a module, `modulefile` its file, `environment` the
 folder of its environment, and `modules` the modules that it is based on. Sizes are in bytes, times in ISO
 8601 and UTC.
 
@@ -129,7 +130,9 @@ In a script, the environments that are broken:
     stackenv list --json | jq -r '.result[] | select(.problem != "") | .module'
 """
 PLANNED = """
-With `--dry-run`, `result` is an object with the steps:
+## With --dry-run
+
+For {}, `result` is then an object with one key:
 
 """
 GRAVE = """
@@ -141,16 +144,28 @@ RESULTS: dict[str, tuple[type, bool]] = {
     "check": (results.ReportedProblem, True),
     "clean": (results.RemovableItem, True),
     "create": (results.CreatedEnvironment, False),
+    "edit": (results.ChangedModule, True),
     "info": (ModuleInfo, False),
     "kernel add": (AddedKernel, False),
     "kernel list": (ListedKernel, True),
+    "kernel remove": (results.RemovedKernel, False),
     "list": (ListedModule, True),
+    "pack": (results.PackedEnvironment, False),
     "rebuild": (results.RebuiltEnvironment, False),
+    "remove": (results.RemovedModule, True),
+    "rename": (results.RenamedModule, False),
+    "site check": (results.CheckedConfiguration, False),
+    "site install": (results.InstalledModule, False),
     "site report": (results.SiteReport, False),
+    "site uninstall": (results.UninstalledModule, False),
+    "unpack": (results.UnpackedEnvironment, False),
     "update": (results.UpdatedEnvironment, True),
     "usage": (results.UsageResult, False),
 }
-PLANNING = ("adopt", "create", "kernel add", "rebuild")
+PLANNING = (
+    *("adopt", "create", "edit", "kernel add", "kernel remove", "pack", "rebuild", "remove", "rename"),
+    *("site install", "site uninstall", "unpack"),
+)
 TYPES = {"str": "text", "int": "number", "bool": "true or false", "Any": "anything"}
 RULES = """
 ## Rules
@@ -346,8 +361,6 @@ def describe_result(name: str) -> Iterator[str]:
     each = "a list, with an object for each:" if is_list else "an object:"
     yield f"\n## stackenv {name}\n\n`result` is {each} {about[:1].lower()}{about[1:]}\n\n"
     yield describe_fields(kind)
-    if name in PLANNING:
-        yield PLANNED + describe_fields(answer.Plan)
 
 
 def render_json() -> str:
@@ -364,11 +377,13 @@ def render_json() -> str:
     sections = {name: "".join(describe_result(name)) for name in commands}
     sections["check"] += GRAVE.format(grave)
     version = answer.FORMAT_VERSION
+    planning = f"{', '.join(f'`{name}`' for name in PLANNING[:-1])} and `{PLANNING[-1]}`"
     return "".join(
         (
             *(JSON, *links, ANSWER, describe_fields(answer.Answer)),
             *(STABLE.format(version), block(EXAMPLE.format(version, __version__))),
-            *(SCRIPT, *sections.values(), RULES, table(("rule", "what it reports"), summary)),
+            *(SCRIPT, PLANNED.format(planning), describe_fields(answer.Plan)),
+            *(*sections.values(), RULES, table(("rule", "what it reports"), summary)),
         )
     )
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION, BuiltModules
 from leftovers import classes, show
 from people import COMMAND, INIT, Person
@@ -51,7 +52,6 @@ def test_nothing_goes_without_an_answer(left: Person) -> None:
     (item,) = show(left)
     assert item["kept_reason"] == ""
     assert hash_tree(left.home) == before
-    assert "--yes" in left.stackenv("clean", "--json", "--yes", status=2).stderr
 
 
 def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -> None:
@@ -61,8 +61,10 @@ def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -
     assert (item["category"], item["paths"]) == ("environments", [str(prefix)])
     counted = subprocess.run(["du", "--inodes", "-s", prefix], capture_output=True, text=True, check=True)
     assert item["file_count"] == int(counted.stdout.split()[0])
-    done = left.stackenv("clean", "--yes")
+    assert not item["removed"]
+    done = left.stackenv("clean", "--yes", "--json")
     assert "on other nodes" in done.stderr
+    assert read_result(done.stdout) == [{**item, "removed": True}]
     assert not prefix.exists()
     after = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
     assert after == others

@@ -11,6 +11,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from typing import Any
 import click
 import pytest
 from answers import read_result
+from own_prefix import make_thin_prefix
 from people import CHECKOUT, COMMAND, VERSION, Person, make_wheel, write_module
 from stacked import WORK
 
@@ -48,9 +50,10 @@ def describe_format() -> dict[str, dict[str, str]]:
     """Return the type of each key, by the command and the key's path, as the result's classes have them."""
     found = {}
     for name, (kind, is_list) in GENERATOR.RESULTS.items():
-        kinds = [kind, *([GENERATOR.answer.Plan] if name in GENERATOR.PLANNING else [])]
-        start = "result[]." if is_list else "result."
-        found[name] = {path: words for k in kinds for path, words, _ in GENERATOR.list_fields(k, start)}
+        kinds = {kind: "result[]." if is_list else "result."}
+        kinds |= {GENERATOR.answer.Plan: "result."} if name in GENERATOR.PLANNING else {}
+        fields = (field for one, start in kinds.items() for field in GENERATOR.list_fields(one, start))
+        found[name] = {path: words for path, words, _ in fields}
     return found
 
 
@@ -150,7 +153,7 @@ def answers(new_person: Callable[[], Person]) -> Answers:
     person.environ["MODULEPATH"] += f":{modules.modulepath}"
     person.environ["PIP_FIND_LINKS"] += f" {wheels}"
     found = Answers(person)
-    for ask in (ask_makers, ask_updates, ask_kernels, ask_rebuilders, ask_viewers):
+    for ask in (ask_makers, ask_updates, ask_kernels, ask_changers, ask_admins, ask_rebuilders, ask_viewers):
         ask(found)
     return found
 
@@ -179,6 +182,38 @@ def ask_kernels(answers: Answers) -> None:
     answers.ask("kernel", "add", "lab", "--dry-run")
     answers.ask("kernel", "add", "lab")
     answers.ask("kernel", "list")
+
+
+def ask_changers(answers: Answers) -> None:
+    """Have modules that are edited, renamed, packed, unpacked and removed, and a kernel that goes."""
+    person = answers.person
+    person.create("changed")
+    for words in (("edit", "changed", "--description", "new"), ("rename", "changed", "other")):
+        answers.ask(*words, "--dry-run")
+        answers.ask(*words)
+    for words in (("pack", "other"), ("unpack", "other"), ("remove", "other", "--yes")):
+        answers.ask(*words, "--dry-run")
+        answers.ask(*words)
+    person.create("gone-kernel", module="Jupyter/1")
+    person.stackenv("kernel", "add", "gone-kernel")
+    for more in (("--dry-run",), ()):
+        answers.ask("kernel", "remove", "gone-kernel", *more)
+
+
+def ask_admins(answers: Answers) -> None:
+    home = answers.person.home
+    configuration = home / "checked.yaml"
+    configuration.write_text("version: 1\nconda: {condarc: {chanels: [a]}, load_test: {shells: [bash]}}\n")
+    answers.ask("site", "check", str(configuration))
+    make_thin_prefix(home / "prefix")
+    words = ("--root", str(home / "prefix"), "--config", str(configuration))
+    for version in ("1.0", "2.0"):
+        modulefile = ("--modulefile", str(home / f"shared-modules/stackenv/{version}.lua"))
+        for more in (("--dry-run",), ()):
+            named = ("--name", "stackenv", "--version", version)
+            answers.ask("site", "install", *named, *words, *modulefile, *more)
+    for more in (("--dry-run",), ()):
+        answers.ask("site", "uninstall", *words, *modulefile, *more)
 
 
 def ask_rebuilders(answers: Answers) -> None:
@@ -210,6 +245,7 @@ def ask_viewers(answers: Answers) -> None:
     answers.ask("kernel", "list")
     answers.ask("check", status=1)
     answers.ask("clean")
+    answers.ask("clean", "--yes")
     answers.ask("usage", STACKENV_SITE_CONFIG=str(limited))
     (person.home / "modules/unread").symlink_to("/proc")
     answers.ask("site", "report", "Bundle", "Python", "--root", str(person.home))
@@ -266,6 +302,16 @@ def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) 
         record.with_suffix(".aside").rename(record)
     assert (answer["result"]["module"], answer["error"]["status"]) == ("biopy/1.0", 1)
     assert answer["error"]["message"] == answer["result"]["problem"] != ""
+
+
+def test_what_was_done_before_a_failure_is_in_the_answer(new_person: Callable[[], Person]) -> None:
+    person = new_person()
+    for name in ("first", "second"):
+        person.create(name)
+    shutil.rmtree(person.home / "venvs/second-1.0")
+    answer = json.loads(person.stackenv("edit", "--refresh", "--all", "--json", status=1).stdout)
+    assert [one["module"] for one in answer["result"]] == ["first/1.0"]
+    assert answer["error"]["message"] == "1 environment could not be changed: second/1.0"
 
 
 def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) -> None:

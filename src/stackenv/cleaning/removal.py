@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable
@@ -23,17 +23,16 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out, ig
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
 
-def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> list[Reclaimable]:
+def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> Iterator[Reclaimable]:
     """Remove each class of `found` that is agreed to; one that fails does not stop the others.
 
-    Return what was removed. `agree` is asked with the name of a class and what is in it.
+    Yield what was removed. `agree` is asked with the name of a class and what is in it.
 
     Raises
     ------
     StackenvError
         At the end, when something could not be removed.
     """
-    removed: list[Reclaimable] = []
     failed = 0
     for kind, group in itertools.groupby(found, lambda item: item.kind):
         items = list(group)
@@ -42,7 +41,7 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
         for item in items:
             try:
                 remove(item, context)
-                removed.append(item)
+                yield item
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
@@ -52,7 +51,6 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
         raise StackenvError(
             f"{format_count(failed, 'item')} could not be removed", "to list what is left: stackenv clean"
         )
-    return removed
 
 
 def remove(item: Reclaimable, context: Context) -> None:

@@ -11,7 +11,6 @@ import click
 
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
-from stackenv.errors import UsageError
 from stackenv.output import (
     can_ask,
     confirm,
@@ -59,21 +58,18 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     from stackenv.cleaning.removal import remove_agreed
     from stackenv.environments.context import open_context, recover
 
-    if as_json and yes:
-        raise UsageError(
-            "--json cannot be combined with --yes: it only shows what can be removed", "stackenv clean --yes"
-        )
     context = open_context(shared)
     if not dry_run:
         recover(context)
     with showing_progress("looking", len(FINDERS)) as advance:
         found = list_reclaimable(context, print_message, advance)
-    if as_json:
-        set_result([describe(item) for item in found])
-        return
-    print_reclaimable(found)
     removable = [item for item in found if not item.kept]
-    if dry_run or not removable:
+    is_removing = bool(removable) and not dry_run and (yes or not as_json)
+    if as_json:
+        set_result([describe(item, ()) for item in found])
+    else:
+        print_reclaimable(found)
+    if not is_removing:
         return
     if not yes and not can_ask():
         print_message(
@@ -81,7 +77,11 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
             "stackenv clean --yes"
         )
         return
-    removed = remove_agreed(removable, context, functools.partial(agree, yes))
+    removed: list[Reclaimable] = []
+    for item in remove_agreed(removable, context, functools.partial(agree, yes)):
+        removed.append(item)
+        if as_json:
+            set_result([describe(one, removed) for one in found])
     if removed:
         size, inodes = sum(item.size_bytes for item in removed), sum(item.inodes for item in removed)
         print_message(f"Removed {format_bytes(size)}, {format_count(inodes, 'file')}")
@@ -101,8 +101,8 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
     return confirm(question, "stackenv clean --yes", yes, facts)
 
 
-def describe(item: Reclaimable) -> RemovableItem:
-    """Return `item` as `--json` prints it."""
+def describe(item: Reclaimable, removed: Sequence[Reclaimable]) -> RemovableItem:
+    """Return `item` as `--json` prints it; `removed` are those that were removed."""
     from stackenv.cli.results import RemovableItem
 
     return RemovableItem(
@@ -113,6 +113,7 @@ def describe(item: Reclaimable) -> RemovableItem:
         file_count=item.inodes,
         kept_reason=item.kept,
         steps=tuple(action.sentence for action in item.actions),
+        removed=item in removed,
     )
 
 

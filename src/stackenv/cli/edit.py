@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stackenv.cli.completers import complete_names, complete_rules
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
@@ -18,6 +21,9 @@ from stackenv.cli.options import (
 )
 from stackenv.errors import UsageError
 from stackenv.output import print_message
+
+if TYPE_CHECKING:
+    from stackenv.lifecycle.edit import Edited
 
 
 @click.command()
@@ -73,7 +79,10 @@ from stackenv.output import print_message
 @shared_option
 @quiet_option
 @dry_run_option
-def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **options: object) -> None:
+@json_option
+def edit(
+    name: str | None, every: bool, shared: Path | None, dry_run: bool, as_json: bool, **options: object
+) -> None:
     """Change an environment's base modules or settings.
 
     A venv keeps its Python, so modules with another Python are refused: use `stackenv rebuild biopy -m
@@ -106,7 +115,20 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
         name = require_loaded_name(shared)
         print_message(f"changing {name}, the loaded environment")
     context = open_context(shared)
-    if name:
-        edit_named(request, name, context, dry_run)
-    else:
-        edit_all(request, context, dry_run)
+    edited = [edit_named(request, name, context, dry_run)] if name else edit_all(request, context, dry_run)
+    show_edited(edited, dry_run, as_json)
+
+
+def show_edited(edited: Iterable[Edited], dry_run: bool, as_json: bool) -> None:
+    """Show the steps of a dry run, or with --json what was changed, also of those before one that failed."""
+    from stackenv.cli.results import ChangedModule
+
+    steps: list[str] = []
+    changed: list[ChangedModule] = []
+    for module, sentences in edited:
+        steps += sentences
+        changed.append(ChangedModule(module.full_name, str(module.path), module.prefix))
+        if dry_run:
+            show_steps(steps if as_json else sentences, as_json)
+        elif as_json:
+            set_result(changed)

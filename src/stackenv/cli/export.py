@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import loaded_name_argument, shared_option
+from stackenv.cli.options import loaded_name_argument, quiet_option, shared_option
 from stackenv.output import print_text
 
 
@@ -22,6 +22,7 @@ from stackenv.output import print_text
     "version constraints for a uv project (pyproject.toml).",
 )
 @shared_option
+@quiet_option
 def export(name: str, form: str, shared: Path | None) -> None:
     """Export an environment to recreate it elsewhere.
 

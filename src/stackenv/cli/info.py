@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import loaded_name_argument, shared_option
+from stackenv.cli.options import loaded_name_argument, quiet_option, shared_option
 from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_entry, print_line, print_table
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @loaded_name_argument
 @shared_option
+@quiet_option
 @json_option
 def info(name: str, shared: Path | None, as_json: bool) -> None:
     """Show the details of a personal module.

@@ -16,7 +16,7 @@ from stackenv.cli.options import (
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_line, print_message, print_steps, print_table, print_warning
+from stackenv.output import print_line, print_message, print_table, print_warning
 
 
 @click.group(cls=CommandGroup)
@@ -79,6 +79,7 @@ def add(
 
 
 @kernel.command("list")
+@quiet_option
 @json_option
 def listing(as_json: bool) -> None:
     """List your stackenv kernels and their problems.
@@ -112,7 +113,8 @@ def listing(as_json: bool) -> None:
 @quiet_option
 @shared_option
 @dry_run_option
-def remove(name: str, shared: Path | None, dry_run: bool) -> None:
+@json_option
+def remove(name: str, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Remove a Jupyter kernel but keep its environment.
 
     NAME is the name of the module, even if that is gone, or the kernel's own name, as `stackenv kernel list
@@ -131,7 +133,13 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
         recover(context)
     stored = choose_kernel(name, context)
     if dry_run:
-        print_steps(plan_removal(stored).sentences)
+        show_steps(plan_removal(stored).sentences, as_json)
         return
     remove_kernel(stored)
+    if as_json:
+        from stackenv.cli.results import RemovedKernel
+
+        names = (stored.name, stored.display_name, stored.module)
+        set_result(RemovedKernel(*names, stored.environment, str(stored.folder)))
+        return
     print_message(f"Removed the kernel {stored.display_name!r}; {stored.environment} was not changed")

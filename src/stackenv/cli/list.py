@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import shared_option
+from stackenv.cli.options import quiet_option, shared_option
 from stackenv.output import print_message, print_table, print_warning
 
 
 @click.command("list")
 @shared_option
+@quiet_option
 @json_option
 def listing(shared: Path | None, as_json: bool) -> None:
     """List your personal modules.

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option, verbose_option
-from stackenv.output import format_bytes, print_message, print_steps
+from stackenv.output import format_bytes, print_message
 
 
 @click.command()
@@ -16,7 +17,8 @@ from stackenv.output import format_bytes, print_message, print_steps
 @verbose_option
 @quiet_option
 @dry_run_option
-def pack(name: str, shared: Path | None, dry_run: bool) -> None:
+@json_option
+def pack(name: str, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Pack an environment into a single SquashFS image.
 
     You use the same module as before. The image is mounted when the module is loaded or when a command in the
@@ -36,10 +38,15 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
 
     packing = plan_packing(name, open_context(shared), dry_run)
     if dry_run:
-        print_steps(packing.sentences())
+        show_steps(packing.sentences(), as_json)
         return
     image, full_name = packing.carry_out(), packing.record.full_name
     print_message(
         f"Packed {full_name}: {image.entries:,} files, links and folders are now one file of "
         f"{format_bytes(image.size_bytes)}; load it as before; to change it: stackenv unpack {full_name}"
     )
+    if as_json:
+        from stackenv.cli.results import PackedEnvironment
+
+        where = (str(packing.module.path), packing.module.prefix, str(packing.image))
+        set_result(PackedEnvironment(full_name, *where, image.size_bytes, image.entries))

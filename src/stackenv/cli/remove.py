@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stackenv.cli.completers import complete_names
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, format_count, print_steps
+from stackenv.output import confirm, format_count
+
+if TYPE_CHECKING:
+    from stackenv.cli.results import RemovedModule
+    from stackenv.environments.store import StoredModule
 
 
 @click.command()
@@ -21,7 +27,10 @@ from stackenv.output import confirm, format_count, print_steps
 @quiet_option
 @shared_option
 @dry_run_option
-def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
+@json_option
+def remove(
+    names: tuple[str, ...], environment: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool
+) -> None:
     """Remove modules and their environments.
 
     An adopted environment, which stackenv did not create, is kept; only the files that stackenv put into it
@@ -41,14 +50,25 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
     removals = plan_removals(names, environment, not yes, open_context(shared), dry_run)
     sentences = tuple(sentence for removal in removals for sentence in removal.changes.sentences)
     if dry_run:
-        print_steps(sentences)
+        show_steps(sentences, as_json)
         return
     found = [removal.module.full_name for removal in removals]
     question = f"Remove {found[0] if len(found) == 1 else format_count(len(found), 'module')}?"
     if not yes and not confirm(question, f"stackenv remove {shlex.join(found)} --yes", facts=sentences):
         raise StackenvError("nothing was changed")
+    removed: list[RemovedModule] = []
     for removal in removals:
         removal.carry_out(are_steps_known=not yes)
+        removed.append(describe(removal.module))
+        if as_json:
+            set_result(removed)
+
+
+def describe(module: StoredModule) -> RemovedModule:
+    """Return the removed `module` as `--json` prints it."""
+    from stackenv.cli.results import RemovedModule
+
+    return RemovedModule(module.full_name, str(module.path), module.prefix, Path(module.prefix).is_dir())
 
 
 rm = copy.copy(remove)

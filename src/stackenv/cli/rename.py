@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_names
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option
-from stackenv.output import print_steps
 
 
 @click.command()
@@ -17,7 +17,8 @@ from stackenv.output import print_steps
 @shared_option
 @quiet_option
 @dry_run_option
-def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
+@json_option
+def rename(old: str, new: str, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Rename a module.
 
     If you give no version for NEW, it keeps the version of OLD. The environment's folder is not moved,
@@ -33,6 +34,12 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
 
     renaming = plan_renaming(old, new, open_context(shared), dry_run)
     if dry_run:
-        print_steps(renaming.changes.sentences)
+        show_steps(renaming.changes.sentences, as_json)
         return
     renaming.carry_out()
+    if as_json:
+        from stackenv.cli.results import RenamedModule
+
+        module, record = renaming.module, renaming.record
+        modulefile = renaming.context.store.path_of(record.name, record.version)
+        set_result(RenamedModule(record.full_name, str(modulefile), record.path, module.full_name))

@@ -1,7 +1,7 @@
 """The results that `--json` prints, for commands whose own data have another form.
 
 docs/reference/json.md is generated from these docstrings. A key means the same in each result: `module` is
-the full name of a personal module, `modulefile` its file, `environment` the folder of its environment, and
+the full name of a module, `modulefile` its file, `environment` the folder of its environment, and
 `modules` its base modules. `problem` says what is wrong, and `hint` what to type; both are empty if nothing
 is wrong.
 """
@@ -167,6 +167,155 @@ class RebuiltEnvironment:
 
 
 @dataclass(frozen=True)
+class ChangedModule:
+    """The module that was changed.
+
+    Parameters
+    ----------
+    module, modulefile, environment
+        Its full name, its modulefile, and the folder of its environment.
+    """
+
+    module: str
+    modulefile: str
+    environment: str
+
+
+@dataclass(frozen=True)
+class RenamedModule(ChangedModule):
+    """The module under its new name.
+
+    Parameters
+    ----------
+    old_module
+        The full name that it had before.
+    """
+
+    old_module: str
+
+
+@dataclass(frozen=True)
+class RemovedModule(ChangedModule):
+    """A module that was removed.
+
+    Parameters
+    ----------
+    environment_kept
+        Whether its environment was kept because stackenv did not create it.
+    """
+
+    environment_kept: bool
+
+
+@dataclass(frozen=True)
+class PackedEnvironment(ChangedModule):
+    """The environment that was packed.
+
+    Parameters
+    ----------
+    image
+        The file with its image.
+    size_bytes, file_count
+        The size of the image, and the number of files, links and folders in it.
+    """
+
+    image: str
+    size_bytes: int
+    file_count: int
+
+
+@dataclass(frozen=True)
+class UnpackedEnvironment(ChangedModule):
+    """The environment that was unpacked.
+
+    Parameters
+    ----------
+    folder
+        The folder with its files: the environment itself, or with `--to` a folder in the one that was given.
+    """
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class RemovedKernel:
+    """The kernel that was removed.
+
+    Parameters
+    ----------
+    name, display_name
+        Its name, as `jupyter kernelspec list` showed it, and its name in Jupyter.
+    module, environment
+        The full name of its module, and the folder of its environment, which was not changed.
+    path
+        The folder of its kernelspec, which no longer exists.
+    """
+
+    name: str
+    display_name: str
+    module: str
+    environment: str
+    path: str
+
+
+@dataclass(frozen=True)
+class CheckedConfiguration:
+    """The site configuration, which is valid.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    warnings
+        What may be wrong in it, one sentence each.
+    """
+
+    path: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstalledModule:
+    """The module that was installed.
+
+    Parameters
+    ----------
+    module, modulefile
+        Its full name, and its modulefile.
+    root
+        The prefix of its installation.
+    tested_shells, missing_shells
+        The shells in which the module was loaded, and those that this host does not have.
+    """
+
+    module: str
+    modulefile: str
+    root: str
+    tested_shells: tuple[str, ...]
+    missing_shells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UninstalledModule:
+    """The module that was uninstalled.
+
+    Parameters
+    ----------
+    modulefile, root
+        Its modulefile, and the prefix of its installation.
+    removed
+        The files and folders that were removed.
+    other_modulefiles
+        The modulefiles that still use the installation; if there are any, stackenv's files in it were kept.
+    """
+
+    modulefile: str
+    root: str
+    removed: tuple[str, ...]
+    other_modulefiles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ReportedProblem:
     """A problem that the check found.
 
@@ -221,6 +370,8 @@ class RemovableItem:
         Why it is kept; empty if it can be removed.
     steps
         How it is removed, one sentence per step.
+    removed
+        Whether it was removed, which only `--yes` does.
     """
 
     category: str
@@ -230,6 +381,7 @@ class RemovableItem:
     file_count: int
     kept_reason: str
     steps: tuple[str, ...]
+    removed: bool
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_modules
-from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import CommandGroup, dry_run_option
+from stackenv.cli.json_option import json_option, set_result, show_steps
+from stackenv.cli.options import CommandGroup, dry_run_option, quiet_option
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.output import (
     format_count,
     print_aside,
     print_line,
     print_message,
-    print_steps,
     print_table,
     print_text,
     print_warning,
@@ -60,7 +59,9 @@ def site() -> None:
 
 @site.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-def check(file: Path | None) -> None:
+@quiet_option
+@json_option
+def check(file: Path | None, as_json: bool) -> None:
     """Check a site configuration (default: the active one).
 
     Each error is reported with its line, its key and what is allowed. Keys in conda.condarc that no version
@@ -77,12 +78,18 @@ def check(file: Path | None) -> None:
     configuration = load_configuration(find_configuration_file(os.environ, file))
     for warning in configuration.warnings:
         print_warning(warning)
-    print_line(f"{configuration.path}: OK")
+    if as_json:
+        from stackenv.cli.results import CheckedConfiguration
+
+        set_result(CheckedConfiguration(str(configuration.path), tuple(map(str, configuration.warnings))))
+    else:
+        print_line(f"{configuration.path}: OK")
 
 
 @site.command()
 @click.option("--init", is_flag=True, help="Write a new file, with every key explained and commented out.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
+@quiet_option
 def config(init: bool, file: Path | None) -> None:
     """Print the site configuration, or start one.
 
@@ -123,6 +130,7 @@ def config(init: bool, file: Path | None) -> None:
 @click.option("--version", metavar="VERSION", required=True, help="Module version, such as 2024.02-1.")
 @click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @configuration_option
+@quiet_option
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
     """Print what the hooks add to a modulefile.
 
@@ -176,9 +184,17 @@ def hooks() -> None:
 @click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @modulefile_option
 @configuration_option
+@quiet_option
 @dry_run_option
+@json_option
 def install(
-    name: str, version: str, root: str, modulefile: Path, configuration: Path | None, dry_run: bool
+    name: str,
+    version: str,
+    root: str,
+    modulefile: Path,
+    configuration: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Install the module of conda or stackenv.
 
@@ -203,19 +219,27 @@ def install(
 
     module = plan_module(name, version, root, modulefile, configuration)
     if dry_run:
-        print_steps(module.steps)
+        show_steps(module.steps, as_json)
         return
-    print_message(carry_out(module))
+    tested = carry_out(module)
+    print_message(str(tested))
     folder = shlex.quote(str(modulefile.absolute().parents[1]))
     print_message(f"{module.software.module} is ready: module use {folder}; module load {name}")
+    if as_json:
+        from stackenv.cli.results import InstalledModule
+
+        names = (module.software.module, str(module.modulefile), module.root)
+        set_result(InstalledModule(*names, tested.passed, tested.missing))
 
 
 @site.command()
 @click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @modulefile_option
 @configuration_option
+@quiet_option
 @dry_run_option
-def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool) -> None:
+@json_option
+def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool, as_json: bool) -> None:
     """Remove what `stackenv site install` wrote.
 
     The installation itself is kept. If other modulefiles still point to it, only this modulefile is removed.
@@ -234,12 +258,17 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
 
     removal = plan_uninstallation(root, modulefile, configuration)
     if dry_run:
-        print_steps(removal.steps)
+        show_steps(removal.steps, as_json)
         return
     steps = removal.steps
     removal.carry_out()
     for step in steps:
         print_message(step)
+    if as_json:
+        from stackenv.cli.results import UninstalledModule
+
+        names = (str(removal.modulefile), str(removal.root))
+        set_result(UninstalledModule(*names, tuple(map(str, removal.places)), removal.others))
 
 
 @site.command()
@@ -253,6 +282,7 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     help="Also look in this folder: a modules folder, a project, or a folder of projects or homes.",
 )
 @click.option("--owners", is_flag=True, help="Print only the user names, each once.")
+@quiet_option
 @json_option
 def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_json: bool) -> None:
     """List whose personal modules depend on a module.

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_folders
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option, verbose_option
-from stackenv.output import print_steps
 
 
 @click.command()
@@ -26,7 +26,8 @@ from stackenv.output import print_steps
 @verbose_option
 @quiet_option
 @dry_run_option
-def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -> None:
+@json_option
+def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Unpack an environment to change it.
 
     With --to, the environment stays packed, and its files are unpacked on the node as well, for a job on a
@@ -43,8 +44,11 @@ def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -
 
     unpacking = plan_unpacking(name, folder is None, open_context(shared), dry_run)
     if dry_run:
-        print_steps(unpacking.sentences(folder))
-    elif folder is None:
-        unpacking.carry_out()
-    else:
-        unpacking.extract_to(folder.absolute())
+        show_steps(unpacking.sentences(folder), as_json)
+        return
+    unpacked = unpacking.extract_to(folder.absolute()) if folder else unpacking.carry_out()
+    if as_json:
+        from stackenv.cli.results import UnpackedEnvironment
+
+        module = unpacking.module
+        set_result(UnpackedEnvironment(module.full_name, str(module.path), module.prefix, str(unpacked)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
 from stackenv.lifecycle.saved_collections import print_outdated_collections
-from stackenv.output import format_count, print_error, print_message, print_steps
+from stackenv.output import format_count, print_error, print_message
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -41,15 +42,22 @@ class Part(NamedTuple):
     files: tuple[Path, ...]
 
 
-def edit_named(request: EditRequest, name: str, context: Context, dry_run: bool) -> None:
-    """Change the environment of the module `name`, or print the steps for that."""
+class Edited(NamedTuple):
+    """A module that was changed, or would be, and the sentences that say how."""
+
+    module: StoredModule
+    sentences: tuple[str, ...]
+
+
+def edit_named(request: EditRequest, name: str, context: Context, dry_run: bool) -> Edited:
+    """Change the environment of the module `name`, and return it; with `dry_run`, change nothing."""
     request.check()
     open_store(context, dry_run)
-    edit_module(request, context.store.find(name), context, dry_run)
+    return edit_module(request, context.store.find(name), context, dry_run)
 
 
-def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
-    """Change all environments of `context`, one after the other; if one fails, it is not changed.
+def edit_all(request: EditRequest, context: Context, dry_run: bool) -> Iterator[Edited]:
+    """Change all environments of `context`, and yield each; if one fails, it is not changed.
 
     Raises
     ------
@@ -63,7 +71,7 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
     for module in modules:
         try:
             require_record(module, context)
-            edit_module(request, module, context, dry_run)
+            yield edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
             print_error(f"{module.full_name} was not changed: {getattr(error, 'message', error)}")
@@ -92,13 +100,12 @@ def require_record(module: StoredModule, context: Context) -> None:
         ) from error
 
 
-def edit_module(request: EditRequest, module: StoredModule, context: Context, dry_run: bool) -> None:
-    """Change one environment, or print the steps for that."""
+def edit_module(request: EditRequest, module: StoredModule, context: Context, dry_run: bool) -> Edited:
+    """Change one environment, and return it; with `dry_run`, change nothing."""
     with ExitStack() as links:
         edit = plan_edit(request, module, context, dry_run, links)
         if dry_run:
-            print_steps(edit.sentences)
-            return
+            return Edited(module, edit.sentences)
         carry_out(edit, context.journal)
     start_changed(module.read_record(), context)
     leave = describe_use(module, context.environ)
@@ -109,6 +116,7 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
         )
     if request.modules:
         print_outdated_collections(module, module.read_record(), context)
+    return Edited(module, edit.sentences)
 
 
 def plan_edit(

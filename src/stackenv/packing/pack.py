@@ -113,6 +113,11 @@ class Packing(Exchange):
         return [*(step.sentence for step in self.plan().steps), self.switch_sentence]
 
     @property
+    def image(self) -> Path:
+        """Where the image is afterwards."""
+        return Path(self.record.path, IMAGE)
+
+    @property
     def switch_sentence(self) -> str:
         """What the switch does."""
         return f"replace {self.record.path} with the image, write {self.module.path}, delete the files"

@@ -102,8 +102,8 @@ class Unpacking(Exchange):
         sentence = f"replace {self.record.path} with them, write {self.module.path}, delete the image"
         return self.plan_switch(replace(self.record, packed=None), sentence)
 
-    def carry_out(self) -> None:
-        """Unpack the environment completely, or not at all."""
+    def carry_out(self) -> Path:
+        """Unpack the environment completely, or not at all; return its folder."""
         with working_in(self.context):
             show_status(f"Unpacking {self.module.full_name}")
             carry_out(self.plan(), self.context.journal)
@@ -111,9 +111,10 @@ class Unpacking(Exchange):
             f"Unpacked {self.module.full_name} into {self.record.path}; to pack it again: "
             f"stackenv pack {self.module.full_name}"
         )
+        return Path(self.record.path)
 
-    def extract_to(self, folder: Path) -> None:
-        """Extract all files below `folder`, or none; the environment stays packed.
+    def extract_to(self, folder: Path) -> Path:
+        """Extract all files below `folder`, or none, and return their folder; the environment stays packed.
 
         Raises
         ------
@@ -146,3 +147,4 @@ class Unpacking(Exchange):
         if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
             print_message(f"the module only looks in $TMPDIR: export TMPDIR={shlex.quote(str(folder))}")
         print_message(f"Unpacked {self.module.full_name} to {target}; the environment itself stays packed")
+        return target

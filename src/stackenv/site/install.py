@@ -154,7 +154,7 @@ def require_changeable(folders: Sequence[Path]) -> None:
             raise StackenvError(f"{folder} {why}; nothing was changed", f"ls -ld {quote_word(folder)}")
 
 
-def install(module: SiteModule) -> str:
+def install(module: SiteModule) -> LoadTestReport:
     """Write the files, and then the modulefile, once it loads; return the report of the load test.
 
     If anything fails, or a signal arrives, everything is restored.
@@ -180,7 +180,7 @@ def install(module: SiteModule) -> str:
             write_note(module, staged)
             tested = put_in_place(module, staged, text)
     warn_of_unreadable(module)
-    return str(tested)
+    return tested
 
 
 def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
