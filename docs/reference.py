@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from stackenv import __version__, errors, record
-from stackenv.cli import answer, results
+from stackenv.cli import answer, results, site_results
 from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
 from stackenv.configuration.site_file import SHIPPED_FILE
@@ -154,10 +154,10 @@ RESULTS: dict[str, tuple[type, bool]] = {
     "rebuild": (results.RebuiltEnvironment, False),
     "remove": (results.RemovedModule, True),
     "rename": (results.RenamedModule, False),
-    "site check": (results.CheckedConfiguration, False),
-    "site install": (results.InstalledModule, False),
-    "site report": (results.SiteReport, False),
-    "site uninstall": (results.UninstalledModule, False),
+    "site check": (site_results.CheckedConfiguration, False),
+    "site install": (site_results.InstalledModule, False),
+    "site report": (site_results.SiteReport, False),
+    "site uninstall": (site_results.UninstalledModule, False),
     "unpack": (results.UnpackedEnvironment, False),
     "update": (results.UpdatedEnvironment, True),
     "usage": (results.UsageResult, False),

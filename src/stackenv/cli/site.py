@@ -28,7 +28,7 @@ from stackenv.output import (
 from stackenv.plain_files import read_file_text
 
 if TYPE_CHECKING:
-    from stackenv.cli.results import SiteReport
+    from stackenv.cli.site_results import SiteReport
     from stackenv.site.dependents import DependentModule
     from stackenv.site.report import Report
 
@@ -79,7 +79,7 @@ def check(file: Path | None, as_json: bool) -> None:
     for warning in configuration.warnings:
         print_warning(warning)
     if as_json:
-        from stackenv.cli.results import CheckedConfiguration
+        from stackenv.cli.site_results import CheckedConfiguration
 
         set_result(CheckedConfiguration(str(configuration.path), tuple(map(str, configuration.warnings))))
     else:
@@ -226,7 +226,7 @@ def install(
     folder = shlex.quote(str(modulefile.absolute().parents[1]))
     print_message(f"{module.software.module} is ready: module use {folder}; module load {name}")
     if as_json:
-        from stackenv.cli.results import InstalledModule
+        from stackenv.cli.site_results import InstalledModule
 
         names = (module.software.module, str(module.modulefile), module.root)
         set_result(InstalledModule(*names, tested.passed, tested.missing))
@@ -265,7 +265,7 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     for step in steps:
         print_message(step)
     if as_json:
-        from stackenv.cli.results import UninstalledModule
+        from stackenv.cli.site_results import UninstalledModule
 
         names = (str(removal.modulefile), str(removal.root))
         set_result(UninstalledModule(*names, tuple(map(str, removal.places)), removal.others))
@@ -322,7 +322,8 @@ def describe_change(module: DependentModule) -> str:
 
 def describe_report(report: Report) -> SiteReport:
     """Return what was found as `--json` prints it."""
-    from stackenv.cli import results
+    from stackenv.cli import site_results as results
+    from stackenv.cli.results import format_time
 
     found = [
         results.FoundDependent(
@@ -332,7 +333,7 @@ def describe_report(report: Report) -> SiteReport:
             environment=module.environment,
             depends_on=module.depends_on,
             indirect=module.indirect,
-            record_written=results.format_time(module.written_s),
+            record_written=format_time(module.written_s),
         )
         for module in report.found
     ]
