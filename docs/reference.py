@@ -132,7 +132,8 @@ In a script, the environments that are broken:
 PLANNED = """
 ## With --dry-run
 
-For {}, `result` is then an object with one key:
+For {}, `result` is then an object with one key, below. For `clean`, `edit`, `remove` and `update`, it is
+the same list as without `--dry-run`.
 
 """
 GRAVE = """
@@ -144,7 +145,7 @@ RESULTS: dict[str, tuple[type, bool]] = {
     "check": (results.ReportedProblem, True),
     "clean": (results.RemovableItem, True),
     "create": (results.CreatedEnvironment, False),
-    "edit": (results.ChangedModule, True),
+    "edit": (results.EditedModule, True),
     "info": (ModuleInfo, False),
     "kernel add": (AddedKernel, False),
     "kernel list": (ListedKernel, True),
@@ -163,8 +164,8 @@ RESULTS: dict[str, tuple[type, bool]] = {
     "usage": (results.UsageResult, False),
 }
 PLANNING = (
-    *("adopt", "create", "edit", "kernel add", "kernel remove", "pack", "rebuild", "remove", "rename"),
-    *("site install", "site uninstall", "unpack"),
+    *("adopt", "create", "kernel add", "kernel remove", "pack", "rebuild", "rename", "site install"),
+    *("site uninstall", "unpack"),
 )
 TYPES = {"str": "text", "int": "number", "bool": "true or false", "Any": "anything"}
 RULES = """

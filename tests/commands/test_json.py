@@ -28,6 +28,7 @@ from stacked import WORK
 
 from stackenv import __version__
 from stackenv.cli.answer import FORMAT_VERSION, Failure, describe_failure
+from stackenv.cli.json_option import Asked, answering, set_result
 from stackenv.cli.main import stackenv
 from stackenv.errors import InstallError
 
@@ -304,14 +305,32 @@ def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) 
     assert answer["error"]["message"] == answer["result"]["problem"] != ""
 
 
-def test_what_was_done_before_a_failure_is_in_the_answer(new_person: Callable[[], Person]) -> None:
+def test_what_was_done_and_what_was_not_is_in_the_answer(new_person: Callable[[], Person]) -> None:
     person = new_person()
+    assert read_result(person.stackenv("edit", "--refresh", "--all", "--json").stdout) == []
     for name in ("first", "second"):
         person.create(name)
     shutil.rmtree(person.home / "venvs/second-1.0")
     answer = json.loads(person.stackenv("edit", "--refresh", "--all", "--json", status=1).stdout)
-    assert [one["module"] for one in answer["result"]] == ["first/1.0"]
+    assert [(one["module"], bool(one["problem"])) for one in answer["result"]] == [
+        ("first/1.0", False),
+        ("second/1.0", True),
+    ]
+    assert answer["result"][0]["steps"] and not answer["result"][1]["steps"]
     assert answer["error"]["message"] == "1 environment could not be changed: second/1.0"
+
+
+def test_after_ctrl_c_what_was_done_is_in_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(click.Abort), answering(["remove", "a", "b", "--yes", "--json"]):
+        Asked.command = "remove"
+        set_result(["a"])
+        raise click.Abort
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["result"], answer["error"]["status"]) == (["a"], 130)
+    with pytest.raises(click.Abort), answering(["remove", "a", "--json"]):
+        Asked.command = "remove"
+        raise click.Abort
+    assert capsys.readouterr().out == ""
 
 
 def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) -> None:

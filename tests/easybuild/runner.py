@@ -99,6 +99,10 @@ def run_within(seconds: int, command: list[str], **settings: Any) -> subprocess.
             os.killpg(process.pid, signal.SIGKILL)
         said = process.communicate()
         pytest.fail(f"{command} has not ended after {seconds} s:\n{listed.stdout}\n{''.join(said)}")
+    except BaseException:
+        # Ctrl-C does not reach a session of its own.
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     return subprocess.CompletedProcess(command, process.returncode, *said)
 
 

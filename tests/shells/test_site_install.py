@@ -412,11 +412,13 @@ def test_a_prefix_without_write_permission_gets_its_modes_back(
         if killed:
             command = place.command("install")
             environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
-            with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+            with subprocess.Popen(
+                command, env=environ, stderr=subprocess.DEVNULL, start_new_session=True
+            ) as process:
                 while not (place.root / "libexec/stackenv/activation.py").exists():
                     assert process.poll() is None
                     time.sleep(0.001)
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o555, 0o755}
         assert place.run("install").returncode == 0
         assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o555}

@@ -202,6 +202,21 @@ def break_prefix(place: Place, kind: str) -> str:
     return f"the stackenv in {place.root} could not write the files for its module: "
 
 
+def test_an_uninstall_that_fails_halfway_says_what_is_left(place: Place) -> None:
+    before = place.tree()
+    assert place.run("install").returncode == 0
+    libexec = str(place.root / "libexec/stackenv")
+    inject = ("-P", libexec, "-e", "inject=rmdir,unlinkat:error=EIO")
+    done = place.run("uninstall", before=("strace", "-f", "-qq", "-o", "/dev/null", *inject))
+    said = f"error: {libexec} could not be removed: Input/output error; already removed: {place.modulefile}\n"
+    assert done.returncode == 1 and done.stderr.startswith(said), done.stderr
+    _, _, hint = done.stderr.rstrip().rpartition("hint: to remove the rest: ")
+    subprocess.run(["sh", "-c", hint], check=True)
+    place.modulefile.parent.rmdir()
+    (place.root / "libexec").rmdir()
+    assert place.tree() == before
+
+
 @pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])
 def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> None:
     words = break_prefix(place, kind)

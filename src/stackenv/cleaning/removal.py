@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from stackenv.cleaning.finders import judge_environments, measure_item
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
@@ -23,10 +23,17 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out, ig
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
 
-def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> Iterator[Reclaimable]:
+class Handled(NamedTuple):
+    """Something that was removed, or why it could not be."""
+
+    item: Reclaimable
+    problem: str = ""
+
+
+def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> Iterator[Handled]:
     """Remove each class of `found` that is agreed to; one that fails does not stop the others.
 
-    Yield what was removed. `agree` is asked with the name of a class and what is in it.
+    Yield what was removed, and what could not be. `agree` is asked with the name of a class and its items.
 
     Raises
     ------
@@ -41,12 +48,14 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
         for item in items:
             try:
                 remove(item, context)
-                yield item
+                handled = Handled(item)
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
                 failed += 1
-                print_error(f"{item.what}: not removed: {explain(error)}")
+                handled = Handled(item, explain(error))
+                print_error(f"{item.what}: not removed: {handled.problem}")
+            yield handled
     if failed:
         raise StackenvError(
             f"{format_count(failed, 'item')} could not be removed", "to list what is left: stackenv clean"

@@ -79,7 +79,8 @@ def describe_failure(error: StackenvError | OSError | click.ClickException) -> F
     if isinstance(error, InstallError):
         return Failure(": ".join(filter(None, (error.failure, error.reason))), error.hint, error.status)
     if isinstance(error, StackenvError):
-        return Failure(error.message, error.hint, error.status)
+        # With several hints, a terminal shows one per line.
+        return Failure(error.message, "; ".join(map(str.strip, error.hint.splitlines())), error.status)
     if isinstance(error, click.ClickException):
         return Failure(*explain_click_error(error), error.exit_code)
     return Failure(explain(error), "", StackenvError.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
 
     This covers archives, indexes and unused packages of conda, the caches of pip, unused entries in uv's
     cache, modules without an environment, environments without a module, environments that `stackenv rebuild`
-    has replaced, and broken Jupyter kernels. You are asked before each class is removed.
+    has replaced, and broken Jupyter kernels. You are asked before each class is removed; with --json, nothing
+    is removed without --yes.
 
     Some things are kept, and the output says how to remove them: downloaded models of Hugging Face and
     PyTorch, uv caches that are not in use here, and caches whose tool would also delete files that it did not
@@ -65,8 +67,9 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         found = list_reclaimable(context, print_message, advance)
     removable = [item for item in found if not item.kept]
     is_removing = bool(removable) and not dry_run and (yes or not as_json)
+    described = [describe(item) for item in found] if as_json else []
     if as_json:
-        set_result([describe(item, ()) for item in found])
+        set_result(described)
     else:
         print_reclaimable(found)
     if not is_removing:
@@ -78,10 +81,12 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         )
         return
     removed: list[Reclaimable] = []
-    for item in remove_agreed(removable, context, functools.partial(agree, yes)):
-        removed.append(item)
+    for item, problem in remove_agreed(removable, context, functools.partial(agree, yes)):
+        if not problem:
+            removed.append(item)
         if as_json:
-            set_result([describe(one, removed) for one in found])
+            number = found.index(item)
+            described[number] = replace(described[number], removed=not problem, problem=problem)
     if removed:
         size, inodes = sum(item.size_bytes for item in removed), sum(item.inodes for item in removed)
         print_message(f"Removed {format_bytes(size)}, {format_count(inodes, 'file')}")
@@ -101,8 +106,8 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
     return confirm(question, "stackenv clean --yes", yes, facts)
 
 
-def describe(item: Reclaimable, removed: Sequence[Reclaimable]) -> RemovableItem:
-    """Return `item` as `--json` prints it; `removed` are those that were removed."""
+def describe(item: Reclaimable) -> RemovableItem:
+    """Return `item`, which was not removed yet, as `--json` prints it."""
     from stackenv.cli.results import RemovableItem
 
     return RemovableItem(
@@ -113,7 +118,8 @@ def describe(item: Reclaimable, removed: Sequence[Reclaimable]) -> RemovableItem
         file_count=item.inodes,
         kept_reason=item.kept,
         steps=tuple(action.sentence for action in item.actions),
-        removed=item in removed,
+        removed=False,
+        problem="",
     )
 
 

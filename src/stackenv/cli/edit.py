@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_names, complete_rules
-from stackenv.cli.json_option import json_option, set_result, show_steps
+from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
@@ -19,10 +19,11 @@ from stackenv.cli.options import (
     require_loaded_name,
     shared_option,
 )
-from stackenv.errors import UsageError
-from stackenv.output import print_message
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import print_message, print_steps
 
 if TYPE_CHECKING:
+    from stackenv.cli.results import EditedModule
     from stackenv.lifecycle.edit import Edited
 
 
@@ -120,15 +121,26 @@ def edit(
 
 
 def show_edited(edited: Iterable[Edited], dry_run: bool, as_json: bool) -> None:
-    """Show the steps of a dry run, or with --json what was changed, also of those before one that failed."""
-    from stackenv.cli.results import ChangedModule
+    """Show the steps of a dry run, or with --json what was done, also if one of them fails."""
+    found: list[EditedModule] = []
+    for one in edited:
+        if as_json:
+            found.append(describe(one))
+            set_result(found)
+        elif dry_run:
+            print_steps(one.sentences)
+    if as_json:
+        set_result(found)
 
-    steps: list[str] = []
-    changed: list[ChangedModule] = []
-    for module, sentences in edited:
-        steps += sentences
-        changed.append(ChangedModule(module.full_name, str(module.path), module.prefix))
-        if dry_run:
-            show_steps(steps if as_json else sentences, as_json)
-        elif as_json:
-            set_result(changed)
+
+def describe(edited: Edited) -> EditedModule:
+    """Return what was changed as `--json` prints it."""
+    from stackenv.cli.results import EditedModule
+
+    module, steps, problem, hint = edited
+    try:
+        modules = module.read_record().modules
+    except StackenvError:
+        modules = ()
+    where = (module.full_name, str(module.path), module.prefix)
+    return EditedModule(*where, modules, steps, problem, hint)

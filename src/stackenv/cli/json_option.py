@@ -53,12 +53,13 @@ def set_result(result: Any) -> None:
 def show_steps(sentences: Sequence[str], as_json: bool) -> None:
     """Show the sentences that say what a command would do, one per step."""
     # Imported here, because every command imports this file.
-    from stackenv.cli.answer import Plan
-    from stackenv.output import print_steps
-
     if as_json:
+        from stackenv.cli.answer import Plan
+
         set_result(Plan(tuple(sentences)))
     else:
+        from stackenv.output import print_steps
+
         print_steps(sentences)
 
 
@@ -66,7 +67,7 @@ def show_steps(sentences: Sequence[str], as_json: bool) -> None:
 def answering(words: Sequence[str]) -> Iterator[None]:
     """Within the block, the command line `words` is run; with --json, print its result or error at the end.
 
-    If the user presses Ctrl-C before there is a result, nothing is printed, as without --json.
+    After Ctrl-C, what was done until then is printed, with an error; nothing if nothing was done.
     """
     Asked.command, Asked.result = "", None
     failure: StackenvError | OSError | click.ClickException | None = None
@@ -79,8 +80,13 @@ def answering(words: Sequence[str]) -> Iterator[None]:
             Asked.command = name_command(refused)
         failure = error
         raise
+    except click.Abort:
+        if Asked.result is not None:
+            failure = StackenvError("interrupted by SIGINT")
+            failure.status = 128 + 2
+        raise
     finally:
-        # There is neither an error nor a result after --help or an interruption.
+        # There is neither an error nor a result after --help.
         if Asked.command and (failure or Asked.result is not None):
             from stackenv.cli.answer import print_answer
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_names
-from stackenv.cli.json_option import json_option, set_result, show_steps
+from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, format_count
+from stackenv.output import confirm, format_count, print_steps
 
 if TYPE_CHECKING:
     from stackenv.cli.results import RemovedModule
-    from stackenv.environments.store import StoredModule
+    from stackenv.lifecycle.remove import Removal
 
 
 @click.command()
@@ -48,9 +48,12 @@ def remove(
     from stackenv.lifecycle.remove import plan_removals
 
     removals = plan_removals(names, environment, not yes, open_context(shared), dry_run)
+    if dry_run and as_json:
+        set_result([describe(removal) for removal in removals])
+        return
     sentences = tuple(sentence for removal in removals for sentence in removal.changes.sentences)
     if dry_run:
-        show_steps(sentences, as_json)
+        print_steps(sentences)
         return
     found = [removal.module.full_name for removal in removals]
     question = f"Remove {found[0] if len(found) == 1 else format_count(len(found), 'module')}?"
@@ -59,16 +62,18 @@ def remove(
     removed: list[RemovedModule] = []
     for removal in removals:
         removal.carry_out(are_steps_known=not yes)
-        removed.append(describe(removal.module))
         if as_json:
+            removed.append(describe(removal))
             set_result(removed)
 
 
-def describe(module: StoredModule) -> RemovedModule:
-    """Return the removed `module` as `--json` prints it."""
+def describe(removal: Removal) -> RemovedModule:
+    """Return what is removed as `--json` prints it."""
     from stackenv.cli.results import RemovedModule
 
-    return RemovedModule(module.full_name, str(module.path), module.prefix, Path(module.prefix).is_dir())
+    module = removal.module
+    where = (module.full_name, str(module.path), module.prefix)
+    return RemovedModule(*where, removal.keeps_environment, removal.changes.sentences)
 
 
 rm = copy.copy(remove)

@@ -182,6 +182,26 @@ class ChangedModule:
 
 
 @dataclass(frozen=True)
+class EditedModule(ChangedModule):
+    """A module that was changed, or would be changed, or could not be changed.
+
+    Parameters
+    ----------
+    modules
+        Its base modules now.
+    steps
+        What was done, or with `--dry-run` would be done, one sentence per step.
+    problem, hint
+        Why it could not be changed, and what to type.
+    """
+
+    modules: tuple[str, ...]
+    steps: tuple[str, ...]
+    problem: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class RenamedModule(ChangedModule):
     """The module under its new name.
 
@@ -196,15 +216,18 @@ class RenamedModule(ChangedModule):
 
 @dataclass(frozen=True)
 class RemovedModule(ChangedModule):
-    """A module that was removed.
+    """A module that was removed, or would be removed.
 
     Parameters
     ----------
     environment_kept
-        Whether its environment was kept because stackenv did not create it.
+        Whether its environment is kept; `steps` says why.
+    steps
+        What was done, or with `--dry-run` would be done, one sentence per step.
     """
 
     environment_kept: bool
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -315,6 +338,8 @@ class RemovableItem:
         How it is removed, one sentence per step.
     removed
         Whether it was removed, which only `--yes` does.
+    problem
+        Why it could not be removed; empty if it was removed, or if that was not tried.
     """
 
     category: str
@@ -325,6 +350,7 @@ class RemovableItem:
     kept_reason: str
     steps: tuple[str, ...]
     removed: bool
+    problem: str
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,6 @@ def site() -> None:
 
 @site.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@quiet_option
 @json_option
 def check(file: Path | None, as_json: bool) -> None:
     """Check a site configuration (default: the active one).
@@ -221,7 +220,13 @@ def install(
     if dry_run:
         show_steps(module.steps, as_json)
         return
-    tested = carry_out(module)
+    warnings: list[str] = []
+
+    def warn(sentence: str, hint: str) -> None:
+        print_warning(sentence, hint)
+        warnings.append(f"{sentence}: {hint}" if hint else sentence)
+
+    tested = carry_out(module, warn)
     print_message(str(tested))
     folder = shlex.quote(str(modulefile.absolute().parents[1]))
     print_message(f"{module.software.module} is ready: module use {folder}; module load {name}")
@@ -229,7 +234,7 @@ def install(
         from stackenv.cli.site_results import InstalledModule
 
         names = (module.software.module, str(module.modulefile), module.root)
-        set_result(InstalledModule(*names, tested.passed, tested.missing))
+        set_result(InstalledModule(*names, tested.passed, tested.missing, tuple(warnings)))
 
 
 @site.command()
@@ -267,7 +272,8 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     if as_json:
         from stackenv.cli.site_results import UninstalledModule
 
-        names = (str(removal.modulefile), str(removal.root))
+        modulefile = removal.modulefile
+        names = (f"{modulefile.parent.name}/{modulefile.stem}", str(modulefile), str(removal.root))
         set_result(UninstalledModule(*names, tuple(map(str, removal.places)), removal.others))
 
 
@@ -282,7 +288,6 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     help="Also look in this folder: a modules folder, a project, or a folder of projects or homes.",
 )
 @click.option("--owners", is_flag=True, help="Print only the user names, each once.")
-@quiet_option
 @json_option
 def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_json: bool) -> None:
     """List whose personal modules depend on a module.

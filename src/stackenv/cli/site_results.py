@@ -33,6 +33,8 @@ class InstalledModule:
         The prefix of its installation.
     tested_shells, missing_shells
         The shells in which the module was loaded, and those that this host does not have.
+    warnings
+        What may not work, one sentence each.
     """
 
     module: str
@@ -40,6 +42,7 @@ class InstalledModule:
     root: str
     tested_shells: tuple[str, ...]
     missing_shells: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,20 @@ class UninstalledModule:
 
     Parameters
     ----------
-    modulefile, root
-        Its modulefile, and the prefix of its installation.
-    removed
-        The files and folders that were removed.
+    module, modulefile
+        Its full name, and its modulefile.
+    root
+        The prefix of its installation.
+    removed_paths
+        The files and folders that were removed, but for folders that were left empty.
     other_modulefiles
         The modulefiles that still use the installation; if there are any, stackenv's files in it were kept.
     """
 
+    module: str
     modulefile: str
     root: str
-    removed: tuple[str, ...]
+    removed_paths: tuple[str, ...]
     other_modulefiles: tuple[str, ...]
 
 

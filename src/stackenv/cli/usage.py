@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import quiet_option, shared_option
+from stackenv.cli.options import shared_option
 from stackenv.output import format_count, print_message, print_warning
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     help="Sort by size, or by number of files.",
 )
 @shared_option
-@quiet_option
 @json_option
 def usage(order: str, shared: Path | None, as_json: bool) -> None:
     """Show what uses your disk space and files.

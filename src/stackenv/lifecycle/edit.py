@@ -22,7 +22,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
-from stackenv.errors import LostRecordError, StackenvError, quote_word
+from stackenv.errors import LostRecordError, StackenvError, explain, quote_word
 from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
@@ -31,6 +31,7 @@ from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.output import format_count, print_error, print_message
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
+from stackenv.transactions.interruption import InterruptedCommandError
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
@@ -43,10 +44,12 @@ class Part(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """A module that was changed, or would be, and the sentences that say how."""
+    """A module that was changed, or would be, and the sentences that say how, or why it was not."""
 
     module: StoredModule
     sentences: tuple[str, ...]
+    problem: str = ""
+    hint: str = ""
 
 
 def edit_named(request: EditRequest, name: str, context: Context, dry_run: bool) -> Edited:
@@ -71,10 +74,14 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> Iterator[
     for module in modules:
         try:
             require_record(module, context)
-            yield edit_module(request, module, context, dry_run)
+            edited = edit_module(request, module, context, dry_run)
+        except InterruptedCommandError:
+            raise
         except (StackenvError, OSError) as error:
-            failed[module.full_name] = getattr(error, "hint", "")
-            print_error(f"{module.full_name} was not changed: {getattr(error, 'message', error)}")
+            edited = Edited(module, (), explain(error), getattr(error, "hint", ""))
+            failed[module.full_name] = edited.hint
+            print_error(f"{module.full_name} was not changed: {edited.problem}")
+        yield edited
     if not dry_run:
         done = len(modules) - len(failed)
         print_message(f"{format_count(done, 'environment is', 'environments are')} up to date")

@@ -39,11 +39,18 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out, ig
 
 @dataclass(frozen=True)
 class Removal:
-    """A module that is to be removed, and the changes that remove it."""
+    """A module that is to be removed, and the changes that remove it.
+
+    Parameters
+    ----------
+    keeps_environment
+        Whether its environment stays.
+    """
 
     module: StoredModule
     changes: Transaction
     context: Context
+    keeps_environment: bool
 
     def carry_out(self, are_steps_known: bool = False) -> None:
         """Remove the module, and print which collections of `module save` contain it.
@@ -88,7 +95,8 @@ def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry
     changes = plan_changes(module, environment, context, keep)
     if not dry_run:
         require_unused(module, context.environ)
-    return Removal(module, changes, context)
+    goes = any(isinstance(change, RemoveTree) for change in changes.switch().changes)
+    return Removal(module, changes, context, not goes and Path(module.prefix).is_dir())
 
 
 def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Transaction:

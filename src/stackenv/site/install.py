@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.install import is_foreign, opened_for_writing
@@ -154,10 +155,14 @@ def require_changeable(folders: Sequence[Path]) -> None:
             raise StackenvError(f"{folder} {why}; nothing was changed", f"ls -ld {quote_word(folder)}")
 
 
-def install(module: SiteModule) -> LoadTestReport:
+Warn = Callable[[str, str], None]
+
+
+def install(module: SiteModule, warn: Warn = print_warning) -> LoadTestReport:
     """Write the files, and then the modulefile, once it loads; return the report of the load test.
 
-    If anything fails, or a signal arrives, everything is restored.
+    `warn` is called with what may not work, and what to type. If anything fails, or a signal arrives,
+    everything is restored.
 
     Raises
     ------
@@ -170,32 +175,32 @@ def install(module: SiteModule) -> LoadTestReport:
     """
     software, root = module.software, Path(module.root)
     for warning in software.check():
-        print_warning(warning)
+        warn(warning, "")
     text = module.render()
     # On a signal, the blocks end from the innermost to the outermost, and each undoes its step.
     with stopping_at_signals(), locked(root), opened_for_writing(root), readable_for_all():  # noqa: SIM117
         with staged_folder(root / STAGED) as staged:
             for warning in software.stage(staged):
-                print_warning(warning)
+                warn(warning, "")
             write_note(module, staged)
-            tested = put_in_place(module, staged, text)
-    warn_of_unreadable(module)
+            tested = put_in_place(module, staged, text, warn)
+    warn_of_unreadable(module, warn)
     return tested
 
 
-def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
+def put_in_place(module: SiteModule, staged: Path, text: str, warn: Warn) -> LoadTestReport:
     """Put the contents of `staged` in place, load the modulefile `text`, and write it; return the test
     report.
     """
     software, place = module.software, Path(module.root, LIBEXEC)
     with exchanged(staged, place), kept([*software.list_outside(), module.modulefile]):
         for warning in software.install_outside():
-            print_warning(warning)
+            warn(warning, "")
         for done in software.settle(emptying=False):
             print_message(done)
         tested = software.test(text)
         for warning in tested.warnings:
-            print_warning(warning)
+            warn(warning, "")
         write_file(module.modulefile, text, by_umask=True)
         # Everything is complete: from here on, nothing is undone.
         ignore_stopping()
@@ -217,17 +222,17 @@ def read_note(root: str) -> list[str]:
     return [str(path) for path in noted if os.path.lexists(str(path))] if isinstance(noted, list) else []
 
 
-def warn_of_unreadable(module: SiteModule) -> None:
+def warn_of_unreadable(module: SiteModule, warn: Warn) -> None:
     """Warn if file modes, from this or an earlier umask, stop users from reading or running files."""
     if module.software.is_unreadable():
         quoted_root = quote_word(module.root)
-        print_warning(f"users cannot run the programs in {module.root}", f"chmod -R a+rX {quoted_root}")
+        warn(f"users cannot run the programs in {module.root}", f"chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
     # Lmod must be able to list the modules folders.
     places = (Path(module.root, LIBEXEC), *beside, *module.modulefile.parents[:2])
     closed = [str(path) for path in find_closed(places)]
     if closed:
-        print_warning(f"users cannot enter {', '.join(closed)}", f"chmod a+rx {shlex.join(closed)}")
+        warn(f"users cannot enter {', '.join(closed)}", f"chmod a+rx {shlex.join(closed)}")
 
 
 @dataclass(frozen=True)
@@ -267,11 +272,19 @@ class Uninstallation:
             If another run is changing this installation.
         """
         with locked(self.root), opened_for_writing(self.root):
-            for place in self.places:
-                if place.is_dir():
-                    shutil.rmtree(place)
-                else:
-                    place.unlink(missing_ok=True)
+            for number, place in enumerate(self.places):
+                try:
+                    if place.is_dir():
+                        shutil.rmtree(place)
+                    else:
+                        place.unlink(missing_ok=True)
+                except OSError as error:
+                    gone, left = self.places[:number], self.places[number:]
+                    also = f"; already removed: {', '.join(map(str, gone))}" if gone else ""
+                    raise StackenvError(
+                        f"{place} could not be removed: {error.strerror}{also}",
+                        f"to remove the rest: rm -r {shlex.join(map(str, left))}",
+                    ) from error
             if self.others:
                 write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
             emptied = [self.modulefile.parent]
