@@ -31,7 +31,6 @@ from stackenv.lifecycle.saved_collections import print_outdated_collections
 from stackenv.output import format_count, print_error, print_message
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
-from stackenv.transactions.interruption import InterruptedCommandError
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
@@ -75,8 +74,6 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> Iterator[
         try:
             require_record(module, context)
             edited = edit_module(request, module, context, dry_run)
-        except InterruptedCommandError:
-            raise
         except (StackenvError, OSError) as error:
             edited = Edited(module, (), explain(error), getattr(error, "hint", ""))
             failed[module.full_name] = edited.hint
