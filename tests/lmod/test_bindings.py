@@ -27,7 +27,7 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
-def test_the_environment_after_a_load_is_the_one_that_bash_gets_also_with_a_poisoned_python(tree) -> None:
+def test_load_returns_bashs_environment_even_if_python_variables_are_broken(tree) -> None:
     write_stack(tree)
     tree.write(
         "hostile/1",
@@ -43,13 +43,13 @@ def test_the_environment_after_a_load_is_the_one_that_bash_gets_also_with_a_pois
     assert replace(lmod, environ=loaded.environ).read_loaded() == replace(lmod, environ=in_bash).read_loaded()
 
 
-def test_a_value_with_lines_that_look_like_an_answer_is_only_a_value(tree) -> None:
+def test_a_value_that_looks_like_lmod_output_is_kept_as_a_value(tree) -> None:
     tree.write("pasted/1", f'setenv("PASTED", {quote_lua(PASTED)})')
     environ = tree.lmod().load("pasted").environ
     assert environ["PASTED"] == PASTED and "EVIL" not in environ
 
 
-def test_what_a_module_prints_is_neither_obeyed_nor_in_the_way(tree, tmp_path) -> None:
+def test_code_printed_by_a_module_is_not_run_and_does_not_break_the_load(tree, tmp_path) -> None:
     witness = tmp_path / "witness"
     tree.write(
         "loud/1",
@@ -63,19 +63,19 @@ def test_what_a_module_prints_is_neither_obeyed_nor_in_the_way(tree, tmp_path) -
     assert environ["LOUD"] == "yes" and not {"EVIL", "BROKEN"} & environ.keys() and not witness.exists()
 
 
-def test_what_bindings_tell_lmod_is_not_in_the_environment_after(tree) -> None:
+def test_lmod_variables_set_for_the_call_are_not_in_the_returned_environment(tree) -> None:
     tree.write("plain/1", 'setenv("PLAIN", "1")')
     lmod = tree.lmod(LMOD_QUIET="1", LMOD_PAGER="less")
     after = {k: v for k, v in lmod.load("plain").environ.items() if k.startswith("LMOD_")}
     assert after == {"LMOD_QUIET": "1", "LMOD_PAGER": "less"}
 
 
-def test_words_of_a_module_are_kept_also_from_a_quiet_user(tree) -> None:
+def test_module_messages_are_kept_even_with_lmod_quiet(tree) -> None:
     tree.write("wordy/1", 'LmodMessage("read the news")')
     assert tree.lmod(LMOD_QUIET="1", LMOD_REDIRECT="yes").load("wordy").words == "read the news"
 
 
-def test_words_behind_a_program_that_empties_stderr_are_kept(tree) -> None:
+def test_module_messages_after_a_program_truncates_stderr_are_kept(tree) -> None:
     tree.write("opens/1", 'LmodMessage("lost") os.execute("echo two >/dev/stderr") LmodMessage("three")')
     assert tree.lmod().load("opens").words.splitlines()[-2:] == ["two", "three"]
 
@@ -89,7 +89,7 @@ def test_words_behind_a_program_that_empties_stderr_are_kept(tree) -> None:
         ("scipy/1.0", ""),
     ],
 )
-def test_an_unknown_module_is_answered_with_the_likeliest(tree, name: str, meant: str) -> None:
+def test_an_unknown_module_is_refused_with_the_closest_name_as_a_hint(tree, name: str, meant: str) -> None:
     for version in ("2023.07-gfbf-2023a", "2023.11-gfbf-2023b", "2023.11-gfbf-2023a"):
         tree.write(f"SciPy-bundle/{version}", "")
     with pytest.raises(ModuleError) as error:
@@ -98,7 +98,7 @@ def test_an_unknown_module_is_answered_with_the_likeliest(tree, name: str, meant
     assert error.value.hint == "; ".join([*hints, f"module spider {name}"])
 
 
-def test_an_unknown_module_is_refused_with_lmods_words_and_spider(tree) -> None:
+def test_an_unknown_module_is_refused_with_lmods_words_and_a_spider_hint(tree) -> None:
     with pytest.raises(ModuleError, match="unknown") as error:
         tree.lmod().load("nowhere/1")
     assert '"nowhere/1"' in error.value.message and error.value.hint == "module spider nowhere/1"
@@ -124,7 +124,7 @@ def is_running(pid: Path) -> bool:
         return False
 
 
-def test_a_module_that_hangs_is_killed_with_all_that_it_started(tree, tmp_path) -> None:
+def test_a_hanging_module_is_killed_with_its_child_processes(tree, tmp_path) -> None:
     pid = tmp_path / "pid"
     tree.write("hangs/1", f'capture("echo $$ > {pid}; sleep 600; true")')
     with pytest.raises(ModuleError, match=r"python load hangs did not end within 3 s"):
@@ -135,7 +135,7 @@ def test_a_module_that_hangs_is_killed_with_all_that_it_started(tree, tmp_path) 
     assert pid.exists() and not is_running(pid)
 
 
-def test_a_daemon_that_a_module_starts_is_not_waited_for(tree, tmp_path) -> None:
+def test_load_does_not_wait_for_a_daemon_that_a_module_starts(tree, tmp_path) -> None:
     pid = tmp_path / "pid"
     tree.write("daemon/1", f'os.execute("sleep 60 & echo $! > {pid}")', 'setenv("DAEMON", "1")')
     assert tree.lmod(timeout_s=30).load("daemon").environ["DAEMON"] == "1"
@@ -143,7 +143,7 @@ def test_a_daemon_that_a_module_starts_is_not_waited_for(tree, tmp_path) -> None
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_a_module_that_reads_from_the_terminal_finds_it_closed(tree) -> None:
+def test_a_module_that_reads_standard_input_gets_nothing(tree) -> None:
     tree.write("asks/1", 'setenv("ANSWER", "<" .. capture("cat") .. ">")')
     before, (reader, writer) = os.dup(0), os.pipe()
     os.dup2(reader, 0)
@@ -155,7 +155,7 @@ def test_a_module_that_reads_from_the_terminal_finds_it_closed(tree) -> None:
             os.close(descriptor)
 
 
-def test_modules_in_load_order_with_those_that_the_user_asked_for(tree) -> None:
+def test_read_loaded_lists_modules_in_load_order_and_marks_the_requested(tree) -> None:
     write_stack(tree)
     assert tree.loaded("Bundle").read_loaded() == (
         LoadedModule("Compiler/1", str(tree.folder / "Compiler/1.lua"), False, 1),
@@ -165,7 +165,7 @@ def test_modules_in_load_order_with_those_that_the_user_asked_for(tree) -> None:
 
 
 @pytest.mark.parametrize("names", [("Python", "Bundle"), ("Bundle", "Python")])
-def test_a_dependency_that_the_user_loads_too_is_asked_for(tree, names) -> None:
+def test_a_dependency_the_user_also_loads_counts_as_requested(tree, names) -> None:
     write_stack(tree)
     loaded = tree.loaded(names[0])
     loaded = replace(loaded, environ=loaded.load(names[1]).environ)
@@ -173,7 +173,7 @@ def test_a_dependency_that_the_user_loads_too_is_asked_for(tree, names) -> None:
     assert asked_for == {"Python/3.11", "Bundle/2.0"}
 
 
-def test_a_table_of_several_pieces_and_odd_paths_is_read(tmp_path) -> None:
+def test_a_module_table_in_several_pieces_with_odd_paths_is_read(tmp_path) -> None:
     (tmp_path / 'a "b" \\c é').mkdir()
     tree = Tree(tmp_path / 'a "b" \\c é')
     paths = {f"module{number}/1": str(tree.write(f"module{number}/1", "")) for number in range(12)}
@@ -182,7 +182,7 @@ def test_a_table_of_several_pieces_and_odd_paths_is_read(tmp_path) -> None:
     assert [(m.full_name, m.path) for m in loaded.read_loaded()] == list(paths.items())
 
 
-def test_a_table_that_has_lost_a_piece_is_replaced_by_the_list_of_names(tree) -> None:
+def test_a_module_table_with_a_missing_piece_is_replaced_by_the_list_of_names(tree) -> None:
     write_stack(tree)
     environ = {**tree.loaded("Bundle").environ, "_ModuleTable_Sz_": "99"}
     loaded = replace(tree.lmod(), environ=environ).read_loaded()
@@ -191,7 +191,7 @@ def test_a_table_that_has_lost_a_piece_is_replaced_by_the_list_of_names(tree) ->
     assert all(module.asked_for for module in loaded)
 
 
-def test_purged_unloads_sticky_modules_too_and_keeps_what_is_the_users(tree) -> None:
+def test_purged_unloads_sticky_modules_and_keeps_the_users_variables(tree) -> None:
     write_stack(tree)
     loaded = tree.loaded("Bundle", MINE="x", PYTHONPATH="/mine")
     purged = loaded.purged()
@@ -200,7 +200,7 @@ def test_purged_unloads_sticky_modules_too_and_keeps_what_is_the_users(tree) -> 
     assert left == tree.lmod(MINE="x", PYTHONPATH="/mine").environ
 
 
-def test_available_are_full_names_in_the_order_of_versions(tree, tmp_path) -> None:
+def test_available_lists_full_names_in_version_order(tree, tmp_path) -> None:
     for version in ("3.9.6-GCC-11.2.0", "3.11.3-GCC-12.3.0", "3.11.3-GCC-9.3.0", "3.11rc1", "R2023b", ".4.0"):
         tree.write(f"Python/{version}", "")
     for name in ("Deep/x/1", "python-tools/C++_1", "StdEnv"):
@@ -219,7 +219,7 @@ def test_available_are_full_names_in_the_order_of_versions(tree, tmp_path) -> No
     assert lmod.available("nothing-like-it") == ()
 
 
-def test_what_is_not_available_by_its_whole_name_is_replaced_and_hidden_ones_are_available(tree) -> None:
+def test_replace_missing_completes_partial_names_and_keeps_hidden_modules(tree) -> None:
     for name in ("Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++"):
         tree.write(name, "")
     lmod = tree.lmod()
@@ -229,7 +229,7 @@ def test_what_is_not_available_by_its_whole_name_is_replaced_and_hidden_ones_are
     assert lmod.replace_missing([]) == []
 
 
-def test_the_modulefiles_of_a_name_are_those_that_lmod_offers(tree) -> None:
+def test_list_modulefiles_finds_the_versions_that_lmod_offers(tree) -> None:
     for name in ("It/1.0", "It/1.10", "It/1.9", "It/.2.0", "It/deep/1", "Another/It/1", "It-er/1", "Single"):
         tree.write(name, "")
     folder = tree.folder / "It"
@@ -246,7 +246,7 @@ def test_the_modulefiles_of_a_name_are_those_that_lmod_offers(tree) -> None:
     assert len(list_modulefiles("It", [str(tree.folder)])) == 5
 
 
-def test_a_broken_module_does_not_spoil_the_lists(tree, tmp_path) -> None:
+def test_a_broken_module_does_not_break_avail_and_the_reverse_map(tree, tmp_path) -> None:
     bin_folder, lib = tmp_path / "sw/Python/3.11/bin", tmp_path / "sw/Python/3.11/lib é"
     bin_folder.mkdir(parents=True)
     lib.mkdir()
@@ -265,7 +265,7 @@ def test_a_broken_module_does_not_spoil_the_lists(tree, tmp_path) -> None:
     assert "Python/3.11" in lmod.available()
 
 
-def test_all_modules_that_lead_to_one_folder_are_found(tree) -> None:
+def test_the_reverse_map_lists_all_modules_with_the_same_folder(tree) -> None:
     for name in ("Python/3.11", "Bundle/1", "another/1.0"):
         tree.write(name, 'prepend_path("PATH", "/sw/Python/3.11/bin")')
     found = tree.lmod().spider_reverse_map()
@@ -273,7 +273,7 @@ def test_all_modules_that_lead_to_one_folder_are_found(tree) -> None:
 
 
 @pytest.mark.parametrize("names", [("breaks",), ("fine", "breaks"), ("breaks/1", "fine/1")])
-def test_a_module_that_breaks_off_is_not_loaded_and_that_is_an_error(tree, names) -> None:
+def test_a_module_that_calls_lmodbreak_is_an_error(tree, names) -> None:
     tree.write("breaks/1", 'LmodBreak("not on a Sunday")')
     tree.write("fine/1", 'setenv("FINE", "1")')
     with pytest.raises(ModuleError, match="not on a Sunday") as error:
@@ -281,7 +281,7 @@ def test_a_module_that_breaks_off_is_not_loaded_and_that_is_an_error(tree, names
     assert "breaks" in error.value.message.splitlines()[0]
 
 
-def test_an_alias_and_a_part_of_a_name_are_loaded(tree) -> None:
+def test_an_alias_and_a_partial_name_can_be_loaded(tree) -> None:
     tree.write("Deep/x/1.0", 'setenv("DEEP", "1")')
     (tree.folder / ".modulerc.lua").write_text('module_alias("shallow/1", "Deep/x/1.0")\n')
     for name in ("shallow/1", "Deep/x", "Deep/x/1.0"):
@@ -289,13 +289,13 @@ def test_an_alias_and_a_part_of_a_name_are_loaded(tree) -> None:
     assert tree.loaded("Deep/x").load("shallow/1").environ["DEEP"] == "1"
 
 
-def test_a_tree_with_nothing_on_path_has_an_empty_reverse_map(tree) -> None:
+def test_the_reverse_map_is_empty_if_no_module_extends_path(tree) -> None:
     tree.write("nothing/1", "")
     assert tree.lmod().spider_reverse_map() == {}
     assert tree.lmod(MODULEPATH="").spider_reverse_map() == {}
 
 
-def test_a_module_that_hangs_in_spider_ends_spider(tree) -> None:
+def test_a_module_that_hangs_spider_is_an_error_after_the_timeout(tree) -> None:
     tree.write("hangs/1", 'capture("sleep 600")')
     with pytest.raises(ModuleError, match=r"spider -o spider-json .* did not end within 2 s"):
         tree.lmod(timeout_s=2).spider_reverse_map()

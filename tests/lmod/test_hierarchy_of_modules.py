@@ -51,7 +51,7 @@ def tree(tmp_path: Path) -> Tree:
     return tree
 
 
-def test_the_ways_to_each_version_the_oldest_first(tree) -> None:
+def test_ways_to_lists_the_ways_to_each_version_oldest_first(tree) -> None:
     lmod = tree.lmod()
     assert lmod.ways_to("Bundle") == [A, B]
     assert lmod.ways_to("Bundle/10.0") == [B]
@@ -60,7 +60,7 @@ def test_the_ways_to_each_version_the_oldest_first(tree) -> None:
     assert lmod.ways_to("undle") == lmod.ways_to("Bundle/3") == lmod.ways_to("Missing") == []
 
 
-def test_what_leads_there_is_put_in_front(tree) -> None:
+def test_required_modules_are_added_in_front(tree) -> None:
     lmod = tree.lmod()
     assert lmod.add_required_modules(["Alone", "Bundle/2.0"], []) == ["Alone", *A]
     assert lmod.add_required_modules(["Bundle", "Both"], ["GCC/2", "MPI/2"]) == [*B, "Both/1"]
@@ -70,14 +70,14 @@ def test_what_leads_there_is_put_in_front(tree) -> None:
     assert lmod.load(*lmod.add_required_modules(["Bundle/10.0"], [])).environ["BUNDLE"] == "2"
 
 
-def test_several_ways_are_an_error_that_names_them(tree) -> None:
+def test_several_ways_to_a_module_are_an_error_that_lists_them(tree) -> None:
     with pytest.raises(
         ModuleError, match=r"several possibilities:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"
     ):
         tree.lmod().add_required_modules(["Both/1"], [])
 
 
-def test_the_newest_behind_the_newest_takes_the_place_of_what_is_gone(tree) -> None:
+def test_missing_modules_are_replaced_by_the_newest_behind_the_newest_compiler(tree) -> None:
     lmod = tree.lmod()
     assert lmod.list_replacements(A) == dict(zip(A, A))
     (tree.folder / "GCC/1.lua").unlink()
@@ -85,19 +85,19 @@ def test_the_newest_behind_the_newest_takes_the_place_of_what_is_gone(tree) -> N
     assert lmod.replace_missing(A) == list(B)
 
 
-def test_where_nothing_behind_the_same_compiler_has_the_name_another_has(tree) -> None:
+def test_a_module_missing_behind_its_compiler_is_replaced_from_behind_another(tree) -> None:
     (tree.folder / "../below/m1/Bundle/2.0.lua").unlink()
     lmod = tree.lmod()
     assert lmod.list_replacements(A) == {"GCC/1": "GCC/1", "MPI/1": "MPI/1", "Bundle/2.0": ""}
     assert lmod.replace_missing(["Alone/1", *A]) == ["Alone/1", *B]
 
 
-def test_a_site_s_spider_that_hangs_changes_nothing(tree) -> None:
+def test_a_hanging_spider_adds_no_modules(tree) -> None:
     tree.write("hangs/1", 'if mode() == "spider" then capture("sleep 600") end')
     assert tree.lmod(timeout_s=2).add_required_modules(["Both/1"], ["GCC/1"]) == ["Both/1"]
 
 
-def test_words_that_are_wrapped_are_read() -> None:
+def test_wrapped_spider_output_is_read() -> None:
     way = ("StdEnv/2023", "gcc/12.3", "openmpi/4.1.5")
     assert read_ways(WRAPPED) == ("gromacs/2024.4", [way, (*way, "cuda/12.2")])
     assert read_ways('Lmod has detected the following error: Unable to find: "x".\n') == ("", [])

@@ -108,7 +108,7 @@ def more(lmod: Lmod, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_tree_passes_lmods_checker(lmod: Lmod, built_modules) -> None:
+def test_the_module_tree_passes_lmods_checker(lmod: Lmod, built_modules) -> None:
     checker = str(Path(LMOD).with_name("check_module_tree_syntax"))
     done = lmod.run(checker, built_modules.modulepath)
     assert (done.returncode, (done.stdout + done.stderr).strip()) == (0, "No errors found")
@@ -121,34 +121,34 @@ def test_lmods_checker_finds_a_broken_modulefile(lmod: Lmod, more: Path) -> None
     assert "No errors found" not in done.stdout + done.stderr
 
 
-def test_the_load_passes_lmods_syntax_check(lmod: Lmod) -> None:
+def test_the_modulefile_passes_lmods_syntax_check_on_load(lmod: Lmod) -> None:
     done = lmod.run(LMOD, "bash", "--checkSyntax", "load", MODULE)
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mode_works_without_home_and_scratch(lmod: Lmod, mode: str) -> None:
+def test_lmod_queries_work_without_home_and_scratch(lmod: Lmod, mode: str) -> None:
     done = lmod.run(LMOD, "bash", mode, MODULE if mode != "keyword" else "Anaconda3")
     assert done.returncode == 0
     assert "Anaconda3" in done.stderr + done.stdout
     assert "error" not in done.stderr.lower()
 
 
-def test_help_is_a_page_to_follow(lmod: Lmod) -> None:
+def test_help_says_how_to_load_the_module_and_activate(lmod: Lmod) -> None:
     page = lmod.run(LMOD, "bash", "help", MODULE).stderr
     assert "conda activate" in page
     assert f"module load {MODULE}" in page
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mode_looks_at_no_folder_of_the_user(lmod: Lmod, mode: str) -> None:
+def test_lmod_queries_access_no_folder_of_the_user(lmod: Lmod, mode: str) -> None:
     tops = tuple(f"{folder}/" for folder in lmod.with_users_folders())
     paths = {path for _, path, _ in lmod.trace(mode, MODULE)}
     assert [p for p in paths if p.startswith(tops) and not LMODS_OWN.search(p)] == []
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mode_looks_at_nothing_in_the_installation(lmod: Lmod, built_modules, mode: str) -> None:
+def test_lmod_queries_access_nothing_in_the_installation(lmod: Lmod, built_modules, mode: str) -> None:
     assert [p for _, p, _ in lmod.trace(mode, MODULE) if p.startswith(built_modules.software)] == []
 
 
@@ -161,7 +161,7 @@ def test_a_load_starts_no_process(lmod: Lmod, more: Path) -> None:
     assert sorted(started[0]) == sorted(started[1])
 
 
-def test_a_load_opens_no_more_files_than_one_of_an_empty_module(lmod: Lmod, more: Path) -> None:
+def test_a_load_opens_at_most_one_file_more_than_an_empty_module(lmod: Lmod, more: Path) -> None:
     lmod.with_users_folders()
     opened = [
         sum(1 for name, _, result in lmod.trace("load", module) if name.startswith("open") and result >= 0)
@@ -187,7 +187,7 @@ def load_for_python(lmod: Lmod) -> dict[str, str]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("action", ["load", "unload", "refresh"])
-def test_what_lmod_prints_is_right_to_the_shell(lmod: Lmod, shell: str, action: str) -> None:
+def test_lmod_output_is_valid_in_each_shell(lmod: Lmod, shell: str, action: str) -> None:
     name, check = SHELLS[shell]
     require(check[0])
     environ = load_for_python(lmod) if action != "load" else {}
@@ -199,24 +199,24 @@ def test_what_lmod_prints_is_right_to_the_shell(lmod: Lmod, shell: str, action: 
 
 
 @pytest.mark.parametrize("shell", ["bare", "rc"])
-def test_a_shell_without_conda_is_refused_and_gets_nothing(lmod: Lmod, shell: str) -> None:
+def test_a_load_in_a_shell_without_conda_is_refused(lmod: Lmod, shell: str) -> None:
     done = lmod.run(LMOD, shell, "load", MODULE)
     assert done.stdout.strip() == "false"
     assert "Anaconda3 has no `conda` for this shell" in done.stderr
 
 
-def test_a_shell_that_lmod_does_not_know_gets_nothing(lmod: Lmod) -> None:
+def test_a_load_in_a_shell_unknown_to_lmod_is_refused(lmod: Lmod) -> None:
     done = lmod.run(LMOD, "nosuchshell", "load", MODULE)
     assert done.stdout.strip() == "false"
     assert done.stderr != ""
 
 
-def test_lmod_python_gives_the_environment(lmod: Lmod, built_modules) -> None:
+def test_lmod_python_sets_conda_exe(lmod: Lmod, built_modules) -> None:
     environ = load_for_python(lmod)
     assert environ["CONDA_EXE"] == f"{built_modules.software}/{MODULE}/bin/conda"
 
 
-def test_lmod_python_prints_assignments_only(lmod: Lmod) -> None:
+def test_lmod_python_prints_only_assignments(lmod: Lmod) -> None:
     lines = lmod.run(LMOD, "python", "load", MODULE).stdout.splitlines()
     known = re.compile(r"(import os|os\.environ\[\"\w+\"\] = .*|_mlstatus = True|)$")
     assert [line for line in lines if not known.match(line)] == []
@@ -261,20 +261,20 @@ def test_a_notice_names_the_module_that_set_pythonpath(on_terminal) -> None:
     assert on_terminal("Poison", MODULE) == [NOTICE_OF_A_MODULE]
 
 
-def test_without_pythonpath_there_is_no_notice(on_terminal) -> None:
+def test_no_notice_is_shown_without_pythonpath(on_terminal) -> None:
     assert on_terminal("Empty", MODULE) == []
 
 
-def test_without_a_terminal_on_stderr_there_is_no_notice(on_terminal) -> None:
+def test_no_notice_is_shown_without_a_terminal_on_stderr(on_terminal) -> None:
     assert on_terminal("Poison", MODULE, stderr="2>stderr") == []
 
 
 @pytest.mark.parametrize("variable", ["SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "PE_HOSTFILE"])
-def test_in_a_job_there_is_no_notice(on_terminal, variable: str) -> None:
+def test_no_notice_is_shown_in_a_job(on_terminal, variable: str) -> None:
     assert on_terminal("Poison", MODULE, **{variable: "1"}) == []
 
 
-def test_a_pythonpath_of_no_module_is_shown_itself(on_terminal) -> None:
+def test_a_pythonpath_set_by_no_module_is_shown_with_special_characters_replaced(on_terminal) -> None:
     assert on_terminal(MODULE, PYTHONPATH="/data/it's `id` $HOME") == [
         NOTICE.replace("by the module Poison/1.0", "/data/it_s _id_ _HOME")
     ]

@@ -27,7 +27,7 @@ def drive(environ: dict[str, str], *arguments: str) -> dict[str, str]:
     return after
 
 
-def test_load_and_unload_by_a_program_leave_nothing_of_ours(built_modules, tmp_path) -> None:
+def test_load_and_unload_by_a_program_leave_no_conda_or_stackenv_variables(built_modules, tmp_path) -> None:
     before = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "MODULEPATH": built_modules.modulepath}
     loaded = drive(before, "load", "Anaconda3/2024.02-1")
     assert loaded["STACKENV_CONDA_BEFORE"] == "clean" and "CONDA_EXE" in loaded

@@ -94,7 +94,7 @@ def with_venv(place: Place) -> Place:
 
 
 @pytest.mark.parametrize("generation", ["", "next_"])
-def test_numpy_is_the_modules_own(place: Place, generation: str) -> None:
+def test_numpy_comes_from_the_module(place: Place, generation: str) -> None:
     bundle = getattr(place.stack, f"{generation}bundle_module")
     done = place.run(
         bundle,
@@ -109,7 +109,7 @@ def test_numpy_is_the_modules_own(place: Place, generation: str) -> None:
     assert python == place.root(getattr(place.stack, f"{generation}python_module")) + "bin/python"
 
 
-def test_the_modules_use_what_the_stack_is_named_for(place: Place) -> None:
+def test_the_modules_set_the_variables_the_stack_is_named_for(place: Place) -> None:
     done = place.run(place.stack.bundle_module, 'echo "$PYTHONPATH|$EBPYTHONPREFIXES"')
     pythonpath, prefixes = done.stdout.strip().split("|")
     bundle = place.root(place.stack.bundle_module)
@@ -118,7 +118,7 @@ def test_the_modules_use_what_the_stack_is_named_for(place: Place) -> None:
     assert ("easybuild/python" in pythonpath) == place.stack.name.startswith("eb4-")
 
 
-def test_the_other_generation_takes_its_place_and_unload_leaves_nothing(place: Place) -> None:
+def test_another_generation_replaces_the_loaded_one_and_unloads_cleanly(place: Place) -> None:
     stack = place.stack
     done = place.run(
         f"{stack.other_module} {stack.bundle_module}",
@@ -132,7 +132,7 @@ def test_the_other_generation_takes_its_place_and_unload_leaves_nothing(place: P
     assert left.split() == [stack.other_module, stack.other_module.partition("/")[2]]
 
 
-def test_the_python_is_as_cpython_installs_it(place: Place) -> None:
+def test_the_modules_python_has_the_paths_of_a_plain_cpython(place: Place) -> None:
     root = place.root(place.stack.python_module)
     code = "import json, sys, sysconfig; print(json.dumps([sys.path[1:], sysconfig.get_paths()]))"
     path, schemes = json.loads(place.run(place.stack.python_module, f"python -c '{code}'").stdout)
@@ -142,7 +142,7 @@ def test_the_python_is_as_cpython_installs_it(place: Place) -> None:
     assert {name for name, folder in schemes.items() if not f"{folder}/".startswith(root)} == set()
 
 
-def test_who_wins_in_a_plain_venv(with_venv: Place) -> None:
+def test_a_plain_venv_imports_numpy_from_the_expected_place(with_venv: Place) -> None:
     seen = with_venv.probe(with_venv.stack.bundle_module, "venv/bin/python")
     bundle, venv = with_venv.root(with_venv.stack.bundle_module), f"{with_venv.folder}/venv/"
     wins, others_visible = WHO_WINS[with_venv.stack.name]
@@ -155,7 +155,7 @@ def test_who_wins_in_a_plain_venv(with_venv: Place) -> None:
         assert not any(entry.startswith(bundle) for entry in seen["path"])
 
 
-def test_what_pip_says_agrees_with_who_wins(with_venv: Place) -> None:
+def test_pip_list_in_a_plain_venv_agrees_with_the_imports(with_venv: Place) -> None:
     done = with_venv.run(with_venv.stack.bundle_module, "venv/bin/python -m pip list --format=json")
     versions = {entry["name"]: entry["version"] for entry in json.loads(done.stdout)}
     wins, others_visible = WHO_WINS[with_venv.stack.name]
@@ -163,7 +163,7 @@ def test_what_pip_says_agrees_with_who_wins(with_venv: Place) -> None:
     assert ("packaging" in versions) == others_visible
 
 
-def test_system_site_packages_show_the_modules_packages(place: Place) -> None:
+def test_system_site_packages_include_the_modules_packages_in_order(place: Place) -> None:
     bundle, python = place.stack.bundle_module, place.stack.python_module
     place.run(bundle, "python -m venv --without-pip --system-site-packages wide")
     seen = place.probe(bundle, "wide/bin/python")

@@ -188,9 +188,7 @@ def require_found(carrying: Carrying, kind: str, shown: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
-def test_srun_starts_it_on_two_nodes_and_its_environment_is_as_any_tasks(
-    carrying: Carrying, kind: str
-) -> None:
+def test_srun_on_two_nodes_finds_the_packages_without_adding_variables(carrying: Carrying, kind: str) -> None:
     srun = "srun --quiet --nodes=2 --ntasks-per-node=2 --output"
     # A file for each, for Slurm may have the lines of one in those of another.
     for what, python in (("ours", carrying.python(kind)), ("other", "/usr/bin/python3")):
@@ -210,9 +208,7 @@ def test_srun_starts_it_on_two_nodes_and_its_environment_is_as_any_tasks(
 @pytest.mark.each_value("kind", "how")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["in a script", "as the script"])
-def test_a_job_with_nothing_of_the_callers_environment_finds_its_packages(
-    carrying: Carrying, kind: str, how: str
-) -> None:
+def test_a_job_with_export_none_finds_its_packages(carrying: Carrying, kind: str, how: str) -> None:
     python = carrying.python(kind)
     script = f"#!{python}\n{SHOW}" if how == "as the script" else f"#!/bin/bash\nsrun {python} show.py\n"
     job = carrying.run_job(f"none-{kind}-{how[:2]}", script, "--export=NONE")
@@ -225,7 +221,7 @@ def test_a_job_with_nothing_of_the_callers_environment_finds_its_packages(
 @pytest.mark.parametrize(
     ("how", "kind"), [("sbatch", "needy"), ("srun", "needy"), ("subshell", "needy"), ("subshell", "rpath")]
 )
-def test_another_generation_in_what_it_starts_is_as_from_a_shell(
+def test_a_child_script_that_loads_other_modules_runs_as_from_a_shell(
     carrying: Carrying, kind: str, how: str
 ) -> None:
     stack, home = carrying.stacks[kind], carrying.cluster.home
@@ -244,7 +240,7 @@ def test_another_generation_in_what_it_starts_is_as_from_a_shell(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("child", ["/usr/bin/python3", "a plain venv", "the modules' Python", "another's"])
-def test_another_python_that_it_starts_finds_what_it_would_find_from_a_shell(
+def test_another_python_started_as_a_child_finds_the_same_as_from_a_shell(
     carrying: Carrying, kind: str, child: str
 ) -> None:
     home, stack = carrying.cluster.home, carrying.stacks[kind]
@@ -267,7 +263,7 @@ def test_another_python_that_it_starts_finds_what_it_would_find_from_a_shell(
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
-def test_the_ranks_of_mpirun_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
+def test_mpirun_ranks_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
     require_mpi()
     mpirun = f"mpirun.openmpi --allow-run-as-root {carrying.python(kind)} rank.py"
     script = f"#!/bin/bash\n{MPI.format(local=carrying.cluster.local)}{mpirun}\n"
@@ -277,7 +273,7 @@ def test_the_ranks_of_mpirun_on_two_nodes_find_their_packages(carrying: Carrying
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_ranks_of_srun_with_pmix_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
+def test_srun_pmix_ranks_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
     require_mpi()
     srun = f"srun --quiet --mpi=pmix --nodes=2 --ntasks-per-node=2 --time=5 {carrying.python(kind)} rank.py"
     shown = carrying.log_in(f"{MPI.format(local=carrying.cluster.local)}{srun}")
@@ -293,7 +289,7 @@ def require_ranks(carrying: Carrying, ranks: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
-def test_the_ranks_of_srun_with_pmi2_keep_the_descriptor_they_inherit(carrying: Carrying, kind: str) -> None:
+def test_srun_pmi2_ranks_keep_the_descriptor_they_inherit(carrying: Carrying, kind: str) -> None:
     if not find_library("pmi2"):
         give_up("no libpmi2 (sh tests/prepare.sh installs it)")
     srun = "srun --quiet --mpi=pmi2 --nodes=2 --ntasks-per-node=2"

@@ -211,7 +211,9 @@ def typed(cluster: Cluster) -> dict[str, subprocess.CompletedProcess[str]]:
 
 
 @pytest.mark.parametrize("name", list(ROWS))
-def test_a_job(cluster: Cluster, typed: dict[str, subprocess.CompletedProcess[str]], name: str) -> None:
+def test_a_typical_job_ends_with_the_expected_output_and_state(
+    cluster: Cluster, typed: dict[str, subprocess.CompletedProcess[str]], name: str
+) -> None:
     row, answer = ROWS[name], typed[name]
     output, failed = answer.stdout + answer.stderr, answer.returncode != 0
     if answer.stdout.strip().isdigit():
@@ -222,7 +224,7 @@ def test_a_job(cluster: Cluster, typed: dict[str, subprocess.CompletedProcess[st
     assert (len(found), failed) == (row.times, row.failed), output
 
 
-def test_a_jobs_processes_are_tracked_as_on_a_cluster(cluster: Cluster) -> None:
+def test_the_test_slurm_tracks_processes_by_cgroups_where_available(cluster: Cluster) -> None:
     """By control groups of the first kind, and where nobody can make them here, by who started whom."""
     job = cluster.wait(cluster.log_in("sbatch --parsable --wrap 'cat /proc/self/cgroup'").stdout.strip())
     assert ("/slurm_node" in job.output) == (cluster.proctrack == "cgroup")

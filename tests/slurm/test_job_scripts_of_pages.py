@@ -44,7 +44,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> str:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_job_script_of_a_page_runs(
+def test_a_job_script_from_the_docs_runs(
     cluster: Cluster, modules: str, script: JobScript, tmp_path: Path
 ) -> None:
     ((name, said),) = ((name, said) for name, said in STARTED.items() if name in script.text)
@@ -61,7 +61,7 @@ def test_a_job_script_of_a_page_runs(
     assert (job.output.splitlines(), job.state) == ([said] * tasks, "COMPLETED")
 
 
-def test_there_are_job_scripts() -> None:
+def test_job_scripts_are_found_on_the_expected_pages() -> None:
     assert {"users/conda.md", "users/jobs.md", "users/mpi.md"} <= {
         script.page for script in list_job_scripts()
     }

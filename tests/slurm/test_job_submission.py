@@ -43,7 +43,7 @@ def submit(cluster: Cluster, typed: str) -> Job:
     return cluster.wait(answer.stdout.strip())
 
 
-def test_tab_offers_the_partitions_of_slurm_and_the_environments(cluster: Cluster) -> None:
+def test_tab_completes_slurm_partitions_and_environments(cluster: Cluster) -> None:
     for line, offered in (
         ("stackenv job biopy --partition ", ["epyc2", "bdw"]),
         ("stackenv job biopy -p epyc2,b", ["epyc2,bdw"]),
@@ -64,13 +64,13 @@ def test_tab_offers_the_partitions_of_slurm_and_the_environments(cluster: Cluste
     ],
 )
 @pytest.mark.parametrize("name", ["biopy", "pandas"])
-def test_slurm_would_take_it(cluster: Cluster, name: str, options: str) -> None:
+def test_slurm_accepts_the_generated_script(cluster: Cluster, name: str, options: str) -> None:
     answer = cluster.log_in(f"stackenv job {name} {options} -- {RUN} | sbatch --test-only")
     assert answer.returncode == 0
     assert answer.stderr.startswith("sbatch: Job ") and " to start at " in answer.stderr, answer.stderr
 
 
-def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> None:
+def test_submit_prints_the_job_number_and_how_to_follow_the_job(cluster: Cluster) -> None:
     answer = cluster.log_in(f"stackenv job biopy --submit -- {RUN}")
     number = answer.stdout.strip()
     assert answer.stdout == f"{number}\n" and number.isdigit()
@@ -83,7 +83,7 @@ def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> Non
     assert (cluster.home / f"slurm-{number}.out").read_text() == job.output
 
 
-def test_the_output_is_told_wherever_it_goes(cluster: Cluster) -> None:
+def test_submit_reports_the_output_file_set_by_sbatch_output(cluster: Cluster) -> None:
     (cluster.home / "the logs").mkdir()
     answer = cluster.log_in(f"export SBATCH_OUTPUT='the logs/%j.txt'; stackenv job biopy --submit -- {RUN}")
     number = answer.stdout.strip()
@@ -93,7 +93,7 @@ def test_the_output_is_told_wherever_it_goes(cluster: Cluster) -> None:
     assert file.read_text() == "ran in biopy-1.0\n"
 
 
-def test_gpus_that_are_other_devices_name_output_and_any_other_option_are_slurms(cluster: Cluster) -> None:
+def test_gpus_job_name_output_and_extra_options_are_passed_to_slurm(cluster: Cluster) -> None:
     asked = "--gpus 2 --job-name deep --output %x-%j.txt --sbatch comment=seen --sbatch exclusive"
     told = """'echo "$SLURM_JOB_NAME $SLURM_GPUS"; scontrol show job "$SLURM_JOB_ID"'"""
     answer = cluster.log_in(f"export SBATCH_GPUS=1; stackenv job biopy {asked} --submit -- sh -c {told}")
@@ -104,7 +104,7 @@ def test_gpus_that_are_other_devices_name_output_and_any_other_option_are_slurms
     assert "Comment=seen" in job.output and "OverSubscribe=NO" in job.output
 
 
-def test_the_jobs_of_an_array_run_at_once_and_each_has_its_output(cluster: Cluster) -> None:
+def test_array_jobs_run_at_once_and_each_has_its_own_output(cluster: Cluster) -> None:
     folder = cluster.home / "counted"
     folder.mkdir()
     typed = f"stackenv job biopy --array 1-20 --submit -- bash -c {shlex.quote(BARRIER + COUNTING)}"
@@ -130,7 +130,9 @@ def test_the_jobs_of_an_array_run_at_once_and_each_has_its_output(cluster: Clust
     ],
     ids=["login", "active environment", "active module", "--export=NONE", "cron"],
 )
-def test_it_runs_in_the_environment(cluster: Cluster, name: str, ran: str, typed: str) -> None:
+def test_a_job_runs_in_its_environment_wherever_it_is_submitted_from(
+    cluster: Cluster, name: str, ran: str, typed: str
+) -> None:
     job = submit(cluster, typed.format(name=name, run=RUN))
     assert (job.output, job.state) == (ran, "COMPLETED")
 
@@ -148,19 +150,19 @@ def test_tasks_on_two_nodes_have_the_environment_and_their_cpus(cluster: Cluster
     assert job.state == "COMPLETED"
 
 
-def test_a_script_that_was_changed_by_hand_runs_its_further_steps(cluster: Cluster) -> None:
+def test_steps_added_to_a_generated_script_run_in_the_environment(cluster: Cluster) -> None:
     job = submit(cluster, f"{{ stackenv job biopy -- {RUN} one; echo '{RUN} two'; }} | sbatch --parsable")
     assert job.output == "ran in biopy-1.0 one\nran in biopy-1.0 two\n"
 
 
 @pytest.mark.parametrize("tasks", [1, 2])
-def test_words_arrive_as_they_are(cluster: Cluster, tasks: int) -> None:
+def test_command_arguments_reach_the_job_unchanged(cluster: Cluster, tasks: int) -> None:
     command = shlex.join(["python", "-c", ARGUMENTS, *HOSTILE])
     job = submit(cluster, f"stackenv job biopy --ntasks {tasks} --submit -- {command}")
     assert [json.loads(line) for line in job.output.splitlines()] == [HOSTILE] * tasks
 
 
-def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
+def test_the_job_has_the_exit_status_of_its_command(cluster: Cluster) -> None:
     job = submit(cluster, "stackenv job biopy --submit -- python -c 'raise SystemExit(3)'")
     assert (job.state, job.status) == ("FAILED", 3)
 
@@ -173,7 +175,7 @@ def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
         ("--mem 1T", "Memory", "print the script without --submit"),
     ],
 )
-def test_what_slurm_refuses_is_told_in_its_words(
+def test_a_rejected_job_is_reported_in_slurms_words_with_a_hint(
     cluster: Cluster, options: str, word: str, hint: str
 ) -> None:
     by_hand = cluster.log_in(f"stackenv job biopy {options} -- {RUN} | sbatch")
@@ -201,7 +203,7 @@ def packed(cluster: Cluster) -> str:
     return "image"
 
 
-def test_tasks_on_two_nodes_have_a_packed_environment(cluster: Cluster, packed: str) -> None:
+def test_tasks_on_two_nodes_run_in_a_packed_environment(cluster: Cluster, packed: str) -> None:
     """Each node mounts the image on a disk of its own: the script has nothing for that."""
     own = "Bio.__file__.startswith(sys.prefix)"
     code = f"import os, sys, Bio; print(os.environ['SLURMD_NODENAME'], {own}, sys.prefix)"

@@ -45,7 +45,7 @@ def values(option: str, text: str) -> list[tuple[str, str]]:
         *values("gpus", GPUS),
     ],
 )
-def test_it_is_of_one_mind_with_sbatch(option: str, value: str, tmp_path: Path) -> None:
+def test_a_value_is_refused_if_and_only_if_sbatch_refuses_it(option: str, value: str, tmp_path: Path) -> None:
     if not shutil.which("sbatch"):
         pytest.fail("no sbatch") if os.environ.get("CI") == "true" else pytest.skip("no sbatch")
     (tmp_path / "slurm.conf").write_text(CONFIGURATION)
@@ -70,12 +70,12 @@ def test_it_is_of_one_mind_with_sbatch(option: str, value: str, tmp_path: Path) 
         *values("gpus", NO_GPUS),
     ],
 )
-def test_what_only_slurms_controller_would_refuse_is_refused(option: str, value: str) -> None:
+def test_an_invalid_value_is_refused_with_its_option_named(option: str, value: str) -> None:
     assert f"--{option} " in describe_fault(option, value)
 
 
 @pytest.mark.parametrize("option", ["array", "nodes"])
-def test_what_it_takes_is_taken(option: str) -> None:
+def test_valid_arrays_and_node_counts_are_accepted(option: str) -> None:
     for value in (*(ARRAYS.split() if option == "array" else ()), "1,5,9", "1-15:4", "2-4"):
         assert describe_fault(option, value) == ""
 
@@ -87,6 +87,6 @@ def test_what_it_takes_is_taken(option: str) -> None:
         *(("45s", "00:00:45"), ("2 days", "2-00:00:00"), ("1h30m", "01:30:00"), ("30m", "00:30:00")),
     ],
 )
-def test_a_time_with_units_is_translated(value: str, meant: str) -> None:
+def test_a_time_with_units_gets_a_suggestion_in_slurms_format(value: str, meant: str) -> None:
     assert describe_fault("time", value) == f"--time {meant}"
     assert describe_fault("time", meant) == ""

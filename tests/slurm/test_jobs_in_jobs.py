@@ -29,7 +29,7 @@ INVALID_ACCOUNT, ACCOUNTING_POLICY, INVALID_PARTITION, INVALID_QOS = 2045, 2050,
 @pytest.mark.parametrize("how", list(SUBMIT))
 @pytest.mark.parametrize("options", ["--nodes 2", "--nodes 2 --mem 200M", "--nodes 2-3"])
 @pytest.mark.parametrize("around", list(AROUND))
-def test_submitted_from_a_job_it_is_as_from_a_login(
+def test_a_job_submitted_from_a_job_runs_as_from_a_login_node(
     cluster: Cluster, around: str, options: str, how: str
 ) -> None:
     typed = f"stackenv job biopy {options} {SUBMIT[how].format(f'bash -c {SHOWN}')}"
@@ -40,7 +40,7 @@ def test_submitted_from_a_job_it_is_as_from_a_login(
 
 
 @pytest.mark.parametrize(("options", "number"), [("", "none"), ("--array=7", "7")])
-def test_a_job_that_a_job_of_an_array_submits_has_its_own_number_or_none(
+def test_sbatch_in_an_array_job_does_not_inherit_the_array_number(
     cluster: Cluster, options: str, number: str
 ) -> None:
     """Also of an array that is asked for in front of the script, not of stackenv."""
@@ -53,7 +53,7 @@ def test_a_job_that_a_job_of_an_array_submits_has_its_own_number_or_none(
     assert (folder / "inner").read_text() == f"{number} none\n"
 
 
-def test_submitted_from_a_job_of_an_array_it_is_none(cluster: Cluster) -> None:
+def test_submit_in_an_array_job_does_not_inherit_the_array_number(cluster: Cluster) -> None:
     folder = cluster.home / "array-submit"
     folder.mkdir()
     typed = f"number=$(stackenv job biopy --submit -- bash -c {IN_ARRAY}) && echo $number >inner\n"
@@ -68,7 +68,7 @@ def show(cluster: Cluster, number: str) -> str:
     return shown
 
 
-def test_what_is_typed_wins_over_variables_and_what_is_not_typed_is_theirs(cluster: Cluster) -> None:
+def test_typed_options_override_sbatch_variables_which_set_the_rest(cluster: Cluster) -> None:
     around = "export SBATCH_PARTITION=bdw SBATCH_TIMELIMIT=7 SBATCH_MEM_PER_CPU=10 SBATCH_WAIT=1"
     typed = f"{around}; stackenv job biopy --partition epyc2 --mem 100M --submit -- true"
     answer = cluster.log_in(typed)
@@ -78,14 +78,14 @@ def test_what_is_typed_wins_over_variables_and_what_is_not_typed_is_theirs(clust
     assert "TimeLimit=00:07:00" in shown
 
 
-def test_a_variable_that_wins_over_a_printed_script_is_told(cluster: Cluster) -> None:
+def test_a_variable_that_overrides_a_printed_script_is_reported(cluster: Cluster) -> None:
     typed = "export SBATCH_PARTITION=bdw; stackenv job biopy --partition epyc2 -- true"
     answer = cluster.log_in(f"{typed} | sbatch --parsable")
     assert "Partition=bdw" in show(cluster, answer.stdout.strip())
     assert "SBATCH_PARTITION is set in this shell, and sbatch prefers it to the script" in answer.stderr
 
 
-def test_tasks_that_only_sbatch_knows_of_are_for_the_command_to_start(cluster: Cluster) -> None:
+def test_a_command_runs_once_if_only_sbatch_was_asked_for_tasks(cluster: Cluster) -> None:
     """As mpirun wants it; docs/users/mpi.md says so."""
     answer = cluster.log_in(f"stackenv job biopy -- bash -c {SHOWN} | sbatch --parsable -n 2")
     assert cluster.wait(answer.stdout.strip()).output == "0 of 2\n"
@@ -113,7 +113,7 @@ def tell_error(number: int) -> str:
         (INVALID_QOS, "to list yours: sacctmgr show associations user=$USER format=account,qos"),
     ],
 )
-def test_a_refusal_has_its_own_hint(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
+def test_each_slurm_error_has_its_own_hint(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
     """A stand-in for sbatch says what Slurm says: the Slurm of the tests keeps no accounts."""
     (tmp_path / "site.yaml").write_text("version: 1\njobs:\n  account_hint: gratis, paygo or teaching\n")
     words = f"sbatch: error: Batch job submission failed: {tell_error(number)}"

@@ -103,7 +103,7 @@ def test_the_end_of_one_job_does_not_break_another_on_its_node(packed: Cluster, 
 
 
 @pytest.mark.parametrize("name", ["inone", "big"])
-def test_on_several_nodes_srun_needs_nothing_more(packed: Cluster, name: str) -> None:
+def test_srun_on_two_nodes_runs_in_a_packed_environment(packed: Cluster, name: str) -> None:
     body = f'{LOAD.format(name)}srun --nodes=2 --ntasks-per-node=1 python -c "{SAY}"\n'
     job = packed.wait(submit(packed, body, "--nodes=2", "--ntasks-per-node=1"))
     assert job.state == "COMPLETED", job.output
@@ -111,7 +111,7 @@ def test_on_several_nodes_srun_needs_nothing_more(packed: Cluster, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["inone", "big"])
-def test_a_generated_script_runs_it_on_two_nodes(packed: Cluster, name: str) -> None:
+def test_a_generated_script_runs_a_packed_environment_on_two_nodes(packed: Cluster, name: str) -> None:
     done = packed.log_in(f"stackenv job {name} --nodes 2 --submit -- python say.py")
     assert done.returncode == 0, done.stderr
     job = packed.wait(done.stdout.strip())
@@ -119,14 +119,14 @@ def test_a_generated_script_runs_it_on_two_nodes(packed: Cluster, name: str) -> 
     assert job.output.count("ran in ") == 2
 
 
-def test_an_array_of_20_mounts_at_once(packed: Cluster) -> None:
+def test_each_job_of_an_array_of_20_has_its_own_mount(packed: Cluster) -> None:
     job = packed.wait(submit(packed, f'{BARRIER}{LOAD.format("inone")}python -c "{SAY}"\n', "--array=1-20"))
     assert job.state == "COMPLETED", job.output
     places = [line for line in job.output.splitlines() if line.startswith("ran in ")]
     assert len(places) == len(set(places)) == 20
 
 
-def test_a_job_from_a_shell_that_has_it_loaded_mounts_for_itself(packed: Cluster) -> None:
+def test_a_job_submitted_from_a_loaded_shell_has_its_own_mount(packed: Cluster) -> None:
     wrap = "number=$(sbatch --parsable --wrap 'python say.py'); echo $number; module unload inone"
     done = packed.log_in(f"{LOAD.format('inone')}{wrap}")
     assert done.stdout.strip().isdigit(), done.stderr
