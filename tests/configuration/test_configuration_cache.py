@@ -70,7 +70,7 @@ def cache_of(environ: dict[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("path", [SHIPPED_FILE, SHIPPED_FILE.with_name("ubelix.yaml"), None], ids=str)
-def test_what_was_kept_is_what_was_read(path, site, environ, loads):
+def test_the_cached_configuration_equals_the_files(path, site, environ, loads):
     environ["STACKENV_SITE_CONFIG"] = str(path or site)
     first, second = read_configuration(environ), read_configuration(environ)
     assert loads == [path or site]
@@ -78,7 +78,7 @@ def test_what_was_kept_is_what_was_read(path, site, environ, loads):
     assert repr(first) == repr(second)
 
 
-def test_it_is_private_whatever_the_umask(environ):
+def test_the_cache_is_private_under_any_umask(environ):
     before = os.umask(0o002)
     try:
         read_configuration(environ)
@@ -90,7 +90,7 @@ def test_it_is_private_whatever_the_umask(environ):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_the_users_cache_folder_is_obeyed(environ, tmp_path, loads):
+def test_the_cache_follows_xdg_cache_home(environ, tmp_path, loads):
     environ["XDG_CACHE_HOME"] = str(tmp_path / "elsewhere")
     read_configuration(environ)
     read_configuration(environ)
@@ -98,7 +98,7 @@ def test_the_users_cache_folder_is_obeyed(environ, tmp_path, loads):
     assert not list(Path(environ["HOME"]).iterdir())
 
 
-def test_a_change_of_the_same_size_and_time_is_seen(environ, site, loads):
+def test_an_edit_that_keeps_size_and_mtime_is_noticed(environ, site, loads):
     before = site.stat()
     assert read_configuration(environ).limits[0].bytes == 10**12
     site.write_text(EVERYTHING.replace("1 TB", "2 TB"))
@@ -112,13 +112,13 @@ def test_a_change_of_the_same_size_and_time_is_seen(environ, site, loads):
         read_configuration(environ)
 
 
-def test_the_same_text_at_another_place_is_another_configuration(environ, site, tmp_path):
+def test_the_same_text_at_another_path_is_another_configuration(environ, site, tmp_path):
     read_configuration(environ)
     environ["STACKENV_SITE_CONFIG"] = str(site.rename(tmp_path / "other.yaml"))
     assert read_configuration(environ).path == tmp_path / "other.yaml"
 
 
-def test_another_stackenv_reads_for_itself(environ, loads):
+def test_the_cache_of_another_stackenv_version_is_ignored(environ, loads):
     read_configuration(environ)
     path = cache_of(environ)
     say(path, lambda said: said["key"].__setitem__(0, f"{__version__}.1"))
@@ -127,7 +127,7 @@ def test_another_stackenv_reads_for_itself(environ, loads):
 
 
 @pytest.mark.parametrize("source", ["default.yaml", "schema.py", "values.py"])
-def test_sources_that_are_edited_in_place_are_read(environ, loads, source, tmp_path, monkeypatch):
+def test_sources_edited_in_place_invalidate_the_cache(environ, loads, source, tmp_path, monkeypatch):
     # As of a checkout: the folder stays as old as it was.
     sources = tmp_path / "sources"
     shutil.copytree(Path(cache.__file__).parent, sources)
@@ -144,7 +144,7 @@ def test_sources_that_are_edited_in_place_are_read(environ, loads, source, tmp_p
     assert len(loads) == 2
 
 
-def test_templates_that_are_gone_are_an_error_as_ever(environ, site, tmp_path):
+def test_removed_templates_are_an_error_despite_the_cache(environ, site, tmp_path):
     folder = tmp_path / "templates"
     folder.mkdir()
     site.write_text(f"version: 1\nconda: {{templates: {folder}}}\n")
@@ -200,7 +200,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("change", BREAKS)
-def test_what_is_broken_or_not_private_is_not_read(environ, loads, site, change):
+def test_a_cache_that_is_damaged_or_not_private_is_ignored(environ, loads, site, change):
     read_configuration(environ)
     path = cache_of(environ)
     BREAKS[change](path)
@@ -214,7 +214,7 @@ def test_what_is_broken_or_not_private_is_not_read(environ, loads, site, change)
 
 
 @pytest.mark.parametrize("home", [None, "", "relative", "{folder}/missing", "/dev/null"])
-def test_without_a_home_the_file_is_read_each_time(environ, home, loads, site, tmp_path, monkeypatch):
+def test_the_file_is_read_each_time_without_a_home(environ, home, loads, site, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     environ.pop("HOME")
     environ |= {} if home is None else {"HOME": home.format(folder=tmp_path)}
@@ -225,7 +225,7 @@ def test_without_a_home_the_file_is_read_each_time(environ, home, loads, site, t
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
 @pytest.mark.parametrize("place", [".", ".cache", ".cache/stackenv", f".cache/{CACHE_FILE}"])
-def test_what_is_another_users_is_neither_read_nor_changed(environ, loads, place):
+def test_files_of_another_user_are_neither_read_nor_changed(environ, loads, place):
     if place != ".":
         read_configuration(environ)
     path = Path(environ["HOME"], place)
@@ -261,7 +261,7 @@ def mounted(request, environ) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("mounted", ["ro", "size=16k", "nr_inodes=3"], indirect=True)
-def test_a_file_system_that_is_read_only_or_full_is_no_matter(environ, site, loads, mounted):
+def test_a_read_only_or_full_file_system_is_tolerated(environ, site, loads, mounted):
     with contextlib.suppress(OSError):
         (mounted / "full").write_bytes(b"x" * 100_000)
     assert read_configuration(environ) == read_configuration(environ) == load_configuration(site)
@@ -270,6 +270,6 @@ def test_a_file_system_that_is_read_only_or_full_is_no_matter(environ, site, loa
     assert [path.name for path in mounted.rglob("*") if not path.is_dir()] in ([], ["full"])
 
 
-def test_whatever_a_part_holds_it_comes_back(site):
+def test_a_packed_configuration_unpacks_to_the_same(site):
     configuration = load_configuration(site)
     assert unpack(json.loads(json.dumps(pack(configuration)))) == configuration

@@ -22,18 +22,18 @@ def load_caches(configuration_path: Path) -> Callable[[str], CacheSettings]:
     return load
 
 
-def test_by_default_each_tool_has_its_own_cache():
+def test_the_default_leaves_each_tool_its_own_cache():
     shipped = load_configuration(SHIPPED_FILE)
     assert set(shipped.caches) == {()} and shipped.personal.use
 
 
-def test_each_tool_has_its_variables():
+def test_each_tool_has_variables_of_its_own():
     assert set(CACHE_VARIABLES) == set(CacheSettings._fields)
     variables = [name for tool in CACHE_VARIABLES.values() for name in tool.folders]
     assert len(variables) == len(set(variables))
 
 
-def test_the_folders_whose_variables_are_set_are_those_of_the_user(load_caches):
+def test_folders_with_unset_or_relative_variables_are_skipped(load_caches):
     caches = load_caches(
         "caches:\n  pip:\n"
         "    - {parent: '${WORKSPACE}', folder: './.cache-${USER}//pip/'}\n"
@@ -70,11 +70,11 @@ PLACE = "caches:\n  pip:\n    - parent: /data\n      folder: "
         ("caches:\n  pip:\n    - {parent: /a, folders: b}", "4: caches.pip[0].folder: missing; allowed: "),
     ],
 )
-def test_what_cannot_be_meant_has_its_line(faults, text, fault):
+def test_an_invalid_cache_is_an_error_with_its_line(faults, text, fault):
     assert fault in "\n".join(line for line in faults(f"{text}\n") if line.startswith(fault))
 
 
-def test_no_cache_is_on_purged_storage_for_a_purge_takes_single_files_of_it(faults):
+def test_a_cache_on_purged_storage_is_refused(faults):
     (line,) = faults("caches:\n  torch:\n    - {parent: '${SCRATCH}/${USER}', folder: torch}\n")
     assert line == (
         "4: caches.torch[0].parent: '${SCRATCH}/${USER}' is on purged storage ('${SCRATCH}'), where caches "
@@ -85,7 +85,7 @@ def test_no_cache_is_on_purged_storage_for_a_purge_takes_single_files_of_it(faul
 PLACES = "    - {parent: '${WORKSPACE}', folder: cache}\n    - {parent: '${HOME}', folder: cache}\n"
 
 
-def test_a_cache_that_is_linked_into_environments_has_their_parents(load_caches, faults):
+def test_the_uv_cache_must_have_the_parents_of_the_environments(load_caches, faults):
     venvs = "personal: {environments: ['${WORKSPACE}/venvs', '${HOME}//venvs/']}\n"
     assert len(load_caches(f"{venvs}caches:\n  uv:\n{PLACES}").uv) == 2
     (line,) = faults(f"caches:\n  uv:\n{PLACES}")
@@ -97,14 +97,14 @@ def test_a_cache_that_is_linked_into_environments_has_their_parents(load_caches,
     assert line.startswith("4: caches.uv: ") and line.endswith(": ${WORKSPACE}, ${HOME}")
 
 
-def test_conda_s_has_the_parents_of_its_environments_where_the_site_names_them(load_caches, faults):
+def test_the_conda_cache_must_have_the_parents_of_conda_storage(load_caches, faults):
     (line,) = faults("caches: {conda: [{parent: /data, folder: pkgs}]}\n")
     assert line.endswith("allowed: the parents of conda.storage, in that order: ${HOME}")
     nowhere = "conda: {storage: []}\ncaches: {conda: [{parent: /data, folder: pkgs}]}"
     assert [place.folder.text for place in load_caches(nowhere).conda] == ["/data/pkgs"]
 
 
-def test_ubelix_sends_each_user_to_a_folder_of_their_own_in_the_group_s_workspace():
+def test_ubelix_puts_each_users_caches_into_the_groups_workspace():
     caches = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").caches
     environ = {"WORKSPACE": "/ws", "HOME": "/home/anna", "USER": "anna"}
     assert [*list_cache_folders(caches, "uv", environ)] == ["/ws/.cache-anna/uv", "/home/anna/.cache/uv"]

@@ -18,7 +18,7 @@ def load_personal(configuration_path):
     return load
 
 
-def test_it_is_on_by_default_carries_no_variable_and_heeds_the_cpu(load_personal):
+def test_the_default_carries_no_variables_and_only_on_the_same_cpu(load_personal):
     found = load_personal("# nothing")
     assert (found.carry, found.carry_variables, found.carry_on_any_cpu) == (True, (), False)
 
@@ -33,7 +33,7 @@ def test_it_is_on_by_default_carries_no_variable_and_heeds_the_cpu(load_personal
         ("carry_variables: [PATHS, MY_PYTHONPATH]", "carry_variables", ("PATHS", "MY_PYTHONPATH")),
     ],
 )
-def test_a_site_decides(load_personal, line, field, value):
+def test_a_site_can_set_each_key(load_personal, line, field, value):
     assert getattr(load_personal(line), field) == value
 
 
@@ -57,7 +57,7 @@ def test_a_site_decides(load_personal, line, field, value):
         ("carry_any_cpu: true", f"3: personal.carry_any_cpu: unknown key; allowed: {KEYS}; did you mean "),
     ],
 )
-def test_what_cannot_be_meant_has_its_line(faults, line, fault):
+def test_an_invalid_setting_is_an_error_with_its_line(faults, line, fault):
     (found,) = faults(f"personal:\n  {line}\n")
     assert found.startswith(fault)
 
@@ -72,6 +72,6 @@ def test_what_cannot_be_meant_has_its_line(faults, line, fault):
         *("SHLVL", "_", "PWD", "OLDPWD", "TMPDIR", "FPATH", "MANPATH", "MODULESHOME"),
     ],
 )
-def test_what_would_mix_generations_in_a_child_is_never_carried(faults, name):
+def test_a_variable_that_would_mix_generations_cannot_be_carried(faults, name):
     (found,) = faults(f"personal:\n  carry_variables: [PROJ_DATA, {name}]\n")
     assert found.startswith(f"3: personal.carry_variables[1]: '{name}' cannot be carried")

@@ -24,7 +24,7 @@ def test_the_header_says_who_wrote_the_file(load):
     assert describe_condarc(load("")).startswith("# Written by stackenv from the site configuration")
 
 
-def test_without_default_channels_no_channels_are_written(load):
+def test_an_empty_default_list_writes_no_channels(load):
     text = describe_condarc(load("conda: {channels: {default: []}}\n"))
     assert yaml.safe_load(text) is None
 
@@ -36,7 +36,7 @@ def test_replace_defaults_writes_the_same_list_twice(load):
     assert body(text) == ("channels:\n- a\n- b\ndefault_channels:\n- a\n- b\ndenylist_channels:\n- c\n")
 
 
-def test_final_ends_the_line_of_its_key_whatever_the_value(load):
+def test_a_final_comment_ends_the_line_of_its_key_for_any_value(load):
     text = describe_condarc(
         load(
             "conda:\n  final: [denylist_channels, s, m, e, n]\n"
@@ -51,7 +51,7 @@ def test_final_ends_the_line_of_its_key_whatever_the_value(load):
 
 
 @pytest.mark.parametrize("word", ["0o7", "1e5", "yes", "null", "1:30", "a #!final", "~", "é", "a: b"])
-def test_a_text_that_yaml_1_1_or_1_2_takes_for_something_else_is_quoted(load, word):
+def test_text_that_yaml_1_1_or_1_2_reads_otherwise_is_quoted(load, word):
     text = body(describe_condarc(load(f"conda: {{condarc: {{a: {word!r}}}}}\n")))
     assert text.splitlines()[-1][3] in "'\""
     assert yaml.safe_load(text)["a"] == word
@@ -61,7 +61,7 @@ def test_the_text_is_ascii_because_conda_reads_it_in_the_users_locale(load):
     assert describe_condarc(load("conda: {condarc: {a: 'é☃😀', b: {'é': 1}}}\n")).isascii()
 
 
-def test_a_long_text_stays_on_the_line_that_final_ends(load):
+def test_a_long_text_stays_on_one_line_with_its_final_comment(load):
     words = "a " * 200 + "b"
     text = describe_condarc(load(f"conda: {{final: [a], condarc: {{a: {words}}}}}\n"))
     assert text.endswith(f'a: "{words}" #!final\n')
@@ -74,7 +74,7 @@ def test_a_list_used_twice_is_written_twice(load):
     assert "&" not in text
 
 
-def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(configuration_path):
+def test_an_unknown_conda_key_is_a_warning_that_suggests_the_nearest(configuration_path):
     configuration_path.write_text(
         "version: 1\nconda:\n  condarc:\n    auto_activate: false\n    conda-build: {}\n"
         "    channel_prioritty: strict\n"
@@ -96,7 +96,7 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(co
         ("chanels", "conda.channels.default"),
     ],
 )
-def test_no_key_is_suggested_that_the_site_configuration_refuses(configuration_path, key, meant):
+def test_a_suggestion_is_a_key_that_the_site_configuration_allows(configuration_path, key, meant):
     configuration_path.write_text(f"version: 1\nconda: {{condarc: {{{key}: [a]}}}}\n")
     (warning,) = load_configuration(configuration_path).warnings
     assert warning.endswith(f'did you mean "{meant}"?')
@@ -119,7 +119,7 @@ SHIPPED = load_configuration(SHIPPED_FILE).conda
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.booleans())
-def test_yaml_reads_back_what_was_described(values, is_final):
+def test_yaml_reads_back_the_values_that_were_written(values, is_final):
     conda = SHIPPED._replace(condarc=values, final=tuple(values) if is_final else ())
     text = describe_condarc(conda)
     assert yaml.safe_load(text) == {"channels": ["conda-forge"], **values}

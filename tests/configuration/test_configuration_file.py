@@ -43,19 +43,19 @@ def test_a_missing_file_is_an_error_that_names_the_variable(tmp_path, system_fil
 
 
 @pytest.mark.parametrize("environ", [{}, {"STACKENV_SITE_CONFIG": ""}])
-def test_without_the_variable_the_system_file_holds(system_file, environ):
+def test_the_system_file_is_used_without_the_variable(system_file, environ):
     system_file.parent.mkdir()
     system_file.touch()
     assert find_configuration_file(environ) == system_file
 
 
-def test_a_dangling_link_is_not_passed_over_for_the_default(system_file):
+def test_a_dangling_link_is_used_instead_of_the_default(system_file):
     system_file.parent.mkdir()
     system_file.symlink_to("nowhere")
     assert find_configuration_file({}) == system_file
 
 
-def test_without_both_the_shipped_default_holds(system_file):
+def test_the_shipped_default_is_used_without_variable_and_system_file(system_file):
     path = find_configuration_file({})
     assert path.parts[-2:] == ("site-config", "default.yaml")
     assert load_configuration(path).path == path
@@ -73,7 +73,7 @@ def message_of(path: Path) -> str:
     return caught.value.message
 
 
-def test_a_file_that_is_gone_is_an_error(tmp_path):
+def test_a_file_that_does_not_exist_is_an_error(tmp_path):
     path = tmp_path / "gone"
     assert message_of(path) == f"{path}: cannot be read: No such file or directory"
 
@@ -88,7 +88,7 @@ def test_a_named_pipe_is_an_error_and_does_not_block(tmp_path):
     assert "not a regular file" in message_of(pipe)
 
 
-def test_a_file_that_may_not_be_read_is_an_error(configuration_path, monkeypatch):
+def test_an_unreadable_file_is_an_error(configuration_path, monkeypatch):
     configuration_path.touch()
 
     def refuse(*_arguments, **_options):
@@ -103,12 +103,12 @@ def test_a_nul_in_the_path_is_an_error():
     assert "cannot be read" in message_of(Path("/tmp/a\0b"))
 
 
-def test_one_byte_more_than_1_mib_is_an_error(faults):
+def test_a_file_of_1_mib_and_a_byte_is_an_error(faults):
     text = b"version: 1\n#"
     assert faults(text.ljust(1024 * 1024 + 1, b"x")) == [" the file is too large; allowed: at most 1 MiB"]
 
 
-def test_1_mib_is_read(configuration_path):
+def test_a_file_of_1_mib_is_read(configuration_path):
     configuration_path.write_bytes(b"version: 1\n#".ljust(1024 * 1024, b"x"))
     assert load_configuration(configuration_path).version == 1
 
@@ -145,17 +145,17 @@ def test_an_empty_file_is_an_error(faults, text):
         (b"a: " + b"{a: " * 30, "1:77: nested too deep; allowed: 20 levels"),
     ],
 )
-def test_what_is_not_a_configuration_is_one_error_with_its_line(faults, text, fault):
+def test_invalid_yaml_is_one_error_with_its_line(faults, text, fault):
     lines = faults(text)
     assert [line[: len(fault)] for line in lines] == [fault]
 
 
-def test_a_byte_order_mark_is_no_fault(configuration_path):
+def test_a_byte_order_mark_is_ignored(configuration_path):
     configuration_path.write_bytes(b"\xef\xbb\xbfversion: 1\n")
     assert load_configuration(configuration_path).version == 1
 
 
-def test_windows_line_ends_keep_the_lines_right(faults):
+def test_windows_line_ends_do_not_shift_line_numbers(faults):
     assert faults(b"version: 1\r\nconda:\r\n  init: x\r\n") == [
         "3: conda.init: found the text 'x'; allowed: refuse, warn, allow"
     ]
@@ -206,11 +206,11 @@ def test_windows_line_ends_keep_the_lines_right(faults):
         ),
     ],
 )
-def test_yaml_that_hides_a_mistake_is_a_fault_of_its_key(faults, text, fault):
+def test_yaml_that_hides_a_mistake_is_an_error_at_its_key(faults, text, fault):
     assert faults(text) == [fault]
 
 
-def test_a_control_character_in_a_key_is_a_fault_and_not_a_line_of_its_own(faults):
+def test_a_line_break_in_a_key_is_an_error_shown_escaped(faults):
     assert faults('conda:\n  condarc:\n    "a\\nb": 1\n')[0].startswith(
         "4: conda.condarc.'a\\nb': the text 'a\\nb' contains a line break"
     )

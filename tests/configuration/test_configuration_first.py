@@ -48,7 +48,7 @@ def uncomment(number: int) -> str:
     return "\n".join(line[1:] if n in chosen else line for n, line in enumerate(lines)) + "\n"
 
 
-def test_it_changes_nothing(tmp_path: Path) -> None:
+def test_the_written_file_loads_as_the_default(tmp_path: Path) -> None:
     assert run("--init", str(tmp_path / "site.yaml")).exit_code == 0
     assert (tmp_path / "site.yaml").read_text() == TEXT
     first, shipped = load_configuration(tmp_path / "site.yaml"), load_configuration(SHIPPED_FILE)
@@ -56,14 +56,14 @@ def test_it_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", KEYS, ids=[TEXT.splitlines()[n].strip("# ") for n in KEYS])
-def test_each_key_holds_once_its_comment_is_removed(tmp_path: Path, number: int) -> None:
+def test_each_key_keeps_its_default_when_uncommented(tmp_path: Path, number: int) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(uncomment(number))
     shipped = load_configuration(SHIPPED_FILE)
     assert load_configuration(path)._replace(path=shipped.path) == shipped
 
 
-def test_it_replaces_no_file_and_makes_no_folder(tmp_path: Path) -> None:
+def test_an_existing_file_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("mine")
     found = run("--init", str(tmp_path / "site.yaml")).exception
     assert isinstance(found, TakenError) and (tmp_path / "site.yaml").read_text() == "mine"
@@ -71,7 +71,7 @@ def test_it_replaces_no_file_and_makes_no_folder(tmp_path: Path) -> None:
     assert isinstance(lost, StackenvError) and lost.hint == f"mkdir -p {tmp_path}/etc"
 
 
-def test_a_file_that_users_cannot_read_is_told_of(tmp_path: Path) -> None:
+def test_a_file_that_users_cannot_read_is_reported(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         done = run("--init", str(tmp_path / "site.yaml"))
@@ -81,7 +81,7 @@ def test_a_file_that_users_cannot_read_is_told_of(tmp_path: Path) -> None:
     assert f"hint: chmod a+r {tmp_path}/site.yaml\n" in done.output
 
 
-def test_the_one_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.yaml").write_text("version: 1\n")
     monkeypatch.setenv("STACKENV_SITE_CONFIG", str(tmp_path / "own.yaml"))
     assert run().output == f"{tmp_path}/own.yaml:\nversion: 1\n"
@@ -89,7 +89,7 @@ def test_the_one_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert isinstance(run().exception, StackenvError)
 
 
-def test_all_of_it_without_the_single_marks_is_what_is_shipped(tmp_path: Path) -> None:
+def test_the_file_with_every_key_uncommented_is_the_default(tmp_path: Path) -> None:
     lines = (line[1:] if re.match(r"#(?!#)", line) else line for line in TEXT.splitlines())
     (tmp_path / "site.yaml").write_text("\n".join(lines))
     shipped = load_configuration(SHIPPED_FILE)

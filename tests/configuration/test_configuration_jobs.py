@@ -24,17 +24,17 @@ def load_jobs(configuration_path):
     return load_lines
 
 
-def test_the_default_leaves_all_to_slurm():
+def test_the_default_leaves_everything_to_slurm():
     assert load_configuration(SHIPPED_FILE).jobs == JobSettings((), None, None, ())
 
 
-def test_ubelix_asks_for_the_partitions_of_its_guide():
+def test_ubelix_lists_its_partitions_and_kinds_of_account():
     jobs = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").jobs
     assert jobs.partitions == ("epyc2", "bdw")
     assert jobs.account_hint == "gratis, paygo, invest or teaching"
 
 
-def test_what_a_site_says_arrives(load_jobs):
+def test_valid_settings_are_read(load_jobs):
     jobs = load_jobs(
         '  partitions: [gpu-a.1+x_y]\n  time: "1-00:00:00"\n  account_hint: "ask your PI: $5"\n'
         "  header: ['#SBATCH --qos=job', 'ulimit -c 0']\n"
@@ -45,7 +45,7 @@ def test_what_a_site_says_arrives(load_jobs):
 
 
 @pytest.mark.parametrize("time", ["90", "02:30", "02:00:00", "1-12", "1-12:30", "1-12:30:00", "UNLIMITED"])
-def test_slurms_times_are_read(load_jobs, time):
+def test_each_time_format_of_slurm_is_accepted(load_jobs, time):
     assert load_jobs(f'  time: "{time}"\n').time == time
 
 
@@ -76,5 +76,5 @@ def test_slurms_times_are_read(load_jobs, time):
         ),
     ],
 )
-def test_what_could_break_a_script_is_refused(faults, lines, fault):
+def test_a_setting_that_could_break_a_script_is_refused(faults, lines, fault):
     assert faults(f"jobs:\n  {lines}\n") == [fault]

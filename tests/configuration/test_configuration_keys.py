@@ -13,7 +13,7 @@ DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge"
 SHELLS = "bash, zsh, ksh, mksh, dash, tcsh, fish"
 
 
-def test_a_version_must_be_there(faults):
+def test_a_missing_version_is_an_error(faults):
     assert faults("conda: {}\n", head="") == [
         "1: version: missing; allowed: version: 1, at the top of the file"
     ]
@@ -29,7 +29,7 @@ def test_a_version_that_is_not_1_is_an_error(faults, value, found):
     ]
 
 
-def test_another_version_hides_faults_that_may_be_none_there(faults):
+def test_another_version_is_the_only_error_of_its_file(faults):
     assert len(faults("version: 2\nunknown: 1\n", head="")) == 1
 
 
@@ -67,18 +67,18 @@ def test_another_version_hides_faults_that_may_be_none_there(faults):
         ),
     ],
 )
-def test_an_unknown_key_names_the_nearest_right_one(faults, text, fault):
+def test_an_unknown_key_is_an_error_that_suggests_the_nearest(faults, text, fault):
     assert faults(text) == [fault]
 
 
 @pytest.mark.parametrize("name", ["python", "kernels"])
 class TestReservedSections:
     @pytest.mark.parametrize("value", ["null", "{}", ""])
-    def test_an_empty_one_is_no_fault(self, load, name, value):
+    def test_an_empty_section_is_allowed(self, load, name, value):
         assert load(f"{name}: {value}\n") == load("")
 
     @pytest.mark.parametrize("value", ["{a: 1}", "[]", "no", "0"])
-    def test_one_with_anything_in_it_is_refused(self, faults, name, value):
+    def test_a_section_with_content_is_refused(self, faults, name, value):
         assert faults(f"{name}: {value}\n") == [
             f"2: {name}: reserved for a later version of stackenv; allowed: null or {{}}"
         ]
@@ -121,50 +121,50 @@ class TestReservedSections:
         ),
     ],
 )
-def test_a_wrong_value_says_what_was_found_and_what_is_allowed(faults, setting, problem):
+def test_a_wrong_value_is_shown_with_the_allowed_ones(faults, setting, problem):
     key = setting.split(":")[0]
     assert faults(f"conda:\n  # a comment\n  {setting}\n") == [f"4: conda.{key}: {problem}"]
 
 
 @pytest.mark.parametrize("value", ["the text 'spack'", "the number 5"])
-def test_a_name_that_easybuild_does_not_know_has_its_own_line(faults, value):
+def test_an_unknown_distribution_is_an_error_with_its_line(faults, value):
     lines = faults(f"conda:\n  names:\n    - Miniforge3\n    - {value.split()[-1]}\n")
     assert lines == [f"5: conda.names[1]: found {value}; allowed: {DISTRIBUTIONS}"]
 
 
-def test_a_name_in_the_wrong_case_is_found(faults):
+def test_a_distribution_in_the_wrong_case_gets_a_suggestion(faults):
     assert faults("conda: {names: [MINIFORGE3]}\n")[0].endswith('did you mean "Miniforge3"?')
 
 
-def test_the_proof_must_include_bash(faults):
+def test_load_test_shells_without_bash_are_refused(faults):
     assert faults("conda:\n  load_test:\n    shells: [zsh]\n") == [
         "4: conda.load_test.shells: bash is missing; allowed: a list with bash, the shell of batch scripts"
     ]
 
 
-def test_an_unknown_shell_names_the_nearest(faults):
+def test_an_unknown_shell_is_an_error_that_suggests_the_nearest(faults):
     assert faults("conda: {load_test: {shells: [bash, csh]}}\n") == [
         f"2: conda.load_test.shells[1]: found the text 'csh'; allowed: {SHELLS}; did you mean \"tcsh\"?"
     ]
 
 
 @pytest.mark.parametrize("value", ["0", "3601", "-1", "1.5", "yes", "'60'", "null"])
-def test_a_timeout_is_whole_seconds_within_an_hour(faults, value):
+def test_a_timeout_outside_1_to_3600_whole_seconds_is_refused(faults, value):
     (line,) = faults(f"conda: {{load_test: {{timeout_s: {value}}}}}\n")
     assert line.endswith("allowed: whole seconds from 1 to 3600")
 
 
 @pytest.mark.parametrize("value", [1, 3600])
-def test_the_ends_of_the_timeout_are_allowed(load, value):
+def test_timeouts_of_1_and_3600_seconds_are_allowed(load, value):
     assert load(f"conda: {{load_test: {{timeout_s: {value}}}}}\n").load_test.timeout_s == value
 
 
 @pytest.mark.parametrize(("word", "value"), [("yes", True), ("off", False), ("True", True)])
-def test_the_booleans_of_yaml_are_booleans(load, word, value):
+def test_each_yaml_spelling_of_a_boolean_is_read(load, word, value):
     assert load(f"conda: {{freeze_base: {word}}}\n").freeze_base is value
 
 
-def test_templates_that_exist_are_a_path(load, tmp_path):
+def test_an_existing_templates_folder_is_read_as_a_path(load, tmp_path):
     assert load(f"conda: {{templates: {tmp_path}}}\n").templates == tmp_path
 
 
@@ -178,11 +178,11 @@ def test_a_mapping_is_merged_with_the_default(load):
 
 
 @pytest.mark.parametrize("section", ["channels", "condarc", "load_test"])
-def test_a_section_with_every_line_commented_out_states_nothing(load, section):
+def test_a_section_with_only_comments_changes_nothing(load, section):
     assert load(f"conda:\n  {section}:\n    # nothing\n") == load("")
 
 
-def test_every_fault_of_a_file_is_listed_in_the_order_of_its_lines(faults):
+def test_all_errors_of_a_file_are_listed_in_line_order(faults):
     lines = faults(
         "nonsense: 1\nconda:\n  init: x\n  storage:\n    - 5\n    - {parent: a}\n"
         "  load_test: {timeout_s: 0}\n  names: [x, y]\n"

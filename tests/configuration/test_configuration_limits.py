@@ -26,11 +26,11 @@ def load_limits(configuration_path):
     return load_items
 
 
-def test_the_default_has_none():
+def test_the_default_has_no_limits():
     assert load_configuration(SHIPPED_FILE).limits == ()
 
 
-def test_ubelix_has_those_of_home_and_scratch():
+def test_ubelix_limits_home_and_scratch():
     limits = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").limits
     assert [(limit.path.text, limit.bytes, limit.files) for limit in limits] == [
         ("${HOME}", 10**12, 10**6),
@@ -38,7 +38,7 @@ def test_ubelix_has_those_of_home_and_scratch():
     ]
 
 
-def test_what_a_site_says_arrives(load_limits):
+def test_valid_limits_are_read(load_limits):
     numbers, command = load_limits("{path: /a, bytes: 5}", '{path: "${W}/b", command: [/bin/quota, -x]}')
     assert (numbers.path.text, numbers.bytes, numbers.files, numbers.command) == ("/a", 5, None, None)
     assert (command.path.text, command.bytes, command.command) == ("${W}/b", None, ("/bin/quota", "-x"))
@@ -56,12 +56,12 @@ def test_what_a_site_says_arrives(load_limits):
         ("1 M", 10**6),
     ],
 )
-def test_bytes_have_units(load_limits, written, number):
+def test_bytes_can_be_written_with_units(load_limits, written, number):
     assert load_limits(f"{{path: /a, bytes: {written}}}")[0].bytes == number
 
 
 @pytest.mark.parametrize(("written", "number"), [("1000000", 10**6), ("10M", 10**7), ("1.5 M", 1_500_000)])
-def test_files_have_units(load_limits, written, number):
+def test_files_can_be_written_with_units(load_limits, written, number):
     assert load_limits(f"{{path: /a, files: {written}}}")[0].files == number
 
 
@@ -89,13 +89,13 @@ def test_files_have_units(load_limits, written, number):
         ("{path: a, bytes: 1}", None),
     ],
 )
-def test_what_is_no_limit_is_refused(faults, item, fault):
+def test_an_invalid_limit_is_refused(faults, item, fault):
     found = faults(f"limits:\n  - {item}\n")
     assert len(found) == 1
     assert found == [fault] if fault else found[0].startswith("3: limits[0].path: 'a' is a relative path")
 
 
-def test_a_mapping_is_no_list_of_limits(faults):
+def test_a_mapping_instead_of_a_list_is_refused(faults):
     assert faults("limits: {path: /a}\n") == [
         "2: limits: found the mapping {'path': '/a'}; allowed: a list of mappings (or [])"
     ]

@@ -60,22 +60,22 @@ def check(content: bytes) -> None:
 
 
 @given(st.binary())
-def test_any_bytes(content):
+def test_any_bytes_load_or_raise_a_configuration_error(content):
     check(content)
 
 
 @given(st.text())
-def test_any_text(text):
+def test_any_text_loads_or_raises_a_configuration_error(text):
     check(text.encode("utf-8", "surrogatepass"))
 
 
 @given(st.lists(FRAGMENTS, max_size=20), st.booleans())
 @settings(max_examples=1000, deadline=None)
-def test_any_mixture_of_yaml(fragments, has_version):
+def test_any_yaml_fragments_load_or_raise_a_configuration_error(fragments, has_version):
     check(("version: 1\n" * has_version + "".join(fragments)).encode())
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), DATA, max_size=5))
 @settings(max_examples=500, deadline=None)
-def test_any_values_under_right_keys(conda):
+def test_any_values_of_known_keys_load_or_raise_a_configuration_error(conda):
     check(yaml.safe_dump({"version": 1, "conda": conda}, allow_unicode=True).encode())

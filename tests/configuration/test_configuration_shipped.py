@@ -18,7 +18,7 @@ def test_a_shipped_configuration_loads(path):
     assert load_configuration(path).version == 1
 
 
-def test_the_default_is_what_its_documentation_promises():
+def test_the_default_has_the_documented_values():
     conda = load_configuration(SHIPPED_FILE).conda
     assert conda.names == ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
     assert [place.parent.text for place in conda.storage] == ["${HOME}"]

@@ -7,7 +7,7 @@ import pytest
 from stackenv.configuration.path_template import Literal, Variable
 
 
-def test_no_storage_is_allowed(load):
+def test_an_empty_storage_list_is_allowed(load):
     assert load("conda: {storage: []}\n").storage == ()
 
 
@@ -49,7 +49,7 @@ NO_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
         ("", "found the text ''; allowed: a folder such as ${WORKSPACE}"),
     ],
 )
-def test_a_bad_parent_says_what_is_allowed(faults, parent, problem):
+def test_an_invalid_parent_is_an_error_that_says_what_is_allowed(faults, parent, problem):
     (line,) = faults(
         "conda:\n  storage:\n    - {parent: /good, environments: a, packages: b}\n"
         f"    - environments: a\n      packages: b\n      parent: '{parent}'\n"
@@ -70,7 +70,7 @@ def test_a_bad_parent_says_what_is_allowed(faults, parent, problem):
         ("~/a", "'~/a' has a ~, which only a shell expands"),
     ],
 )
-def test_a_bad_folder_below_the_parent_says_what_is_allowed(faults, key, folder, problem):
+def test_an_invalid_folder_is_an_error_that_says_what_is_allowed(faults, key, folder, problem):
     other = {"environments": "packages", "packages": "environments"}[key]
     (line,) = faults(f"conda:\n  storage:\n    - parent: /a\n      {other}: x\n      {key}: '{folder}'\n")
     assert line.startswith(f"6: conda.storage[0].{key}: {problem}")
@@ -81,7 +81,7 @@ def test_a_colon_in_environments_is_refused(faults):
     assert "contains ':', which separates paths in conda's list variables" in faults(text)[0]
 
 
-def test_a_colon_in_packages_is_allowed_because_conda_splits_them_at_commas(load):
+def test_a_colon_in_packages_is_allowed(load):
     text = "conda: {storage: [{parent: /a, environments: b, packages: 'c:d'}]}\n"
     assert load(text).storage[0].packages == "c:d"
 
@@ -89,7 +89,7 @@ def test_a_colon_in_packages_is_allowed_because_conda_splits_them_at_commas(load
 @pytest.mark.parametrize(
     ("environments", "packages"), [("a", "a"), ("a", "./a/"), ("a/b", "a"), ("a", "a/b")]
 )
-def test_environments_and_packages_are_never_one_inside_the_other(faults, environments, packages):
+def test_environments_and_packages_inside_each_other_are_refused(faults, environments, packages):
     (line,) = faults(
         "conda:\n  storage:\n    - parent: /a\n"
         f"      environments: {environments}\n      packages: {packages}\n"
@@ -98,12 +98,12 @@ def test_environments_and_packages_are_never_one_inside_the_other(faults, enviro
     assert line.endswith("allowed: two folders beside each other")
 
 
-def test_folders_that_share_the_beginning_of_a_name_are_apart(load):
+def test_folders_with_a_common_name_prefix_are_allowed(load):
     text = "conda: {storage: [{parent: /a, environments: env, packages: env-pkgs}]}\n"
     assert load(text).storage[0].packages == "env-pkgs"
 
 
-def test_each_missing_key_of_a_place_is_a_fault_on_the_places_line(faults):
+def test_each_missing_key_of_a_place_is_an_error_at_the_places_line(faults):
     assert faults("conda:\n  storage:\n    - {}\n    - packages: a\n") == [
         f"{line}: conda.storage[{item}].{key}: missing; allowed: this key with a value"
         for line, item, key in [
