@@ -133,7 +133,7 @@ def in_environment(
 
 
 @pytest.mark.parametrize("own", ["", "/one.txt /two*.txt"])
-def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
+def test_the_users_uv_gets_the_constraints_where_they_apply(owner: User, own: str) -> None:
     set_own = f"export UV_CONSTRAINT='{own}'" if own else ""
     calls = [f"echo CALL; {variables} uv {words}" for words, variables, _ in CALLS]
     done = in_environment(owner, "\n".join([set_own, *calls]))
@@ -178,7 +178,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
-def test_what_would_harm_a_stub_is_refused(owner: User, shell: str) -> None:
+def test_commands_that_would_harm_a_stub_are_refused(owner: User, shell: str) -> None:
     calls = [f"{shell} venvs/it-1.0/bin/uv {words}; echo $?" for words, _, _ in REFUSED]
     done = in_environment(owner, "\n".join(calls))
     assert done.stdout.split() == ["2"] * len(REFUSED), done.stderr
@@ -187,7 +187,7 @@ def test_what_would_harm_a_stub_is_refused(owner: User, shell: str) -> None:
         assert why.replace("BUNDLE", owner.stack.bundle_module) in line and line.endswith(hint), words
 
 
-def test_without_stubs_a_uv_is_told_to_reinstall_and_uninstall(owner: User) -> None:
+def test_reinstall_and_uninstall_are_passed_on_without_stubs(owner: User) -> None:
     """They may be off, or one of them gone: nothing is there to be harmed."""
     made = owner.stackenv("create", "bare", "--no-stubs", load=[owner.stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -228,7 +228,7 @@ PROJECTS = (
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
-def test_stubs_that_a_project_takes_away_are_put_back(owner: User, shell: str) -> None:
+def test_stubs_that_a_project_command_removes_are_reported(owner: User, shell: str) -> None:
     """By a stand-in that takes a stub away, for a real one would do that in a project alone."""
     site = "~/venvs/it-1.0/lib/python3*/site-packages"
     back = f"[ -e {site}/numpy-* ] && rm -r ~/numpy-* || mv ~/numpy-* {site}/; [ -e {site}/numpy-*/METADATA ]"
@@ -249,7 +249,7 @@ def test_stubs_that_a_project_takes_away_are_put_back(owner: User, shell: str) -
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
-def test_a_program_is_not_run_in_an_environment_that_loses_its_stubs_for_it(owner: User, shell: str) -> None:
+def test_uv_run_exact_is_refused_where_it_would_remove_stubs(owner: User, shell: str) -> None:
     """uv would take them away before the program starts, which is to have the terminal and its signals."""
     words = ("--with 'a b' --active --exact six", "--exact --active", "--with=a --extra x -m six --exact")
     done = in_environment(
@@ -262,7 +262,7 @@ def test_a_program_is_not_run_in_an_environment_that_loses_its_stubs_for_it(owne
     assert in_project.stderr.count("hint: uv sync; then uv run without --exact") == 1
 
 
-def test_by_the_activate_script_too(owner: User) -> None:
+def test_constraints_are_added_after_the_activate_script(owner: User) -> None:
     done = owner.run(
         "export PATH=$HOME/own:$PATH; . venvs/it-1.0/bin/activate\nuv pip install 'a b'; VIRTUAL_ENV= uv x"
     )
@@ -272,13 +272,13 @@ def test_by_the_activate_script_too(owner: User) -> None:
 
 
 @pytest.mark.parametrize("path", ["$HOME/venvs/other-1.0/bin:$PATH:$HOME/own", "$HOME/nowhere::$HOME/own"])
-def test_the_next_uv_is_the_users_and_no_other_environments(owner: User, path: str) -> None:
+def test_the_uv_of_another_environment_is_skipped_on_path(owner: User, path: str) -> None:
     without = "/usr/bin:/bin"
     done = in_environment(owner, "uv --version", path.replace("$PATH", without) + f":{without}")
     assert done.stdout.splitlines() == ["--version", "UV_CONSTRAINT="], done.stderr
 
 
-def test_without_a_uv_there_is_one_sentence(owner: User) -> None:
+def test_a_missing_uv_is_reported_in_one_line(owner: User) -> None:
     done = in_environment(owner, "uv pip list", "$HOME/venvs/other-1.0/bin:/usr/bin:/bin")
     assert (done.returncode, done.stdout) == (127, "")
     (sentence,) = done.stderr.splitlines()
@@ -286,7 +286,7 @@ def test_without_a_uv_there_is_one_sentence(owner: User) -> None:
 
 
 @pytest.mark.parametrize("words", ["pip list", "add six", "pip uninstall six", "pip install six"])
-def test_it_costs_one_shell(owner: User, tmp_path: Path, words: str) -> None:
+def test_bin_uv_starts_no_program_before_uv(owner: User, tmp_path: Path, words: str) -> None:
     """Which becomes that uv; or waits for it, where it may have something to say afterwards."""
     trace = tmp_path / "trace"
     strace = f"strace -f -e trace=execve,clone,clone3,fork,vfork -o {trace}"
@@ -303,7 +303,7 @@ def test_it_costs_one_shell(owner: User, tmp_path: Path, words: str) -> None:
         assert before == ["execve"]
 
 
-def test_a_uv_that_was_installed_is_the_users_own(user: User) -> None:
+def test_a_bin_uv_of_the_user_is_kept_with_a_warning(user: User) -> None:
     """As pip and uv put it there, over ours too: no command takes it away, and one says what it means."""
     stack = user.stack
     uv = user.home / "venvs/plain/bin/uv"
@@ -322,7 +322,7 @@ def test_a_uv_that_was_installed_is_the_users_own(user: User) -> None:
     assert uv.stat().st_mode & 0o111
 
 
-def test_create_with_the_package_uv_says_that_it_is_not_held(user: User, tmp_path: Path) -> None:
+def test_create_warns_when_the_package_uv_is_installed(user: User, tmp_path: Path) -> None:
     """Of a wheel as uv's: its program is a script of the wheel's."""
     files = {
         "uv-9.data/scripts/uv": PRINTING_UV,

@@ -101,7 +101,7 @@ def clean(user: User, **changes: str) -> str:
     return done.stderr
 
 
-def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
+def test_the_listed_paths_are_those_that_uv_removes(cached: User) -> None:
     for number in (1, 2):
         install_file(cached, pack_sources(cached.home.parent / f"sources-{number}", number), again=True)
     cache = cached.home.parent / NOW
@@ -135,7 +135,7 @@ def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
     )
 
 
-def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cached: User) -> None:
+def test_a_cache_that_uv_no_longer_uses_is_left_to_the_user(cached: User) -> None:
     left = cached.home / ".cache/uv"
     left.parent.mkdir()
     (cached.home.parent / NOW).rename(left)
@@ -159,7 +159,7 @@ def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cac
 
 
 @pytest.mark.any_value("cached")
-def test_a_cache_that_a_uv_toml_names_is_pruned_beside_that_of_a_variable(cached: User) -> None:
+def test_a_cache_that_only_uv_toml_names_is_left_to_the_user(cached: User) -> None:
     configured = cached.home / "mine"
     (cached.home.parent / NOW).rename(configured)
     (cached.home / ".config/uv").mkdir(parents=True)
@@ -171,7 +171,7 @@ def test_a_cache_that_a_uv_toml_names_is_pruned_beside_that_of_a_variable(cached
 
 
 @pytest.mark.any_value("cached")
-def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) -> None:
+def test_deleting_a_cache_is_not_suggested_while_something_needs_it(cached: User) -> None:
     now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere"}
     left = cached.home / ".cache/uv"
     left.parent.mkdir()
@@ -192,7 +192,7 @@ def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) ->
 
 @pytest.mark.parametrize("name", ["archive-v90", "results-v2", "archive-v91"])
 @pytest.mark.any_value("cached")
-def test_a_folder_that_this_uv_does_not_know_keeps_all(cached: User, name: str) -> None:
+def test_a_folder_unknown_to_this_uv_keeps_the_cache(cached: User, name: str) -> None:
     cache = cached.home.parent / NOW
     file = cache / name / "file"
     file.parent.mkdir()
@@ -206,7 +206,7 @@ def test_a_folder_that_this_uv_does_not_know_keeps_all(cached: User, name: str) 
     assert show(cached) == []
 
 
-def test_what_older_uvs_have_left_goes_also_where_nothing_newer_is_there(cached: User) -> None:
+def test_folders_of_older_uvs_are_listed_even_without_newer_ones(cached: User) -> None:
     cache = cached.home.parent / NOW
     for name in ("built-wheels-v3", "flat-index-v0"):
         (cache / name / "pypi").mkdir(parents=True)
@@ -215,7 +215,7 @@ def test_what_older_uvs_have_left_goes_also_where_nothing_newer_is_there(cached:
     assert {f"{cache}/built-wheels-v3", f"{cache}/flat-index-v0"} <= set(item["paths"])
 
 
-def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> None:
+def test_a_cache_behind_a_link_is_pruned_and_the_link_is_kept(cached: User) -> None:
     elsewhere = cached.home / "elsewhere/uv"
     elsewhere.parent.mkdir()
     (cached.home.parent / NOW).rename(elsewhere)
@@ -232,7 +232,7 @@ def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> Non
 
 
 @pytest.mark.any_value("cached")
-def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
+def test_a_file_not_created_by_uv_keeps_the_cache(cached: User) -> None:
     cache = cached.home.parent / NOW
     mine = cache / "results.csv"
     mine.write_text("of a night")
@@ -265,7 +265,7 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     ],
 )
 @pytest.mark.any_value("cached")
-def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why: str) -> None:
+def test_a_file_added_while_the_prompt_waits_keeps_the_cache(cached: User, name: str, why: str) -> None:
     mine = cached.home.parent / NOW / name
     outer, inner = open_terminal(columns=300)
     with subprocess.Popen(
@@ -291,7 +291,7 @@ def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why
 
 
 @pytest.mark.any_value("cached")
-def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
+def test_an_environment_of_links_into_the_cache_keeps_the_cache(cached: User) -> None:
     install(cached, "third", UV_LINK_MODE="symlink")
     (item,) = show(cached)
     assert item["kept_reason"] == f"{cached.home}/venvs/it consists of symbolic links into it and would break"
@@ -312,7 +312,7 @@ def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
 
 
 @pytest.mark.any_value("cached")
-def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cached: User) -> None:
+def test_a_tool_or_active_environment_of_links_keeps_the_cache(cached: User) -> None:
     run(cached, "uv", "tool", "install", "--python", "/usr/bin/python3", "first", UV_LINK_MODE="symlink")
     tool = cached.home / ".local/share/uv/tools/first"
     (item,) = show(cached)
@@ -324,7 +324,7 @@ def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cache
 
 
 @pytest.mark.any_value("cached")
-def test_what_a_process_here_runs_out_of_it_stays(cached: User) -> None:
+def test_a_process_that_runs_from_the_cache_keeps_the_cache(cached: User) -> None:
     script = "import first, time; print('there', flush=True); time.sleep(600)"
     words = ("uv", "run", "--no-project", "--with", "first", "python", "-c", script)
     with subprocess.Popen(
@@ -339,7 +339,7 @@ def test_what_a_process_here_runs_out_of_it_stays(cached: User) -> None:
 
 
 @pytest.mark.any_value("cached")
-def test_the_uv_of_a_module_does_it_where_none_is_on_path(cached: User, tmp_path: Path) -> None:
+def test_the_uv_of_a_module_cleans_when_none_is_on_path(cached: User, tmp_path: Path) -> None:
     folder, _, _ = cached.environ["PATH"].partition(":")
     (item,) = show(cached, PATH=WITHOUT_UV)
     assert item["kept_reason"].startswith("no uv was found that can remove it: load its module")
@@ -351,7 +351,7 @@ def test_the_uv_of_a_module_does_it_where_none_is_on_path(cached: User, tmp_path
     assert show(cached, **changes) == []
 
 
-def test_a_folder_that_is_no_cache_of_uvs_is_not_looked_at(user: User) -> None:
+def test_a_folder_that_is_not_a_uv_cache_is_ignored(user: User) -> None:
     mine = user.home / "mine"
     mine.mkdir()
     (mine / "results.csv").write_text("of a night")
@@ -361,7 +361,7 @@ def test_a_folder_that_is_no_cache_of_uvs_is_not_looked_at(user: User) -> None:
 
 
 @pytest.mark.any_value("cached")
-def test_a_uv_that_fails_is_told_and_the_rest_goes(cached: User, tmp_path: Path) -> None:
+def test_a_failing_uv_is_reported_and_the_other_caches_are_cleaned(cached: User, tmp_path: Path) -> None:
     """A mock of a uv that does not start as it should."""
     broken = tmp_path / "broken/uv"
     broken.parent.mkdir()

@@ -62,7 +62,7 @@ def own_wheels(user: User, tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.each_value("uv", "kind")
 @pytest.mark.parametrize("kind", STACKS)
-def test_what_needs_numpy_takes_that_of_the_module(tmp_path: Path, kind: str, uv: Path) -> None:
+def test_a_package_that_needs_numpy_uses_the_modules(tmp_path: Path, kind: str, uv: Path) -> None:
     user = make_user(tmp_path, open_stack(kind))
     made = create(user, "biopython", "--uv", uv=uv)
     assert made.returncode == 0, made.stderr
@@ -77,7 +77,7 @@ def test_what_needs_numpy_takes_that_of_the_module(tmp_path: Path, kind: str, uv
     assert record["made_by"][:2] == ["stackenv", "create"] and "--uv" in record["made_by"]
 
 
-def test_a_requirements_file_and_a_copy_of_pip(user: User, tmp_path: Path) -> None:
+def test_a_requirements_file_and_with_pip_are_accepted(user: User, tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("six\nnumpy\n")
     made = create(user, "-r", str(tmp_path / "r.txt"), "--uv", "--with-pip")
     assert made.returncode == 0, made.stderr
@@ -87,7 +87,7 @@ def test_a_requirements_file_and_a_copy_of_pip(user: User, tmp_path: Path) -> No
 
 @pytest.mark.each_value("uv", "wanted")
 @pytest.mark.parametrize("wanted", ["numpy>=2", "wants-numpy-two", "wants-that", "-r"])
-def test_another_numpy_is_refused_with_the_module_and_the_way_out(
+def test_another_numpy_is_refused_naming_the_module_and_the_option(
     user: User, uv: Path, tmp_path: Path, wanted: str
 ) -> None:
     variables = own_wheels(user, tmp_path)
@@ -103,7 +103,7 @@ def test_another_numpy_is_refused_with_the_module_and_the_way_out(
 
 
 @pytest.mark.any_value("uv")
-def test_allow_shadow_frees_it(user: User, uv: Path, tmp_path: Path) -> None:
+def test_allow_shadow_lets_uv_install_another_numpy(user: User, uv: Path, tmp_path: Path) -> None:
     made = create(user, "wants-that", "--uv", "--allow-shadow", "numpy", uv=uv, **own_wheels(user, tmp_path))
     assert made.returncode == 0, made.stderr
     used = user.run(f"{made.stdout}python -c 'import numpy; print(numpy.__version__)'")
@@ -112,7 +112,9 @@ def test_allow_shadow_frees_it(user: User, uv: Path, tmp_path: Path) -> None:
 
 @pytest.mark.each_value("uv", "wanted")
 @pytest.mark.parametrize("wanted", ["no-such-package", "six==99", "broken"])
-def test_what_else_uv_says_stays_what_it_is(user: User, uv: Path, tmp_path: Path, wanted: str) -> None:
+def test_other_errors_of_uv_do_not_suggest_allow_shadow(
+    user: User, uv: Path, tmp_path: Path, wanted: str
+) -> None:
     if wanted == "broken":
         (tmp_path / "broken").mkdir()
         (tmp_path / "broken/setup.py").write_text("raise SystemExit('it is broken')\n")
@@ -125,7 +127,7 @@ def test_what_else_uv_says_stays_what_it_is(user: User, uv: Path, tmp_path: Path
     require_nothing_left(user)
 
 
-def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
+def test_an_unreachable_index_is_reported_with_its_setting(user: User, uv: Path) -> None:
     """As on a compute node: nobody answers at the address."""
     index = {"UV_OFFLINE": "0", "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
     made = create(user, "six", "--uv", uv=uv, UV_FIND_LINKS="", **index)
@@ -138,7 +140,7 @@ def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
 
 @pytest.mark.each_value("uv", "kind")
 @pytest.mark.parametrize("kind", ["eb5-pythonpath", "eb5-prefixes"])
-def test_builds_are_isolated_from_the_modules_or_see_them(tmp_path: Path, kind: str, uv: Path) -> None:
+def test_builds_see_the_modules_only_without_build_isolation(tmp_path: Path, kind: str, uv: Path) -> None:
     user = make_user(tmp_path, open_stack(kind))
     isolated = create(user, "needs-new-setuptools", "needs-numpy-two", "--uv", uv=uv)
     assert isolated.returncode == 0, isolated.stderr
@@ -158,7 +160,7 @@ def test_builds_are_isolated_from_the_modules_or_see_them(tmp_path: Path, kind: 
     assert "setuptools" not in list_installed(user)
 
 
-def test_nothing_of_the_users_leads_elsewhere(user: User, uv: Path, tmp_path: Path) -> None:
+def test_settings_of_the_user_do_not_redirect_the_installation(user: User, uv: Path, tmp_path: Path) -> None:
     """Their index and their constraints count beside ours."""
     (tmp_path / "own.txt").write_text("packaging<24\nsix<1.17\n")
     (user.home / "uv.toml").write_text(
@@ -186,7 +188,7 @@ def test_nothing_of_the_users_leads_elsewhere(user: User, uv: Path, tmp_path: Pa
 
 @pytest.mark.any_value("setting")
 @pytest.mark.parametrize("setting", ["target", "prefix"])
-def test_a_setting_that_leads_elsewhere(user: User, uv: Path, tmp_path: Path, setting: str) -> None:
+def test_a_target_or_prefix_in_uv_toml_is_refused(user: User, uv: Path, tmp_path: Path, setting: str) -> None:
     elsewhere = tmp_path / "else where"
     (user.home / "uv.toml").write_text(f"[pip]\n{setting} = '{elsewhere}'\n")
     refused = create(user, "six", "--uv", uv=uv, RUST_LOG="uv=error")
@@ -197,9 +199,7 @@ def test_a_setting_that_leads_elsewhere(user: User, uv: Path, tmp_path: Path, se
     assert [path.name for path in elsewhere.rglob("*") if path.is_file()] == [".lock"]
 
 
-def test_a_setting_that_leads_elsewhere_with_a_stand_in_that_does_not_say_so(
-    user: User, tmp_path: Path
-) -> None:
+def test_packages_that_landed_outside_the_environment_are_an_error(user: User, tmp_path: Path) -> None:
     """As a later uv may not, or in other words."""
     (user.home / "uv.toml").write_text(f"[pip]\ntarget = '{tmp_path / 'elsewhere'}'\n")
     silent = tmp_path / "uv"
@@ -212,7 +212,7 @@ def test_a_setting_that_leads_elsewhere_with_a_stand_in_that_does_not_say_so(
     require_nothing_left(user)
 
 
-def test_no_uv_on_path(user: User) -> None:
+def test_pip_installs_when_no_uv_is_on_path(user: User) -> None:
     """Another environment's bin/uv is none: it would look for one itself."""
     other = user.stackenv("create", "other", load=[user.stack.bundle_module])
     assert other.returncode == 0, other.stderr
@@ -230,7 +230,7 @@ def test_no_uv_on_path(user: User) -> None:
 
 
 @pytest.mark.parametrize("why", ["of another machine", "of no permission", "killed"])
-def test_a_uv_that_does_not_start(user: User, tmp_path: Path, why: str) -> None:
+def test_pip_installs_when_uv_does_not_start(user: User, tmp_path: Path, why: str) -> None:
     program = tmp_path / "uv"
     script = b"#!/bin/sh\nkill -ILL $$\n" if why == "killed" else b"#!/nowhere/python\n"
     program.write_bytes(OF_ANOTHER_MACHINE if why == "of another machine" else script)
@@ -247,7 +247,7 @@ def test_a_uv_that_does_not_start(user: User, tmp_path: Path, why: str) -> None:
     assert list_installed(user)["six"] == "pip"
 
 
-def test_where_the_site_wants_no_stubs_pip_installs(user: User, tmp_path: Path) -> None:
+def test_pip_installs_when_the_site_turns_stubs_off(user: User, tmp_path: Path) -> None:
     """Without them uv would put a copy of its own of what the modules bring into the environment."""
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\npersonal:\n  stubs: false\n")
@@ -257,7 +257,7 @@ def test_where_the_site_wants_no_stubs_pip_installs(user: User, tmp_path: Path) 
     assert list_installed(user) == {"biopython": "pip"}
 
 
-def test_of_what_there_is_no_stub_uv_installs_a_copy_and_create_says_so(user: User, tmp_path: Path) -> None:
+def test_create_reports_that_uv_copied_a_package_without_a_stub(user: User, tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\npersonal:\n  stubs_leave_out: [packaging]\n")
     wanted = ("biopython", "packaging", "--uv")
@@ -267,7 +267,7 @@ def test_of_what_there_is_no_stub_uv_installs_a_copy_and_create_says_so(user: Us
     assert list_installed(user) == {"biopython": "uv", "packaging": "uv", "numpy": "stackenv"}
 
 
-def test_the_uv_of_a_module_comes_first(user: User, tmp_path: Path) -> None:
+def test_the_uv_of_a_module_is_preferred(user: User, tmp_path: Path) -> None:
     """The one on the caller's own PATH would not start."""
     (tmp_path / "mf/uv").mkdir(parents=True)
     (tmp_path / "mf/uv/1.0.lua").write_text(f'prepend_path("PATH", "{tmp_path}/bin")\n')
@@ -282,12 +282,12 @@ def test_the_uv_of_a_module_comes_first(user: User, tmp_path: Path) -> None:
     assert list_installed(user)["six"] == "uv", made.stderr
 
 
-def test_without_packages_there_is_nothing_for_uv(user: User) -> None:
+def test_uv_is_not_needed_without_packages(user: User) -> None:
     made = create(user, "--uv", PATH=WITHOUT_UV)
     assert (made.returncode, "uv was not found" in made.stderr) == (0, False), made.stderr
 
 
-def test_a_dry_run_says_who_installs(user: User) -> None:
+def test_a_dry_run_says_that_uv_installs(user: User) -> None:
     planned = create(user, "six", "--uv", "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert "install with uv: six" in planned.stdout + planned.stderr
@@ -295,22 +295,20 @@ def test_a_dry_run_says_who_installs(user: User) -> None:
 
 
 @pytest.mark.parametrize("option", ["--conda", "--from", "--no-stubs"])
-def test_what_uv_is_of_no_use_to(user: User, tmp_path: Path, option: str) -> None:
+def test_uv_cannot_be_combined_with_conda_from_or_no_stubs(user: User, tmp_path: Path, option: str) -> None:
     words = (option, str(tmp_path / "it.yaml")) if option == "--from" else (option,)
     refused = create(user, "--uv", *words)
     assert refused.returncode == 2
     assert "--uv" in refused.stderr and option in refused.stderr
 
 
-def test_a_cache_elsewhere_is_no_matter_of_the_user(user: User, tmp_path: Path) -> None:
+def test_uv_cache_dir_causes_no_warning(user: User, tmp_path: Path) -> None:
     made = create(user, "six", "--uv", "--verbose", UV_CACHE_DIR=str(tmp_path / "cache"))
     assert made.returncode == 0, made.stderr
     assert "six==1.17.0" in made.stderr and "warning" not in made.stderr
 
 
-def test_what_uv_has_installed_is_updated_rebuilt_and_made_elsewhere_by_pip(
-    user: User, tmp_path: Path
-) -> None:
+def test_pip_updates_rebuilds_and_recreates_what_uv_installed(user: User, tmp_path: Path) -> None:
     variables = own_wheels(user, tmp_path)
     make_wheel(tmp_path / "folder", "by-path", "1.0", ["six"])
     path = str(tmp_path / "folder/by_path-1.0-py3-none-any.whl")
@@ -342,7 +340,7 @@ def test_what_uv_has_installed_is_updated_rebuilt_and_made_elsewhere_by_pip(
     assert user.stackenv("check", "again").returncode == 0
 
 
-def test_a_path_and_a_cache_with_odd_characters(user: User, tmp_path: Path) -> None:
+def test_environment_and_cache_paths_may_have_odd_characters(user: User, tmp_path: Path) -> None:
     place = tmp_path / "my environments, 50% of them #1/it"
     wanted = ("biopython", "--path", str(place), "--uv")
     made = create(user, *wanted, UV_CACHE_DIR=str(tmp_path / "a cache"), **own_wheels(user, tmp_path))

@@ -58,9 +58,7 @@ def list_packages(user: User) -> list[str]:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_with_a_stand_in_for_fedoras_python_each_stub_is_where_its_package_would_be(
-    adopter: User, uv: str
-) -> None:
+def test_each_stub_is_in_lib_or_lib64_like_its_package(adopter: User, uv: str) -> None:
     assert not (adopter.home / "venvs/it/lib64").is_symlink()
     adopted = adopter.stackenv("adopt", "venvs/it", "it", load=["Plugged/1.0"])
     assert adopted.returncode == 0, adopted.stderr
@@ -86,7 +84,7 @@ def test_with_a_stand_in_for_fedoras_python_each_stub_is_where_its_package_would
     assert list_packages(adopter) == ["lib64/site-packages/own-1.0.dist-info"]
 
 
-def test_with_a_stand_in_for_fedoras_python_a_stub_moves_with_its_package(adopter: User) -> None:
+def test_a_refresh_moves_a_stub_whose_package_became_pure(adopter: User) -> None:
     assert adopter.stackenv("adopt", "venvs/it", "it", load=["Plugged/1.0"]).returncode == 0
     wheel = adopter.home / "software/Plugged/1.0/packages/for_platform-1.0.dist-info/WHEEL"
     wheel.write_text(wheel.read_text().replace("Root-Is-Purelib: False", "Root-Is-Purelib: true"))
@@ -99,9 +97,7 @@ def test_with_a_stand_in_for_fedoras_python_a_stub_moves_with_its_package(adopte
 
 
 @pytest.mark.parametrize("lib", ["lib", "lib64"])
-def test_with_a_stand_in_for_fedoras_python_others_must_not_write_either_folder(
-    adopter: User, lib: str
-) -> None:
+def test_check_reports_lib_and_lib64_writable_by_everybody(adopter: User, lib: str) -> None:
     assert adopter.stackenv("adopt", "venvs/it", "it", load=["Plugged/1.0"]).returncode == 0
     folder = adopter.home / f"venvs/it/{lib}/python3.9/site-packages"
     folder.chmod(0o777)

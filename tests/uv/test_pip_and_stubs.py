@@ -50,7 +50,7 @@ def in_environment(owner: User, script: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize(("command", "package"), REFUSED)
-def test_to_uninstall_a_stub_is_refused(owner: User, command: str, package: str) -> None:
+def test_uninstalling_a_stub_is_refused(owner: User, command: str, package: str) -> None:
     """With all else that is named."""
     done = in_environment(owner, f"{command}; echo $?; pip list --format freeze")
     assert done.stdout.split() == ["1", *LISTED], done.stderr
@@ -70,13 +70,13 @@ def test_to_uninstall_a_stub_is_refused(owner: User, command: str, package: str)
         ("pip install -U numpy", 0, ""),
     ],
 )
-def test_nothing_else_is_refused(owner: User, command: str, status: int, said: str) -> None:
+def test_other_pip_commands_are_run(owner: User, command: str, status: int, said: str) -> None:
     done = in_environment(owner, f"{command} >&2; echo $?; pip list --format freeze")
     assert done.stdout.split() == [str(status), *LISTED]
     assert said in done.stderr and "stackenv: " not in done.stderr
 
 
-def test_a_package_of_the_environment_is_uninstalled(user: User) -> None:
+def test_packages_of_the_environment_are_uninstalled(user: User) -> None:
     """And one that has taken the place of a stub, as pip can be told to put it there."""
     made = user.stackenv(
         "create", "it", "six", "numpy==2.1.1", "--allow-shadow", "numpy", load=[user.stack.bundle_module]

@@ -146,7 +146,7 @@ by_each_uv = pytest.mark.parametrize("uv", UVS)
 @on_each_stack
 @by_each_uv
 @pytest.mark.each_value("stack", "uv")
-def test_the_short_way(owner: Owner, uv: str) -> None:
+def test_the_short_way_keeps_the_modules_numpy(owner: Owner, uv: str) -> None:
     owner.renew("biopython", "numpy>=1")
     install, run, *refused = owner.type(*PAGE[SHORT], uv=uv)
     assert_as_promised([install, run, *refused])
@@ -160,7 +160,7 @@ def test_the_short_way(owner: Owner, uv: str) -> None:
 
 @on_one_stack
 @by_each_uv
-def test_a_project_that_is_a_package(owner: Owner, uv: str) -> None:
+def test_a_project_that_is_a_package_imports_the_modules_numpy(owner: Owner, uv: str) -> None:
     owner.renew("biopython", more=PACKAGE)
     assert "`uv pip install -e .`" in PAGE_TEXT
     install, run = owner.type("uv pip install -e .", "cd /; python -c 'import analysis'", uv=uv)
@@ -170,7 +170,7 @@ def test_a_project_that_is_a_package(owner: Owner, uv: str) -> None:
 
 @on_one_stack
 @by_each_uv
-def test_with_the_versions_of_the_lock_file(owner: Owner, uv: str) -> None:
+def test_the_locked_versions_keep_the_modules_numpy(owner: Owner, uv: str) -> None:
     owner.renew("biopython")
     _, *ran = owner.type("uv lock --quiet", *PAGE[LOCKED], uv=uv)
     text = (owner.project / "uv.lock").read_text()
@@ -183,7 +183,7 @@ def test_with_the_versions_of_the_lock_file(owner: Owner, uv: str) -> None:
 @on_each_stack
 @by_each_uv
 @pytest.mark.each_value("stack", "uv")
-def test_the_commands_of_uv(owner: Owner, uv: str, tmp_path: Path) -> None:
+def test_project_commands_of_uv_lock_the_modules_numpy(owner: Owner, uv: str, tmp_path: Path) -> None:
     make_wheel(tmp_path / "wheels", "numpy", "1.24.4")
     files = {"Bio/__init__.py": "__version__ = '1.83'\n"}
     make_wheel(tmp_path / "wheels", "biopython", "1.83", ["numpy"], files)
@@ -243,7 +243,7 @@ def test_the_second_variable_protects_the_environment(owner: Owner, tmp_path: Pa
 
 @on_one_stack
 @by_each_uv
-def test_what_removes_a_package_from_the_project_alone(owner: Owner, uv: str) -> None:
+def test_removing_a_package_from_the_project_keeps_all_others(owner: Owner, uv: str) -> None:
     owner.renew()
     removes = PAGE[REMOVES][:2]
     ran = owner.type(*PAGE[UV][:2], "uv add biopython", "uv pip install six", *removes, uv=uv)
@@ -263,7 +263,7 @@ PUT_BACK = "of the packages that uv removed come with the modules of biopy/1.0 a
 @on_one_stack
 @by_each_uv
 @pytest.mark.parametrize("command", ["uv sync", "uv remove six", LINKED])
-def test_stubs_that_uv_takes_away_are_put_back(owner: Owner, uv: str, command: str) -> None:
+def test_stubs_that_uv_removes_are_put_back(owner: Owner, uv: str, command: str) -> None:
     assert all(f"`{name}`" in PAGE_TEXT for name in ("uv sync", "uv remove", "uv run --exact"))
     owner.renew()
     *_, took, added = owner.type(*PAGE[UV][:2], "uv add six", command, "uv add biopython", uv=uv)
@@ -274,7 +274,7 @@ def test_stubs_that_uv_takes_away_are_put_back(owner: Owner, uv: str, command: s
 
 @on_one_stack
 @by_each_uv
-def test_what_brings_stubs_back_that_another_uv_has_taken_away(owner: Owner, uv: str) -> None:
+def test_a_refresh_restores_stubs_that_another_uv_removed(owner: Owner, uv: str) -> None:
     """One that is started by its path."""
     project, ready, *_ = PAGE[UV]
     *_, refresh, uninstall, again = PAGE[REMOVES]
@@ -294,7 +294,7 @@ def test_what_brings_stubs_back_that_another_uv_has_taken_away(owner: Owner, uv:
 
 @on_one_stack
 @by_each_uv
-def test_a_lock_file_without_the_list_replaces_what_the_module_has(owner: Owner, uv: str) -> None:
+def test_a_lock_file_without_the_list_replaces_the_modules_numpy(owner: Owner, uv: str) -> None:
     owner.renew("biopython")
     *_, synced = owner.type(PAGE[UV][1], "uv sync", uv=uv)
     assert (synced.status, synced.numpy) == (0, "uv + code")
@@ -303,7 +303,7 @@ def test_a_lock_file_without_the_list_replaces_what_the_module_has(owner: Owner,
 
 
 @on_one_stack
-def test_pip_tools(owner: Owner) -> None:
+def test_uv_and_pip_tools_pin_the_modules_numpy(owner: Owner) -> None:
     owner.renew()
     by_uv, by_pip_tools = PAGE[PIP_TOOLS][:3], PAGE[PIP_TOOLS][3:]
     for commands in (by_uv, by_pip_tools):
@@ -319,7 +319,7 @@ def test_pip_tools(owner: Owner) -> None:
 @pytest.mark.parametrize(
     ("title", "more", "another"), [(POETRY_TITLE, POETRY, "poetry"), (PDM_TITLE, PDM, "pdm")]
 )
-def test_poetry_and_pdm(owner: Owner, title: str, more: str, another: str) -> None:
+def test_poetry_and_pdm_keep_the_modules_numpy(owner: Owner, title: str, more: str, another: str) -> None:
     owner.renew(more=more)
     network = {**online(), "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
     ran = owner.type(*PAGE[title], **network)
@@ -400,7 +400,9 @@ OUTCOMES = {
     ("command", "python"),
     [(command, python) for command in ROWS for python in (ANOTHER if "3.9" in command else ("",))],
 )
-def test_what_does_not_work(owner: Owner, tmp_path: Path, command: str, python: str) -> None:
+def test_commands_that_do_not_work_end_as_the_table_says(
+    owner: Owner, tmp_path: Path, command: str, python: str
+) -> None:
     row = OUTCOMES[command]
     owner.renew(*row.dependencies, python=">=3.9" if python else NARROW)
     before = [next(line for line in PAGE[UV] if "export biopy" in line)] if row.with_list else []
@@ -415,7 +417,7 @@ def test_what_does_not_work(owner: Owner, tmp_path: Path, command: str, python: 
     assert row.promised(owner, ran), ran
 
 
-def test_nothing_of_the_page_is_left_out() -> None:
+def test_all_commands_of_the_page_are_tested() -> None:
     # A section with commands that no test types would be one more than are named above.
     assert list(OUTCOMES) == ROWS
     assert [title for title in PAGE if any(REFUSED in line for line in PAGE[title])] == [SHORT, LOCKED, UV]

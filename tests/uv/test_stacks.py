@@ -149,7 +149,7 @@ def outside(place: Place) -> tuple[dict[str, Answer], dict[str, Answer]]:
     return place.ask("ml it", OUTSIDE), place.ask(":", unknown)
 
 
-def test_what_needs_numpy_takes_the_modules(place: Place, inside: dict[str, Answer]) -> None:
+def test_a_package_that_needs_numpy_uses_the_modules(place: Place, inside: dict[str, Answer]) -> None:
     installed, imported = inside["install"], inside["import"]
     assert installed.status == 0, installed.err
     assert installed.out.startswith(f"{place.prefix}/lib/python3"), installed.out
@@ -181,7 +181,7 @@ def test_check_is_clean_and_numpy_is_listed_once(inside: dict[str, Answer], prog
 
 
 @pytest.mark.some_stacks
-def test_what_uv_builds_in_it_has_the_numpy_that_it_asks_for(place: Place) -> None:
+def test_builds_see_the_numpy_they_ask_for(place: Place) -> None:
     built = place.ask("ml it", BUILT)
     assert [answer.status for answer in built.values()] == [0, 0, 0], [a.err for a in built.values()]
     version, path = built["import"].out.split()
@@ -192,7 +192,7 @@ def test_what_uv_builds_in_it_has_the_numpy_that_it_asks_for(place: Place) -> No
 
 @pytest.mark.some_stacks
 @pytest.mark.parametrize("command", OUTSIDE)
-def test_outside_uv_is_as_without_stackenv(
+def test_uv_outside_the_environment_acts_as_without_stackenv(
     outside: tuple[dict[str, Answer], dict[str, Answer]], command: str
 ) -> None:
     with_module, without = outside[0][command], outside[1][command]

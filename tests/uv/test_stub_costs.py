@@ -8,7 +8,7 @@ from pathlib import Path
 from users import User
 
 
-def test_a_stub_is_not_synced_file_by_file(user: User, tmp_path: Path) -> None:
+def test_stubs_are_not_synced_file_by_file(user: User, tmp_path: Path) -> None:
     """Of a large stack there are hundreds, and a file server takes its time for each."""
     bundle = user.stack.bundle_module
     with_stubs = list_synced(user, f"create it -m {bundle}", tmp_path)
@@ -32,7 +32,7 @@ def test_the_journal_is_written_once_for_all_stubs(user: User, tmp_path: Path) -
         assert 0 < count_journals(changing) <= count_journals(again) + 3
 
 
-def test_an_adopted_one_is_left_as_fast(user: User, tmp_path: Path) -> None:
+def test_removing_an_adopted_environment_writes_no_journal_per_stub(user: User, tmp_path: Path) -> None:
     start = f"module load {user.stack.bundle_module}; python -m venv --without-pip venvs/own"
     counts = []
     for option in ("", "--no-stubs"):

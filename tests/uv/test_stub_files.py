@@ -45,7 +45,7 @@ def find_stubs(user: User) -> dict[str, Path]:
     return found
 
 
-def test_each_form_has_a_stub_that_says_what_the_module_says(odd: User) -> None:
+def test_each_form_of_metadata_gets_a_stub_that_says_the_same(odd: User) -> None:
     stubs = find_stubs(odd)
     assert stubs.keys() - {"numpy", "packaging", LEFT_OVER[0]} == SHOWN.keys()
     for name, version in SHOWN.items():
@@ -55,7 +55,7 @@ def test_each_form_has_a_stub_that_says_what_the_module_says(odd: User) -> None:
     assert not [path for name in NAMELESS for path in find_site(odd).glob(f"{name.split('-')[0]}*")]
 
 
-def test_of_two_in_one_folder_the_stub_is_of_the_one_that_python_takes(odd: User) -> None:
+def test_the_stub_has_the_version_that_python_sees_of_two_in_a_folder(odd: User) -> None:
     name = LEFT_OVER[0]
     asked = odd.run(
         f"module load {MODULE}\npython3 -c 'import importlib.metadata as m; print(m.version(\"{name}\"))'"
@@ -63,7 +63,7 @@ def test_of_two_in_one_folder_the_stub_is_of_the_one_that_python_takes(odd: User
     assert find_stubs(odd)[name].name == f"left_over-{asked.stdout.strip()}.dist-info"
 
 
-def test_the_files_of_a_stub_are_few_and_plain_and_in_its_record(odd: User) -> None:
+def test_a_stub_has_few_plain_files_all_in_its_record(odd: User) -> None:
     for folder in find_stubs(odd).values():
         paths = [folder, *folder.rglob("*")]
         assert len(paths) <= MOST
@@ -78,7 +78,7 @@ def test_the_files_of_a_stub_are_few_and_plain_and_in_its_record(odd: User) -> N
         assert f"{folder.name}/WHEEL" in files
 
 
-def test_what_a_setup_script_needs_is_in_the_stub(odd: User) -> None:
+def test_requirements_of_a_setup_script_are_in_the_stub(odd: User) -> None:
     for name in ("EggInfo-folder", "in-an.egg"):
         metadata = message_from_string((find_stubs(odd)[name] / "METADATA").read_text())
         needed = [requirement.replace(" ", "") for requirement in metadata.get_all("Requires-Dist")]
@@ -92,7 +92,7 @@ def in_environment(user: User, uv: str, script: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_uv_takes_them_all_for_installed(odd: User, uv: str) -> None:
+def test_uv_treats_all_stubs_as_installed(odd: User, uv: str) -> None:
     site = find_site(odd)
     before = {path.name for path in site.iterdir()}
     done = in_environment(
@@ -111,7 +111,7 @@ def test_uv_takes_them_all_for_installed(odd: User, uv: str) -> None:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_prerelease_of_the_modules_is_held(odd: User, uv: str) -> None:
+def test_a_prerelease_of_the_modules_is_pinned(odd: User, uv: str) -> None:
     done = in_environment(odd, uv, "uv pip install -q needs-newer")
     assert done.returncode == 1
     assert "under-score==1.0rc1" in done.stderr
@@ -119,7 +119,7 @@ def test_a_prerelease_of_the_modules_is_held(odd: User, uv: str) -> None:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_what_is_uninstalled_past_bin_uv_goes_alone(odd: User, uv: str) -> None:
+def test_uninstalling_by_the_path_of_uv_removes_only_the_stubs(odd: User, uv: str) -> None:
     """By its absolute path uv is held by nothing."""
     software = odd.home.parent / "odd"
     stubs, modules, site = find_stubs(odd), describe_tree(software), find_site(odd)

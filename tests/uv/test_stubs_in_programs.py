@@ -160,7 +160,7 @@ PLUGINS = [["own-plugin", "own_plugin"], ["stack-plugin", "stack_plugin"]]
 
 
 @HOWS
-def test_what_python_itself_and_setuptools_say_is_as_without(pair: Pair, how: str) -> None:
+def test_python_and_setuptools_see_the_same_with_and_without_stubs(pair: Pair, how: str) -> None:
     names = "numpy packaging stack_plugin stack_tool own_plugin"
     told: dict[str, dict[str, Any]] = {
         name: json.loads(pair.read(name, how, f"PYTHON report.py {names} 2> /dev/null"))
@@ -178,7 +178,7 @@ def test_what_python_itself_and_setuptools_say_is_as_without(pair: Pair, how: st
 
 
 @HOWS
-def test_on_python_3_9_each_entry_point_is_found_once(old_pair: Pair, how: str) -> None:
+def test_python_3_9_finds_each_entry_point_once(old_pair: Pair, how: str) -> None:
     """That gives all of two packages of one name: so there is no stub of one with plugins."""
     told = {name: json.loads(old_pair.read(name, how, "PYTHON report.py")) for name in ("it", "no")}
     assert told["it"] == told["no"]
@@ -203,7 +203,7 @@ def read_freeze(text: str) -> dict[str, str]:
 
 @pytest.mark.any_value("how")
 @HOWS
-def test_what_pip_says(pair: Pair, how: str) -> None:
+def test_pip_check_list_and_show_differ_only_in_the_location(pair: Pair, how: str) -> None:
     for command in ("check", "list --format=json"):
         assert pair.read("it", how, f"PYTHON -m pip {command}") == pair.read(
             "no", how, f"PYTHON -m pip {command}"
@@ -220,7 +220,7 @@ def test_what_pip_says(pair: Pair, how: str) -> None:
 
 @pytest.mark.any_value("how")
 @HOWS
-def test_what_a_list_of_requirements_names(pair: Pair, how: str) -> None:
+def test_a_local_freeze_lists_the_stubs_too(pair: Pair, how: str) -> None:
     """That of the environment's own packages names the modules' too, as the page says."""
     stubs = {"numpy": "1.25.1", "packaging": "23.1", "stack_plugin": "1.0", "stack_tool": "1.0"}
     frozen = {name: read_freeze(pair.read(name, how, "PYTHON -m pip freeze")) for name in ("it", "no")}
@@ -234,7 +234,7 @@ def test_what_a_list_of_requirements_names(pair: Pair, how: str) -> None:
 
 @pytest.mark.any_value("how")
 @HOWS
-def test_pipdeptree_tells_the_tree_and_that_all_is_there_twice(pair: Pair, how: str) -> None:
+def test_pipdeptree_prints_the_same_tree_and_warns_of_duplicates(pair: Pair, how: str) -> None:
     command = f"{INSTALLERS}/pipdeptree --python PYTHON --warn fail"
     with_stubs, without = (pair.run(name, how, command) for name in ("it", "no"))
     assert with_stubs.stdout == without.stdout
@@ -245,7 +245,7 @@ def test_pipdeptree_tells_the_tree_and_that_all_is_there_twice(pair: Pair, how: 
     assert "This warning isn't a failure warning." in told
 
 
-def test_pyinstaller_bundles_what_the_modules_bring(pair: Pair, tmp_path: Path) -> None:
+def test_pyinstaller_bundles_packages_of_the_modules(pair: Pair, tmp_path: Path) -> None:
     """Its metadata too, as the stub has it: without the licences, as the page says."""
     (tmp_path / "program.py").write_text(
         "import numpy\nfrom importlib.metadata import version\n"
@@ -278,7 +278,7 @@ def test_pyinstaller_finds_the_hooks_of_the_modules_packages(pair: Pair) -> None
 
 @pytest.mark.any_value("how")
 @HOWS
-def test_what_reads_code_finds_that_of_the_modules(pair: Pair, how: str) -> None:
+def test_type_checkers_find_the_packages_of_the_modules(pair: Pair, how: str) -> None:
     home = pair.user.home
     (home / "typed.py").write_text("import numpy\nreveal_type(numpy.ndarray.shape)\nimport missing\n")
     told = {}
@@ -306,7 +306,7 @@ INSTALLS = (
 
 @pytest.mark.any_value("pip")
 @pytest.mark.parametrize("pip", ["23.2.1", "25.2"])
-def test_what_pip_installs_with_and_without_stubs(tmp_path: Path, pair: Pair, pip: str) -> None:
+def test_pip_installs_the_same_with_and_without_stubs(tmp_path: Path, pair: Pair, pip: str) -> None:
     user = open_user(tmp_path)
     (user.home / "site").symlink_to(pair.user.home / "site")
     OTHER.write_wheel(user.home / "own")

@@ -62,7 +62,7 @@ def require_healthy(person: Person, name: str, **changes: str) -> None:
     assert read_result(person.stackenv("check", name, "--json", **changes).stdout) == []
 
 
-def test_what_may_be_hidden_has_none(owner: Person) -> None:
+def test_a_package_that_may_be_shadowed_has_no_stub(owner: Person) -> None:
     prefix = owner.create("free")
     assert stubs(prefix) == BOTH
     owner.stackenv("edit", "free", "--allow-shadow", "NumPy")
@@ -76,7 +76,7 @@ def test_what_may_be_hidden_has_none(owner: Person) -> None:
     assert stubs(owner.create("freed", "--allow-shadow", "numpy")) == [STACK]
 
 
-def test_what_was_installed_meanwhile_is_in_its_place(owner: Person) -> None:
+def test_a_package_installed_meanwhile_has_no_stub_until_it_is_removed(owner: Person) -> None:
     """Allowed, installed, forbidden again: no stub comes beside it, and one comes once it is gone."""
     prefix = owner.create("late", "--allow-shadow", "numpy", "numpy==1.2")
     owner.stackenv("edit", "late", "--forbid-shadow", "numpy")
@@ -91,7 +91,7 @@ def test_what_was_installed_meanwhile_is_in_its_place(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("way", ["create", "edit"])
-def test_what_was_turned_off_stays_off(new_person: Callable[[], Person], way: str) -> None:
+def test_stubs_stay_off_until_they_are_turned_on(new_person: Callable[[], Person], way: str) -> None:
     person, there = new_person(), new_person()
     prefix = person.create("off", "tiny-own==1.0", *(["--no-stubs"] if way == "create" else []))
     if way == "edit":
@@ -120,7 +120,7 @@ def test_what_was_turned_off_stays_off(new_person: Callable[[], Person], way: st
     require_healthy(person, "off")
 
 
-def test_on_and_off_are_what_an_edit_says(owner: Person) -> None:
+def test_edit_and_info_say_whether_stubs_are_on(owner: Person) -> None:
     owner.create("said", "--no-stubs")
     assert (
         "uv sees      no package of its modules: turned off; to turn it on: stackenv edit said/1.0 --stubs"
@@ -138,7 +138,7 @@ def configure(person: Person, text: str) -> dict[str, str]:
     return {"STACKENV_SITE_CONFIG": str(path)}
 
 
-def test_a_site_that_turns_them_off(new_person: Callable[[], Person]) -> None:
+def test_a_site_can_turn_stubs_off(new_person: Callable[[], Person]) -> None:
     person, there = new_person(), new_person()
     site = configure(person, "stubs: false")
     person.stackenv("create", "off", "-m", "Bundle/1", **site)
@@ -163,7 +163,9 @@ def test_a_site_that_turns_them_off(new_person: Callable[[], Person]) -> None:
     assert stubs(prefix) == []
 
 
-def test_what_the_user_turned_off_comes_before_the_site(new_person: Callable[[], Person]) -> None:
+def test_stubs_turned_off_by_the_user_stay_off_whatever_the_site_says(
+    new_person: Callable[[], Person],
+) -> None:
     person = new_person()
     site = configure(person, "stubs: false")
     person.stackenv("create", "both", "-m", "Bundle/1", "--no-stubs", **site)
@@ -190,7 +192,7 @@ def test_what_the_user_turned_off_comes_before_the_site(new_person: Callable[[],
     assert stubs(prefix) == BOTH
 
 
-def test_a_site_that_leaves_some_out(new_person: Callable[[], Person]) -> None:
+def test_a_site_can_leave_stubs_out(new_person: Callable[[], Person]) -> None:
     person = new_person()
     site = configure(person, 'stubs_leave_out: ["TINY*"]')
     person.stackenv("create", "few", "-m", "Bundle/1", **site)
@@ -205,7 +207,7 @@ def test_a_site_that_leaves_some_out(new_person: Callable[[], Person]) -> None:
     require_healthy(person, "few", **all_out)
 
 
-def test_on_other_modules(owner: Person) -> None:
+def test_stubs_follow_the_modules_of_an_edit_and_a_rebuild(owner: Person) -> None:
     prefix = owner.create("moved", "tiny-own==1.0")
     owner.stackenv("edit", "moved", "-m", "Bundle/2")
     assert stubs(prefix) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
@@ -219,7 +221,7 @@ def test_on_other_modules(owner: Person) -> None:
     assert stubs(prefix) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
 
 
-def test_what_knows_packages_counts_none(owner: Person) -> None:
+def test_stubs_are_not_counted_as_packages(owner: Person) -> None:
     prefix = owner.create("known", "tiny-own==1.0")
     assert [package["name"] for package in info(owner, "known")["packages"]] == ["tiny-own"]
     assert info(owner, "known")["shadows"] == []
@@ -259,7 +261,7 @@ def contents(prefix: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_adopted_and_left_again(owner: Person, version: str) -> None:
+def test_an_adopted_environment_keeps_its_own_numpy(owner: Person, version: str) -> None:
     """One with its own numpy, of the modules' version or another, has no stub beside it, and keeps it."""
     name = f"own{version[0]}"
     prefix = make_venv_with(owner, name, ("numpy", version))
@@ -282,7 +284,7 @@ def test_adopted_and_left_again(owner: Person, version: str) -> None:
     assert stubs(prefix) == [STACK]
 
 
-def test_a_record_that_was_lost(owner: Person) -> None:
+def test_a_refresh_restores_stubs_after_a_lost_record(owner: Person) -> None:
     prefix = owner.create("lost", "tiny-own==1.0")
     before, known = contents(prefix), read_record(prefix)["stubs"]
     (prefix / "stackenv/record.json").unlink()
@@ -293,7 +295,7 @@ def test_a_record_that_was_lost(owner: Person) -> None:
     require_healthy(owner, "lost")
 
 
-def test_a_copy_brings_none_of_the_other_modules(owner: Person) -> None:
+def test_an_adopted_copy_loses_the_stubs_of_the_old_modules(owner: Person) -> None:
     prefix = owner.create("source")
     copy = owner.home / "own/copy"
     shutil.copytree(prefix, copy, symlinks=True)
@@ -324,7 +326,9 @@ def test_a_copy_brings_none_of_the_other_modules(owner: Person) -> None:
         (("adopt", "of-conda", "--no-stubs"), "--no-stubs is only for venvs"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(owner: Person, words: tuple[str, ...], said: str) -> None:
+def test_unsupported_uses_of_the_stubs_options_are_refused(
+    owner: Person, words: tuple[str, ...], said: str
+) -> None:
     prepare(owner, words)
     before = owner.tree()
     assert said in owner.stackenv(*words, status=2).stderr

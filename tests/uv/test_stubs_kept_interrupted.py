@@ -86,7 +86,9 @@ def require_whole(person: Person, name: str, wanted: bool | None = None) -> None
     ids=["off", "on", "refresh"],
 )
 @pytest.mark.each_pair("signal", "words")
-def test_an_edit(person: Person, call: str, words: str, signal: str, part: int) -> None:
+def test_an_interrupted_edit_changes_all_stubs_or_none(
+    person: Person, call: str, words: str, signal: str, part: int
+) -> None:
     name = words.split()[1]
     if "refresh" in words:
         shutil.rmtree(stubs(person, name)[0])
@@ -108,7 +110,9 @@ def test_an_edit(person: Person, call: str, words: str, signal: str, part: int) 
 @pytest.mark.parametrize("signal", ["KILL", "INT"])
 @pytest.mark.parametrize("part", [5, 7, 8])
 @pytest.mark.any_value("part")
-def test_an_adopting(person: Person, signal: str, part: int) -> None:
+def test_an_interrupted_adoption_is_done_completely_or_not_at_all(
+    person: Person, signal: str, part: int
+) -> None:
     """Of a copy that brings a stub of other modules: as it was before, or adopted."""
     copy = person.home / "own/copy"
     shutil.copytree(prefix(person, "with"), copy, symlinks=True)
@@ -140,7 +144,7 @@ def small_disk(person: Person) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def test_a_full_disk(person: Person, small_disk: Path) -> None:
+def test_an_edit_on_a_full_disk_fails_and_can_be_repeated(person: Person, small_disk: Path) -> None:
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="space"):
         while True:
@@ -156,7 +160,7 @@ def test_a_full_disk(person: Person, small_disk: Path) -> None:
     require_whole(person, "without", wanted=True)
 
 
-def test_a_read_only_one(person: Person, small_disk: Path) -> None:
+def test_an_edit_on_a_read_only_disk_changes_nothing(person: Person, small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     before = contents(small_disk)
     refused = person.stackenv("edit", "without", "--stubs", status=1)

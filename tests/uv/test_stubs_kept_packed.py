@@ -53,7 +53,7 @@ def update_module(person: Person) -> None:
     (lib / "tiny_stack-1.0.dist-info").rename(lib / "tiny_stack-1.1.dist-info")
 
 
-def test_they_are_in_the_image(packer: Person) -> None:
+def test_stubs_are_in_the_image(packer: Person) -> None:
     assert uv_list(packer) == {"tiny-own": "1.0", "tiny-stack": "1.0"}
     found = read_result(packer.stackenv("info", "bio", "--json").stdout)
     assert found["stubs"] == {"packages": ["tiny-stack"], "expected_count": 1, "reason": ""}
@@ -66,7 +66,7 @@ def test_they_are_in_the_image(packer: Person) -> None:
 @pytest.mark.parametrize(
     "words", [("--no-stubs",), ("--stubs",), ("-m", "Bundle/2"), ("--allow-shadow", "tiny-stack")]
 )
-def test_what_would_change_them_says_what_it_needs(packer: Person, words: tuple[str, ...]) -> None:
+def test_an_edit_of_stubs_is_refused_and_suggests_unpacking(packer: Person, words: tuple[str, ...]) -> None:
     before = packer.tree()
     refused = packer.stackenv("edit", "bio", *words, status=1).stderr
     assert "bio/1.0 is packed and cannot be changed; nothing was changed" in refused
@@ -74,7 +74,7 @@ def test_what_would_change_them_says_what_it_needs(packer: Person, words: tuple[
     assert packer.tree() == before
 
 
-def test_a_refresh_says_how_to_renew_them(packer: Person) -> None:
+def test_a_refresh_says_how_to_update_the_stubs(packer: Person) -> None:
     steps = "stackenv unpack bio/1.0; stackenv edit bio/1.0 --refresh; stackenv pack bio/1.0"
     assert steps not in packer.stackenv("edit", "bio", "--refresh").stderr
     update_module(packer)
@@ -88,13 +88,13 @@ def test_a_refresh_says_how_to_renew_them(packer: Person) -> None:
     assert read_result(packer.stackenv("check", "bio", "--json").stdout) == []
 
 
-def test_what_was_lost_before_it_was_packed_comes_back_with_the_record(packer: Person) -> None:
+def test_a_refresh_without_the_record_finds_the_stubs_of_the_image(packer: Person) -> None:
     (packer.home / "venvs/bio-1.0/stackenv/record.json").unlink()
     packer.stackenv("edit", "bio", "--refresh")
     found = read_result(packer.stackenv("info", "bio", "--json").stdout)
     assert found["stubs"]["packages"] == ["tiny-stack"]
 
 
-def test_a_rebuild_has_new_ones(packer: Person) -> None:
+def test_a_rebuild_has_the_stubs_of_the_new_modules(packer: Person) -> None:
     packer.stackenv("rebuild", "bio", "-m", "Bundle/2")
     assert uv_list(packer) == {"tiny-own": "1.0", "tiny-stack": "2.0", "tiny-new": "1.0"}

@@ -42,7 +42,7 @@ def require_shared(project: Project) -> None:
         assert group == GROUP and mode in ("drwxrws---", "-rw-rw----"), (path, mode)
 
 
-def test_a_member_renews_what_the_owner_made(made: Project) -> None:
+def test_a_member_can_refresh_stubs_that_the_owner_created(made: Project) -> None:
     before = names(made)
     assert len(before) > 1
     require_shared(made)
@@ -59,7 +59,7 @@ def test_a_member_renews_what_the_owner_made(made: Project) -> None:
     assert "no problems found" in made.as_owner(f"stackenv check tool --shared {made.root}").stdout
 
 
-def test_a_member_turns_them_off_and_the_owner_on(made: Project) -> None:
+def test_a_member_can_turn_stubs_off_and_the_owner_on(made: Project) -> None:
     before = names(made)
     done = made.as_member(f"stackenv edit tool --no-stubs --shared {made.root}")
     assert done.returncode == 0 and names(made) == set(), done.stderr
@@ -69,7 +69,9 @@ def test_a_member_turns_them_off_and_the_owner_on(made: Project) -> None:
 
 
 @pytest.mark.parametrize("words", [("--description", "x"), ("--allow-shadow", "packaging"), ("--refresh",)])
-def test_what_a_member_writes_into_the_record_is_not_followed(made: Project, words: tuple[str, ...]) -> None:
+def test_paths_that_a_member_writes_into_the_record_are_ignored(
+    made: Project, words: tuple[str, ...]
+) -> None:
     """What its owner alone reads is not copied to where the group reads it; nothing is written elsewhere."""
     home = made.owner.home
     secret = home / "secret.dist-info"

@@ -220,7 +220,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
         for mode in MODES
     ],
 )
-def test_what_uv_does_is_in_the_table(experiment: Experiment, uv: str, mode: str) -> None:
+def test_the_table_says_what_each_command_of_uv_does(experiment: Experiment, uv: str, mode: str) -> None:
     seen = experiment.run(uv, mode)
     cells = read_table(TABLE)
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
@@ -232,7 +232,7 @@ def test_what_uv_does_is_in_the_table(experiment: Experiment, uv: str, mode: str
     assert not others, "\n".join([*(f"{label}: {seen[label]}" for label in others), *said])
 
 
-def test_the_table_is_of_these_commands_and_uvs() -> None:
+def test_the_table_has_these_commands_and_versions_of_uv() -> None:
     cells = read_table(TABLE)
     assert TABLE.read_text(encoding="utf-8") == format_table(HEAD, LABELS, cells)
     for uv, folder in UVS.items():

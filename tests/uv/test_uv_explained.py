@@ -126,9 +126,7 @@ def explain(owner: User, package: str) -> str:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_conflict_with_a_package_of_the_modules_is_one_sentence_behind_uvs_own(
-    owner: User, uv: str
-) -> None:
+def test_a_conflict_with_the_modules_is_explained_after_uvs_message(owner: User, uv: str) -> None:
     script = "\n".join(f"uv {words}; echo $? >&2; echo END >&2" for words, _ in EXPLAINED)
     done = in_environment(owner, uv, script)
     for said, (words, package) in zip(done.stderr.split("END\n"), EXPLAINED):
@@ -140,20 +138,20 @@ def test_a_conflict_with_a_package_of_the_modules_is_one_sentence_behind_uvs_own
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_by_each_shell(owner: User, shell: str) -> None:
+def test_a_conflict_is_explained_in_each_shell(owner: User, shell: str) -> None:
     done = in_environment(owner, "newest", f"{shell} $BIN_UV pip install 'numpy>=2'", FORCE_COLOR="1")
     assert (done.returncode, read_own(done.stderr)) == (1, [explain(owner, "numpy 1.25.1")]), done.stderr
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_of_another_failure_nothing_is_added(owner: User, uv: str) -> None:
+def test_other_failures_are_not_explained(owner: User, uv: str) -> None:
     script = "\n".join(f"{command}; echo $?" for command, _ in LEFT_ALONE)
     done = in_environment(owner, uv, script)
     assert done.stdout.split() == [str(status) for _, status in LEFT_ALONE], done.stderr
     assert read_own(done.stderr) == []
 
 
-def test_what_cannot_be_built_is_not_built_for_long_again(owner: User) -> None:
+def test_a_failed_build_of_metadata_is_tried_once_more(owner: User) -> None:
     """A failed build of the metadata is tried once more; one of the package itself is not."""
     (owner.home / "fails").touch()
     (owner.home / "builds").unlink(missing_ok=True)
@@ -167,7 +165,7 @@ def test_what_cannot_be_built_is_not_built_for_long_again(owner: User) -> None:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_what_is_piped_in_reaches_uv_and_what_uv_prints_is_its_own(owner: User, uv: str) -> None:
+def test_standard_input_reaches_uv_and_its_output_is_unchanged(owner: User, uv: str) -> None:
     """Also with a standard input that is closed, and a descriptor of the caller's."""
     script = """\
 echo packaging | uv pip compile -q --no-header --no-annotate -
@@ -211,7 +209,7 @@ TAKING = (
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_what_takes_stubs_away_leaves_them_as_they_were(owner: User, uv: str) -> None:
+def test_stubs_that_uv_removes_are_put_back_unchanged(owner: User, uv: str) -> None:
     (owner.home / "only.txt").write_text("-r six.txt\n")
     (owner.home / "outer.txt").write_text("wants-numpy-two\n-r inner.txt\n")
     (owner.home / "inner.txt").write_text("numpy\npackaging\n")
@@ -229,14 +227,14 @@ def test_what_takes_stubs_away_leaves_them_as_they_were(owner: User, uv: str) ->
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_takes_stubs_away_by_each_shell(owner: User, shell: str) -> None:
+def test_stubs_that_uv_removes_are_put_back_in_each_shell(owner: User, shell: str) -> None:
     done = in_environment(
         owner, "newest", f"{shell} $BIN_UV pip sync -q six.txt; uv pip sync --dry-run six.txt"
     )
     assert read_own(done.stderr) == [BACK.format(2).rstrip()] and list_stubs(owner) == ["numpy", "packaging"]
 
 
-def test_all_stubs_are_kept_and_put_back_at_once(owner: User, tmp_path: Path) -> None:
+def test_all_stubs_are_saved_and_put_back_by_one_process_each(owner: User, tmp_path: Path) -> None:
     """However many there are: a process each would take seconds."""
     trace = tmp_path / "trace"
     done = in_environment(
@@ -249,7 +247,7 @@ def test_all_stubs_are_kept_and_put_back_at_once(owner: User, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("program", ["cp", "mv"])
-def test_stubs_that_a_failing_program_does_not_bring_back(owner: User, program: str) -> None:
+def test_stubs_lost_to_a_failing_program_are_reported(owner: User, program: str) -> None:
     (owner.home / "failing").mkdir(exist_ok=True)
     file = owner.home / "failing" / program
     file.write_text("#!/bin/sh\nexit 1\n")
@@ -262,7 +260,7 @@ def test_stubs_that_a_failing_program_does_not_bring_back(owner: User, program: 
     assert list_stubs(owner) == ["numpy", "packaging"]
 
 
-def test_the_copy_of_a_killed_one_goes_after_a_day(owner: User) -> None:
+def test_saved_stubs_of_a_killed_uv_are_removed_after_a_day(owner: User) -> None:
     """Not at once: whether a process of another node still runs cannot be seen from here."""
     kept = owner.home / "venvs/it-1.0/stackenv"
     for name, days in (("old.1", 2), ("new.1", 0)):
@@ -276,7 +274,7 @@ def test_the_copy_of_a_killed_one_goes_after_a_day(owner: User) -> None:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_numpy_of_the_users_own_is_not_replaced_by_sync(owner: User, uv: str) -> None:
+def test_a_numpy_of_the_user_removed_by_sync_gets_no_stub(owner: User, uv: str) -> None:
     """Allowed, installed, and forbidden again: no stub is there, and none comes with another's numpy."""
     assert owner.stackenv("edit", "it", "--allow-shadow", "numpy").returncode == 0
     in_environment(owner, uv, "uv pip install -q numpy==2.1.1")
@@ -292,7 +290,7 @@ def test_a_numpy_of_the_users_own_is_not_replaced_by_sync(owner: User, uv: str) 
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_an_empty_file_takes_nothing_away(owner: User, uv: str) -> None:
+def test_syncing_an_empty_file_removes_nothing(owner: User, uv: str) -> None:
     for command in (
         "uv pip sync /dev/null",
         "uv pip sync - </dev/null",
@@ -304,7 +302,7 @@ def test_an_empty_file_takes_nothing_away(owner: User, uv: str) -> None:
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_version_that_is_nowhere_is_still_of_a_module(owner: User, uv: str) -> None:
+def test_a_conflict_with_a_missing_version_still_names_the_module(owner: User, uv: str) -> None:
     """As after an update of the module that the environment does not know of yet."""
     said = (
         "stackenv: it/1.0 pins these packages to the versions of its modules: "
@@ -317,7 +315,7 @@ def test_a_version_that_is_nowhere_is_still_of_a_module(owner: User, uv: str) ->
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_uv_toml_that_says_reinstall_does_not_replace_a_stub(owner: User, uv: str) -> None:
+def test_reinstall_in_uv_toml_does_not_replace_a_stub(owner: User, uv: str) -> None:
     file = owner.home / "configuration/again.toml"
     file.write_text("no-index = true\n[pip]\nreinstall = true\n")
     done = in_environment(owner, uv, "uv pip install -q numpy; echo $?", UV_CONFIG_FILE=str(file))
@@ -325,7 +323,7 @@ def test_a_uv_toml_that_says_reinstall_does_not_replace_a_stub(owner: User, uv: 
 
 
 @pytest.mark.parametrize("uv", UVS)
-def test_a_pylock_is_refused_by_uv_with_what_to_do_instead(owner: User, uv: str) -> None:
+def test_a_pylock_refused_by_uv_gets_a_hint_to_use_requirements(owner: User, uv: str) -> None:
     done = in_environment(owner, uv, "uv pip compile -q six.txt -o pylock.toml; uv pip sync pylock.toml")
     assert done.returncode == 2 and "with a `pylock.toml`" in done.stderr
     assert read_own(done.stderr) == [

@@ -95,7 +95,7 @@ def test_a_signal_to_the_script_alone_ends_uv(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_signal_amid_sync_leaves_the_stubs(owner: User, tmp_path: Path, shell: str) -> None:
+def test_a_signal_during_sync_keeps_the_stubs(owner: User, tmp_path: Path, shell: str) -> None:
     """By a stand-in for uv that has taken one away and waits, which the real one does not do long."""
     stub, *_ = (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/numpy-*.dist-info")
     uv = tmp_path / "uv"
@@ -113,7 +113,7 @@ def test_a_signal_amid_sync_leaves_the_stubs(owner: User, tmp_path: Path, shell:
     assert (stub / "METADATA").exists() and not list((prefix / "stackenv").glob("stubs.*"))
 
 
-def test_a_signal_that_is_ignored_stays_ignored(owner: User, index: socket.socket) -> None:
+def test_an_ignored_signal_stays_ignored(owner: User, index: socket.socket) -> None:
     environ = environment(owner, index)
     process = subprocess.Popen(
         ["sh", "-c", "trap '' HUP; exec uv pip install -q missing"], env=environ, cwd=owner.home
