@@ -56,7 +56,7 @@ def activate(dialect: Dialect, prefix: str) -> str:
 @pytest.mark.parametrize("kind", [*MAKERS, "the same"])
 @pytest.mark.parametrize("first_in", ["script", "module"])
 @pytest.mark.parametrize("first_out", ["script", "module"])
-def test_script_and_module_are_left_in_any_order(
+def test_activate_script_and_module_can_be_left_in_any_order(
     session: Session, owner: User, kind: str, first_in: str, first_out: str
 ) -> None:
     prefixes = {"script": prefix_of(kind, owner), "module": prefix_of("the same", owner)}
@@ -87,7 +87,9 @@ def test_script_and_module_are_left_in_any_order(
 
 @pytest.mark.parametrize("kind", ["venv", "the same"])
 @pytest.mark.parametrize("first_in", ["script", "module"])
-def test_a_reload_beside_a_script_keeps_both(session: Session, owner: User, kind: str, first_in: str) -> None:
+def test_a_module_reloaded_beside_an_activate_script_wins_and_both_can_be_left(
+    session: Session, owner: User, kind: str, first_in: str
+) -> None:
     enter = [activate(session.dialect, prefix_of(kind, owner)), "module load alpha"]
     result = (
         session.do(enter[0], "deactivate")
@@ -102,7 +104,7 @@ def test_a_reload_beside_a_script_keeps_both(session: Session, owner: User, kind
     assert changed(result, "before", "after") == {}
 
 
-def test_after_the_scripts_deactivate_a_reload_brings_all_of_the_module_back(session, owner: User) -> None:
+def test_a_reload_after_the_scripts_deactivate_restores_the_module_completely(session, owner: User) -> None:
     result = (
         session.do(activate(session.dialect, prefix_of("venv", owner)), "deactivate")
         .snapshot("before")
@@ -122,7 +124,7 @@ def test_after_the_scripts_deactivate_a_reload_brings_all_of_the_module_back(ses
 
 @pytest.mark.parametrize("kind", [*MAKERS, "the same"])
 @pytest.mark.parametrize("dialect", ["fish"], indirect=True)
-def test_when_the_script_is_left_the_module_is_back_in_a_script_too(
+def test_a_fish_script_restores_the_module_when_an_activate_script_is_left(
     session: Session, owner: User, kind: str
 ) -> None:
     """fish says when an activate script sets VIRTUAL_ENV; also twice, and with the module left first."""
@@ -157,7 +159,7 @@ FUNCTIONS = {
 }
 
 
-def test_a_deactivate_of_the_user_is_left_alone(session: Session) -> None:
+def test_a_deactivate_defined_by_the_user_before_the_load_is_kept(session: Session) -> None:
     result = (
         session.do(FUNCTIONS[session.dialect.family])
         .snapshot("before")
@@ -170,7 +172,7 @@ def test_a_deactivate_of_the_user_is_left_alone(session: Session) -> None:
     assert changed(result, "before", "after") == {}
 
 
-def test_a_deactivate_that_the_user_defines_after_the_load_is_left_alone(session: Session) -> None:
+def test_a_deactivate_defined_by_the_user_after_the_load_is_kept(session: Session) -> None:
     if not session.dialect.shows_functions:
         pytest.skip(f"{session.dialect.name} has nothing that shows a function, and so whose it is")
     result = (
@@ -189,7 +191,7 @@ ALIASES = {
 }
 
 
-def test_an_alias_of_an_interactive_shell_is_left_alone(session: Session) -> None:
+def test_a_deactivate_alias_in_an_interactive_shell_is_kept(session: Session) -> None:
     session.interactive = True
     expand = {"bash": "shopt -s expand_aliases", "zsh": "setopt aliases"}.get(session.dialect.name, ":")
     result = (

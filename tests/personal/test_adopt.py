@@ -57,7 +57,9 @@ def bundles_of(user: User) -> tuple[str, str]:
 @pytest.mark.each_pair("owner", "maker", "loaded")
 @pytest.mark.parametrize("loaded", ["nothing", "its bundle", "the other generation", "no Python"])
 @pytest.mark.parametrize("maker", MAKERS)
-def test_the_module_of_its_python_is_found_whatever_is_loaded(owner: User, maker: str, loaded: str) -> None:
+def test_the_module_of_the_venvs_python_is_found_whatever_is_loaded(
+    owner: User, maker: str, loaded: str
+) -> None:
     bundle, other = bundles_of(owner)
     load = {
         "nothing": [],
@@ -121,7 +123,7 @@ def adopt_beside(user: User, *arguments: str) -> subprocess.CompletedProcess[str
     return user.stackenv("adopt", *arguments, MODULEPATH=f"{user.home}/site:{user.stack.modulepath}")
 
 
-def test_a_module_whose_name_lies_is_not_believed(user: User, venv: Path) -> None:
+def test_modules_that_only_seem_to_provide_the_python_are_not_chosen(user: User, venv: Path) -> None:
     right = f"{user.stack.software}/{user.stack.python_module}"
     other = f"{user.stack.software}/{user.stack.next_python_module}"
     write_module(user, "Python/9.9", f'prepend_path("PATH", "{other}/bin")')
@@ -137,7 +139,9 @@ def test_a_module_whose_name_lies_is_not_believed(user: User, venv: Path) -> Non
     assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
-def test_of_two_modules_that_lead_to_one_python_the_one_called_so_is_taken(user: User, venv: Path) -> None:
+def test_the_module_called_python_is_chosen_among_several_with_the_same_python(
+    user: User, venv: Path
+) -> None:
     right = f"{user.stack.software}/{user.stack.python_module}"
     for name in ("AAA/1", "python-tools/99", "zzz/1"):
         write_module(user, name, f'prepend_path("PATH", "{right}/bin")')
@@ -145,7 +149,7 @@ def test_of_two_modules_that_lead_to_one_python_the_one_called_so_is_taken(user:
     assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
-def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -> None:
+def test_find_python_module_works_although_a_module_hangs_in_spider(user: User) -> None:
     """In process, for the command gives spider a minute."""
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     environ = {**user.environ, "MODULEPATH": f"{user.home}/site:{user.stack.modulepath}"}
@@ -157,13 +161,13 @@ def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -
 
 
 @pytest.mark.matrix
-def test_the_command_waits_a_minute_for_a_module_that_hangs(user: User, venv: Path) -> None:
+def test_adopt_works_although_a_module_hangs_in_spider(user: User, venv: Path) -> None:
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     told = adopt_beside(user, "mine", "--dry-run")
     assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
-def test_modules_that_bring_another_python_are_refused(user: User, venv: Path) -> None:
+def test_modules_with_another_python_are_refused(user: User, venv: Path) -> None:
     before = describe_tree(user.home)
     refused = user.stackenv("adopt", "mine", "-m", user.stack.next_bundle_module)
     assert refused.returncode == 1, refused.stderr
@@ -187,7 +191,9 @@ def test_a_bundle_is_refused_for_a_venv_on_the_os_python(user: User) -> None:
     assert refused.returncode == 1 and "provides another Python" in refused.stderr, refused.stderr
 
 
-def test_a_python_that_is_gone_is_refused_with_the_packages_to_make_it_anew(user: User, venv: Path) -> None:
+def test_a_venv_whose_python_is_missing_is_refused_with_a_command_to_recreate_it(
+    user: User, venv: Path
+) -> None:
     for link in (venv / "bin").glob("python*"):
         link.unlink()
         link.symlink_to("/site/software/Python/3.9.6/bin/python3.9")
@@ -199,7 +205,7 @@ def test_a_python_that_is_gone_is_refused_with_the_packages_to_make_it_anew(user
     assert describe_tree(user.home) == before
 
 
-def test_what_it_writes_is_said_and_nothing_else_is_touched(user: User, venv: Path) -> None:
+def test_adopt_reports_each_file_it_writes_and_changes_no_other(user: User, venv: Path) -> None:
     before = describe_tree(venv)
     adopted = user.stackenv("adopt", "mine", "-m", user.stack.bundle_module)
     assert adopted.returncode == 0, adopted.stderr
@@ -217,7 +223,7 @@ def test_what_it_writes_is_said_and_nothing_else_is_touched(user: User, venv: Pa
     assert shown == "show uv 1 package of the modules"
 
 
-def test_with_no_pth_nothing_is_written_into_its_packages(user: User, venv: Path) -> None:
+def test_no_pth_leaves_the_packages_of_the_venv_unchanged(user: User, venv: Path) -> None:
     before = describe_tree(venv / "lib")
     adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)
     assert adopted.returncode == 0, adopted.stderr
@@ -226,7 +232,7 @@ def test_with_no_pth_nothing_is_written_into_its_packages(user: User, venv: Path
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_the_users_own_pip_conf_and_sitecustomize_stay(user: User, venv: Path, kind: str) -> None:
+def test_the_users_pip_conf_and_sitecustomize_are_kept(user: User, venv: Path, kind: str) -> None:
     site = venv / "lib/python3.11/site-packages/sitecustomize.py"
     site.write_text("import os\nos.environ['MINE'] = '1'\n")
     conf = venv / "pip.conf"
@@ -248,7 +254,7 @@ def test_the_users_own_pip_conf_and_sitecustomize_stay(user: User, venv: Path, k
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
+def test_adopt_warns_when_pip_can_replace_packages_of_the_modules(user: User, venv: Path, own: bool) -> None:
     """Without the layers a pip.conf of stackenv's holds, and none of the user's own."""
     if own:
         (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
@@ -263,7 +269,7 @@ def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
     assert "you require packaging==" in uv.stderr
 
 
-def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: Path) -> None:
+def test_adopting_again_is_refused_however_the_path_is_written(user: User, venv: Path) -> None:
     assert user.stackenv("adopt", "mine").returncode == 0
     (user.home / "link").symlink_to("mine")
     before = describe_tree(user.home)
@@ -274,13 +280,15 @@ def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: P
 
 
 @pytest.mark.parametrize("way", [".", "../mine/", "bin/.."])
-def test_the_folder_that_one_is_in_is_adopted_by_its_name(user: User, venv: Path, way: str) -> None:
+def test_a_venv_given_as_the_current_folder_is_named_after_the_folder(
+    user: User, venv: Path, way: str
+) -> None:
     adopted = user.run(f"cd mine; stackenv adopt {way}")
     assert adopted.stdout == "ml use ~/modules; ml mine\n", adopted.stderr
     assert user.stackenv("list").stdout.rstrip().endswith(f" {venv}")
 
 
-def test_two_projects_with_a_folder_of_the_same_name_have_a_module_each(user: User, venv: Path) -> None:
+def test_dot_venv_folders_get_modules_named_after_their_projects(user: User, venv: Path) -> None:
     for project in ("one", "two"):
         (user.home / project).mkdir()
         assert user.run(f"cp -a mine {project}/.venv").returncode == 0
@@ -290,7 +298,9 @@ def test_two_projects_with_a_folder_of_the_same_name_have_a_module_each(user: Us
     assert named.stdout == "ml use ~/modules; ml venv\n", named.stderr
 
 
-def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: User, venv: Path) -> None:
+def test_a_moved_environment_adopted_again_keeps_modules_version_and_description(
+    user: User, venv: Path
+) -> None:
     bundle = user.stack.bundle_module
     first = user.stackenv("adopt", "mine", "it", "--version", "2.1", "--description", "kept", "-m", bundle)
     assert first.returncode == 0
@@ -306,14 +316,14 @@ def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: 
     assert "kept" in user.run("ml use ~/modules; module whatis it 2>&1").stdout
 
 
-def test_a_moved_environment_whose_programs_lead_nowhere_is_adopted_with_a_warning(user: User) -> None:
+def test_a_moved_environment_with_broken_program_paths_is_adopted_with_a_warning(user: User) -> None:
     made = user.run(f"module load {user.stack.python_module}; python -m venv mine; mv mine moved")
     assert made.returncode == 0
     adopted = user.stackenv("adopt", "moved")
     assert adopted.returncode == 0 and "the Python of 3 programs in" in adopted.stderr, adopted.stderr
 
 
-def test_a_copy_gets_a_name_of_its_own(user: User, venv: Path) -> None:
+def test_a_copied_environment_gets_a_module_of_its_own(user: User, venv: Path) -> None:
     assert user.stackenv("adopt", "mine").returncode == 0
     assert user.run("cp -a mine copy").returncode == 0
     adopted = user.stackenv("adopt", "copy")
@@ -330,7 +340,7 @@ def test_a_read_only_environment_is_refused(user: User, venv: Path) -> None:
     assert not (venv / "stackenv").exists() and not (user.modules / "mine").exists()
 
 
-def test_a_folder_that_is_none_is_refused_with_what_one_has(user: User) -> None:
+def test_a_folder_or_name_without_an_environment_is_refused(user: User) -> None:
     (user.home / "plain").mkdir()
     refused = user.stackenv("adopt", "plain")
     assert refused.returncode == 2 and "neither pyvenv.cfg (venv) nor conda-meta" in refused.stderr

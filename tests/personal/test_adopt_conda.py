@@ -46,7 +46,9 @@ def make_environment(prefix: Path, python: bool = False, activate: str = "") -> 
 
 
 @pytest.mark.parametrize("way", ["CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "site", "home", "register", "path"])
-def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Path, way: str) -> None:
+def test_an_environment_is_found_in_all_places_where_conda_looks(
+    user: User, tmp_path: Path, way: str
+) -> None:
     place = user.home / ".conda/envs" if way == "home" else tmp_path / "place/conda/envs"
     prefix = make_environment(place / "stats")
     environ = {"site": {"STACKENV_TEST_PLACE": str(tmp_path / "place")}}.get(way, {})
@@ -67,7 +69,7 @@ def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Pa
     ]
 
 
-def test_a_loaded_python_is_said_to_be_no_part_of_it(user: User) -> None:
+def test_a_loaded_python_module_is_reported_as_not_used(user: User) -> None:
     make_environment(user.home / "stats", python=True)
     adopted = user.stackenv("adopt", "stats", load=[user.stack.bundle_module])
     assert adopted.returncode == 0, adopted.stderr
@@ -75,7 +77,7 @@ def test_a_loaded_python_is_said_to_be_no_part_of_it(user: User) -> None:
     assert read_result(user.stackenv("list", "--json").stdout)[0]["modules"] == []
 
 
-def test_what_no_module_can_do_is_told_and_the_rest_is_in_the_module(user: User) -> None:
+def test_activation_steps_a_module_cannot_do_are_reported_and_the_others_kept(user: User) -> None:
     make_environment(user.home / "stats", activate=ACTIVATE)
     adopted = user.stackenv("adopt", "stats")
     assert adopted.returncode == 0, adopted.stderr
@@ -87,14 +89,14 @@ def test_what_no_module_can_do_is_told_and_the_rest_is_in_the_module(user: User)
 
 
 @pytest.mark.parametrize("script", ["syntax error (\n", "exit 3\n", "return 4\n"])
-def test_a_broken_activation_is_told_with_its_script_and_the_module_is_made(user: User, script: str) -> None:
+def test_a_failing_activation_script_is_named_and_the_module_still_written(user: User, script: str) -> None:
     make_environment(user.home / "stats", activate=script)
     adopted = user.stackenv("adopt", "stats")
     assert adopted.returncode == 0 and "it.sh" in adopted.stderr, adopted.stderr
     assert user.run(f"{adopted.stdout.strip()} && R").stdout == "R of stats\n"
 
 
-def test_what_is_adopted_twice_or_dry_changes_nothing(user: User) -> None:
+def test_a_dry_run_or_a_second_adopt_changes_nothing(user: User) -> None:
     prefix = make_environment(user.home / "stats")
     before = describe_tree(user.home)
     assert user.stackenv("adopt", "stats", "--dry-run").returncode == 0
@@ -110,7 +112,7 @@ def test_what_is_adopted_twice_or_dry_changes_nothing(user: User) -> None:
     assert describe_tree(user.home) == before
 
 
-def test_the_json_of_an_adoption_says_what_was_adopted(user: User) -> None:
+def test_the_json_output_describes_the_adopted_environment(user: User) -> None:
     prefix = make_environment(user.home / "stats")
     answer = read_result(user.stackenv("adopt", "stats", "--json").stdout)
     assert answer == {
@@ -123,7 +125,7 @@ def test_the_json_of_an_adoption_says_what_was_adopted(user: User) -> None:
     }
 
 
-def test_an_environment_whose_name_no_module_can_have_gets_one_that_it_can(user: User) -> None:
+def test_an_environment_name_that_is_invalid_for_a_module_is_converted(user: User) -> None:
     make_environment(user.home / "my stats (é)")
     adopted = user.stackenv("adopt", "my stats (é)")
     assert adopted.stdout == "ml use ~/modules; ml my-stats-e\n", adopted.stderr
@@ -139,7 +141,7 @@ def conda_user(user: User, built_modules: BuiltModules) -> User:
     return user
 
 
-def test_an_environment_that_conda_has_made_is_adopted_by_its_name(conda_user: User) -> None:
+def test_an_environment_created_by_real_conda_is_adopted_by_its_name(conda_user: User) -> None:
     made = conda_user.run("module load Anaconda3 && conda create -q -y --name real activating")
     assert made.returncode == 0, made.stderr
     adopted = conda_user.stackenv("adopt", "real")
@@ -148,7 +150,7 @@ def test_an_environment_that_conda_has_made_is_adopted_by_its_name(conda_user: U
     assert used.stdout.split() == [str(conda_user.home / "conda/envs/real"), "real"], used.stderr
 
 
-def test_what_conda_cannot_install_leaves_nothing(conda_user: User) -> None:
+def test_create_leaves_no_files_when_conda_cannot_install_a_package(conda_user: User) -> None:
     failed = conda_user.stackenv("create", "--conda", "it", "no-such-package")
     assert failed.returncode == 10, failed.stderr
     words, error, _ = failed.stderr.partition("error: conda could not create the environment")
@@ -157,7 +159,7 @@ def test_what_conda_cannot_install_leaves_nothing(conda_user: User) -> None:
     assert list((conda_user.home.parent / "tmp").iterdir()) == []
 
 
-def test_a_shared_conda_environment_is_a_copy_and_the_groups(conda_user: User) -> None:
+def test_a_shared_conda_environment_has_no_hard_links_and_is_group_writable(conda_user: User) -> None:
     project = conda_user.home / "project"
     project.mkdir()
     project.chmod(0o2770)

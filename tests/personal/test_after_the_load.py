@@ -28,7 +28,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 @pytest.mark.parametrize("later", ["python_module", "next_python_module", "next_bundle_module"])
-def test_a_module_that_is_loaded_later_does_not_take_the_environments_python_away(owner, later) -> None:
+def test_a_module_loaded_later_does_not_replace_the_environments_python(owner, later) -> None:
     module = getattr(owner.stack, later)
     result = owner.run(
         "before=$PATH; module use ~/modules; module load alpha\n"
@@ -42,7 +42,7 @@ def test_a_module_that_is_loaded_later_does_not_take_the_environments_python_awa
 @pytest.mark.parametrize(
     "settings", ["PIP_USER=1", "PIP_TARGET=$HOME/elsewhere", "PIP_PREFIX=$HOME/elsewhere"]
 )
-def test_create_installs_into_the_environment_whatever_the_user_has_set_for_pip(user: User, settings) -> None:
+def test_create_installs_into_the_environment_despite_pip_user_target_or_prefix(user: User, settings) -> None:
     bundle = user.stack.bundle_module
     result = user.run(
         f"export {settings}; module load {bundle}; stackenv create beta six || exit\n"
@@ -69,7 +69,7 @@ def test_pip_install_user_is_refused(owner: User, pip: str, options: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["pip list --user", "pip freeze --user", "pip -q uninstall -y nothing"])
-def test_what_does_not_install_into_local_is_not_refused(owner: User, command: str) -> None:
+def test_pip_commands_that_do_not_install_into_local_are_not_refused(owner: User, command: str) -> None:
     result = owner.run(f"module use ~/modules; module load alpha; {command}")
     assert (result.returncode, "was not run" in result.stderr) == (0, False), result.stderr
 
@@ -84,7 +84,7 @@ def test_pip_install_user_works_in_an_environment_with_user_site(user: User) -> 
     assert result.stdout.splitlines()[-1].startswith(f"{user.home}/.local/lib/python"), result.stderr
 
 
-def test_pip_install_user_with_the_python_of_another_environment_is_left_to_it(owner: User) -> None:
+def test_pip_install_user_in_another_environment_is_handled_by_that_pip(owner: User) -> None:
     result = owner.run(
         "module use ~/modules; module load alpha; python -m venv ~/plain || exit\n"
         "~/plain/bin/python -m pip install --user pytz"
@@ -93,13 +93,13 @@ def test_pip_install_user_with_the_python_of_another_environment_is_left_to_it(o
 
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
-def test_python_starts_where_stderr_cannot_be_written(owner: User, stderr: str) -> None:
+def test_python_starts_when_stderr_is_full_or_closed(owner: User, stderr: str) -> None:
     # Without the modules the environment has something to say.
     result = owner.run(f"~/venvs/alpha-1.0/bin/python -c 'print(1)' {stderr}", STACKENV_CARRY="0")
     assert (result.stdout, result.returncode) == ("1\n", 0)
 
 
-def test_an_environment_on_a_hierarchy_of_modules_loads_in_a_fresh_shell(user: User, tmp_path: Path) -> None:
+def test_an_environment_on_hierarchical_modules_loads_in_a_fresh_shell(user: User, tmp_path: Path) -> None:
     core, below = tmp_path / "Core", tmp_path / "GCC/12.3.0"
     tree, stack = Path(user.stack.modulepath), user.stack
     (core / "GCC").mkdir(parents=True)
@@ -121,7 +121,7 @@ def test_an_environment_on_a_hierarchy_of_modules_loads_in_a_fresh_shell(user: U
 
 
 @pytest.mark.parametrize("features, status", [(("sse4_2",), 0), (("sse4_2", "no_such_instructions"), 1)])
-def test_packages_compiled_for_a_cpu_are_refused_on_one_that_lacks_something(owner, features, status) -> None:
+def test_loading_is_refused_on_a_cpu_without_the_recorded_features(owner, features, status) -> None:
     path = owner.home / "venvs/alpha-1.0" / RECORD_FILE
     record = replace(parse_record(path.read_text(), str(path)), name="cpu", cpu_features=features)
     (owner.modules / "cpu").mkdir(exist_ok=True)
@@ -132,7 +132,7 @@ def test_packages_compiled_for_a_cpu_are_refused_on_one_that_lacks_something(own
     assert "sse4_2" not in result.stderr
 
 
-def test_what_pip_compiles_with_flags_for_this_cpu_says_what_it_needs(user: User) -> None:
+def test_cpu_features_of_packages_compiled_with_march_native_are_recorded(user: User) -> None:
     if "flags" not in Path("/proc/cpuinfo").read_text():
         pytest.skip("only x86 lists its instruction sets as `flags`")
     bundle = user.stack.bundle_module

@@ -52,14 +52,14 @@ def test_an_sdist_that_needs_a_newer_setuptools_is_built(builder: User) -> None:
     assert found.endswith("/needs_new_setuptools/__init__.py")
 
 
-def test_an_sdist_that_needs_another_numpy_is_built_and_the_stacks_stays(builder: User) -> None:
+def test_an_sdist_that_needs_another_numpy_is_built_and_the_stacks_numpy_is_kept(builder: User) -> None:
     check = "import numpy, needs_numpy_two as n; print(n.NUMPY, numpy.__file__)"
     built_with, used = install(builder, "pip install --no-cache-dir needs-numpy-two", check)
     assert built_with == "2.1.1"
     assert used.startswith(f"{builder.stack.software}/{builder.stack.bundle_module}/")
 
 
-def test_the_users_own_constraints_hold_for_builds_as_pip_has_it(builder: User) -> None:
+def test_the_users_own_constraints_apply_to_builds_as_in_plain_pip(builder: User) -> None:
     """Those are the user's decision: up to pip 25.2 they hold for what a build needs, too."""
     (builder.home / "own.txt").write_text("setuptools<70\n")
     done = builder.run(
@@ -70,7 +70,7 @@ def test_the_users_own_constraints_hold_for_builds_as_pip_has_it(builder: User) 
     assert "setuptools<70" in done.stdout + done.stderr
 
 
-def test_uv_builds_them_too_when_it_does_not_see_pythonpath(builder: User) -> None:
+def test_uv_builds_the_same_sdists_when_pythonpath_is_hidden(builder: User) -> None:
     """uv's isolated builds see PYTHONPATH, and a module's old packages in it: the user must hide it."""
     uv = "env -u PYTHONPATH uv pip install --no-index --no-cache"
     check = "import needs_new_setuptools as n; print(n.__file__)"
@@ -79,7 +79,7 @@ def test_uv_builds_them_too_when_it_does_not_see_pythonpath(builder: User) -> No
     assert install(builder, f"{uv} needs-numpy-two", check) == ["2.1.1"]
 
 
-def test_a_build_that_misses_the_stacks_numpy_is_told_how_it_sees_it(way: Stack, tmp_path: Path) -> None:
+def test_a_build_that_needs_the_stacks_numpy_fails_with_a_hint_that_works(way: Stack, tmp_path: Path) -> None:
     user = make_user(tmp_path, way)
     isolated = user.stackenv("create", "it", "needs-stack-numpy", load=[way.bundle_module])
     assert isolated.returncode == 10

@@ -35,7 +35,7 @@ def read_modules(prefix: Path) -> list[str]:
     return json.loads((prefix / "stackenv/record.json").read_text())["modules"]
 
 
-def test_over_a_loaded_environment_another_is_based_on_its_base_modules(owner: User) -> None:
+def test_a_new_environment_is_based_on_the_base_modules_of_the_loaded_one(owner: User) -> None:
     made = owner.run(f"{LOAD}; module load {owner.stack.other_module}; stackenv create over")
     assert made.returncode == 0, made.stderr
     assert (
@@ -50,7 +50,7 @@ def test_over_a_loaded_environment_another_is_based_on_its_base_modules(owner: U
     assert used.stdout.strip() == f"{owner.home}/venvs/over-1.0", used.stderr
 
 
-def test_the_same_for_one_that_is_adopted(owner: User) -> None:
+def test_an_adopted_environment_is_based_on_the_base_modules_of_the_loaded_one(owner: User) -> None:
     adopted = owner.run(f"{LOAD}; stackenv adopt venvs/mine")
     assert adopted.returncode == 0, adopted.stderr
     assert read_modules(owner.home / "venvs/mine") == [owner.stack.bundle_module]
@@ -60,7 +60,9 @@ def test_the_same_for_one_that_is_adopted(owner: User) -> None:
     assert used.stdout.strip() == f"{owner.home}/venvs/mine", used.stderr
 
 
-def test_a_module_of_another_folder_is_known_too_also_without_its_mark(owner: User, tmp_path: Path) -> None:
+def test_an_environment_loaded_from_another_folder_is_recognized_without_its_variables(
+    owner: User, tmp_path: Path
+) -> None:
     shutil.copytree(owner.modules, tmp_path / "others")
     come = f"module use {tmp_path}/others; module load biopy; unset STACKENV_ENVIRONMENT VIRTUAL_ENV"
     made = owner.run(f"{come}; stackenv create elsewhere")
@@ -70,7 +72,7 @@ def test_a_module_of_another_folder_is_known_too_also_without_its_mark(owner: Us
 
 @pytest.mark.parametrize("named", ["biopy", "biopy/1.0"])
 @pytest.mark.parametrize("command", ["create it", "create it --conda", "adopt venvs/mine it"])
-def test_an_environment_cannot_be_named_as_a_base_module(owner: User, command: str, named: str) -> None:
+def test_an_environment_is_refused_as_a_base_module(owner: User, command: str, named: str) -> None:
     venv = owner.home / "venvs/mine"
     if (venv / "stackenv").exists():
         assert owner.stackenv("remove", "mine", "--yes").returncode == 0
@@ -87,7 +89,7 @@ def test_an_environment_cannot_be_named_as_a_base_module(owner: User, command: s
 
 @pytest.mark.parametrize("which", ["bundle_module", "python_module"])
 @pytest.mark.parametrize("command", ["create {name}", "create {name} --dry-run", "adopt venvs/plain {name}"])
-def test_the_name_of_a_module_beneath_is_refused(user: User, which: str, command: str) -> None:
+def test_the_name_of_a_base_module_is_refused(user: User, which: str, command: str) -> None:
     module = getattr(user.stack, which)
     name = module.split("/")[0]
     made = user.run(f"module load {user.stack.python_module}; python -m venv --without-pip venvs/plain")
@@ -99,7 +101,7 @@ def test_the_name_of_a_module_beneath_is_refused(user: User, which: str, command
     assert describe_tree(user.home) == before
 
 
-def test_the_name_of_another_module_is_told_and_that_of_ones_own_is_not(owner: User) -> None:
+def test_a_site_modules_name_gives_a_warning_and_an_own_modules_name_does_not(owner: User) -> None:
     name = owner.stack.other_module.split("/")[0]
     made = owner.run(f"module load {owner.stack.bundle_module}; stackenv create {name} --version 99")
     assert made.returncode == 0, made.stderr
@@ -138,7 +140,7 @@ def making(user: User, tmp_path: Path) -> Iterator[Running]:
         ("create", "it", "--dry-run"),
     ],
 )
-def test_what_is_being_made_is_left_to_who_makes_it(
+def test_an_environment_being_created_is_refused_to_other_commands(
     user: User, making: Running, arguments: tuple[str, ...]
 ) -> None:
     prefix = user.home / "venvs/it-1.0"
@@ -153,9 +155,7 @@ def test_what_is_being_made_is_left_to_who_makes_it(
     assert describe_tree(prefix) == before and not (user.modules / "other").exists()
 
 
-def test_what_was_left_half_made_is_adopted_by_nobody_and_undone_by_the_next(
-    user: User, making: Running
-) -> None:
+def test_a_half_created_environment_is_not_adopted_but_undone(user: User, making: Running) -> None:
     prefix = user.home / "venvs/it-1.0"
     making.kill()
     told = user.stackenv("adopt", str(prefix), "other", "--dry-run", load=[user.stack.bundle_module])
@@ -178,7 +178,7 @@ def write_modules(folder: Path, built: BuiltModules) -> str:
 
 
 @pytest.mark.parametrize("named", [["-m", "Anaconda3"], []])
-def test_condas_module_without_a_version_is_the_one_that_lmod_takes(
+def test_condas_module_without_a_version_is_lmods_default(
     user: User, tmp_path: Path, built_modules: BuiltModules, named: list[str]
 ) -> None:
     prefix = make_environment(user.home / "stats")
@@ -188,7 +188,7 @@ def test_condas_module_without_a_version_is_the_one_that_lmod_takes(
     assert read_modules(prefix) == [CONDA]
 
 
-def test_condas_module_that_is_not_there_is_said_in_lmods_words(user: User) -> None:
+def test_a_missing_conda_module_is_reported_with_module_spider(user: User) -> None:
     prefix = make_environment(user.home / "stats")
     refused = user.stackenv("adopt", str(prefix), "-m", "Anaconda3")
     assert refused.returncode == 7, refused.stderr

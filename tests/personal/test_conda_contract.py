@@ -37,7 +37,7 @@ def leave_out(differences: dict[str, object], *names: str) -> dict[str, object]:
 
 
 @pytest.mark.all_shells
-def test_the_environment_is_active_after_the_load_and_all_is_gone_after_the_unload(session, owner) -> None:
+def test_loading_activates_the_environment_and_unloading_leaves_no_trace(session, owner) -> None:
     result = (
         session.export("STACKENV_TEST_LIST", "/opt/mine")
         .snapshot("before")
@@ -65,7 +65,7 @@ def test_the_environment_is_active_after_the_load_and_all_is_gone_after_the_unlo
     assert changed(result, "before", "after") == {}
 
 
-def test_the_users_own_value_of_what_a_package_sets_comes_back(session: Session) -> None:
+def test_the_users_own_value_of_a_packages_variable_is_restored(session: Session) -> None:
     result = (
         session.export("STACKENV_TEST_ONE", "mine")
         .snapshot("before")
@@ -80,7 +80,7 @@ def test_the_users_own_value_of_what_a_package_sets_comes_back(session: Session)
     assert changed(result, "before", "after") == {}
 
 
-def test_what_a_packages_script_forgets_to_take_away_goes_with_the_module(session: Session) -> None:
+def test_unloading_removes_what_a_packages_deactivate_script_leaves(session: Session) -> None:
     result = (
         session.export("STACKENV_TEST_LIST", "/opt/mine")
         .snapshot("before")
@@ -96,14 +96,14 @@ def test_what_a_packages_script_forgets_to_take_away_goes_with_the_module(sessio
 
 
 @pytest.mark.parametrize("leave", ["deactivate", "module purge"])
-def test_every_way_of_leaving_leaves_no_trace(session: Session, leave: str) -> None:
+def test_deactivate_and_purge_leave_no_trace(session: Session, leave: str) -> None:
     result = session.snapshot("before").check("module load one", leave).snapshot("after").run()
     assert (result.statuses, result.stderr) == ([0, 0], "")
     assert changed(result, "before", "after") == {}
 
 
 @pytest.mark.parametrize("stack", ["", "--stack "])
-def test_an_activation_on_top_comes_back_to_the_environment(session: Session, stack: str) -> None:
+def test_conda_deactivate_returns_to_the_environment_of_the_module(session: Session, stack: str) -> None:
     result = (
         session.check("module load one")
         .snapshot("loaded")
@@ -126,7 +126,7 @@ def test_an_activation_on_top_comes_back_to_the_environment(session: Session, st
     assert leave_out(changed(result, "loaded", "back"), *([LIST] if stack else [])) == {}
 
 
-def test_the_prompt_is_as_before_the_activation_on_top(session: Session) -> None:
+def test_only_conda_activate_changes_the_prompt_and_deactivate_restores_it(session: Session) -> None:
     session.interactive = True
     dialect = session.dialect
     if dialect.family == "csh":
@@ -142,7 +142,7 @@ def test_the_prompt_is_as_before_the_activation_on_top(session: Session) -> None
 
 @pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
-def test_conda_unloaded_first_leaves_the_environment_right(session: Session, owner, on_top) -> None:
+def test_the_environment_still_works_when_conda_is_unloaded_first(session: Session, owner, on_top) -> None:
     result = (
         session.snapshot("before")
         .check("module load one", *(f"conda activate {name}" for name in on_top))
@@ -165,7 +165,7 @@ def test_conda_unloaded_first_leaves_the_environment_right(session: Session, own
 
 @pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
-def test_the_environment_unloaded_first_leaves_conda_right(session: Session, on_top) -> None:
+def test_conda_still_works_when_the_environment_is_unloaded_first(session: Session, on_top) -> None:
     result = (
         session.snapshot("before")
         .check(f"module load {CONDA}")
@@ -188,7 +188,7 @@ def test_the_environment_unloaded_first_leaves_conda_right(session: Session, on_
 
 
 @pytest.mark.parametrize("leave", ["module unload one", "module purge", "deactivate"])
-def test_both_leave_together_with_an_environment_on_top(session: Session, leave: str) -> None:
+def test_leaving_the_module_also_leaves_an_environment_activated_on_top(session: Session, leave: str) -> None:
     result = (
         session.snapshot("before")
         .check("module load one", "conda activate other", leave)

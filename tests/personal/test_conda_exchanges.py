@@ -38,7 +38,7 @@ def leave_out(differences: dict[str, object], *names: str) -> dict[str, object]:
     return {name: value for name, value in differences.items() if name not in names}
 
 
-def test_it_is_refused_over_an_active_environment(session: Session, owner: User) -> None:
+def test_the_load_is_refused_over_an_active_conda_environment(session: Session, owner: User) -> None:
     result = (
         session.snapshot("before")
         .check(f"module load {CONDA}", "conda activate other")
@@ -59,7 +59,7 @@ def test_it_is_refused_over_an_active_environment(session: Session, owner: User)
     assert changed(result, "before", "after") == {}
 
 
-def test_it_is_refused_over_a_base_that_a_start_up_file_has_activated(
+def test_the_load_is_refused_over_a_base_activated_by_a_start_up_file(
     session: Session, built_modules
 ) -> None:
     if session.dialect.name not in ("bash", "zsh"):
@@ -99,7 +99,7 @@ def test_a_reload_of_the_environment_changes_nothing(session: Session) -> None:
     assert changed(result, "before", "after") == {}
 
 
-def test_a_reload_below_another_environment_is_refused_and_changes_nothing(session: Session) -> None:
+def test_a_reload_under_another_active_environment_is_refused_and_changes_nothing(session: Session) -> None:
     result = (
         session.snapshot("before")
         .check("module load one", "conda activate other")
@@ -119,7 +119,7 @@ def test_a_reload_below_another_environment_is_refused_and_changes_nothing(sessi
 
 
 @pytest.mark.parametrize("on_top", [(), ("other",), ("--stack other",)])
-def test_a_reload_of_conda_changes_nothing(session: Session, on_top) -> None:
+def test_a_reload_of_conda_changes_nothing_but_the_order_of_lists(session: Session, on_top) -> None:
     result = (
         session.snapshot("before")
         .check("module load one")
@@ -154,7 +154,7 @@ EXCHANGES = {
 @pytest.mark.each_pair("exchange", "pair", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("pair", [("one", "two"), ("plain", "two"), ("one", "plain")])
-def test_of_two_personal_environments_the_later_stays(session: Session, exchange: str, pair) -> None:
+def test_the_environment_loaded_later_replaces_the_earlier_one(session: Session, exchange: str, pair) -> None:
     commands = [command.format(*pair) for command in EXCHANGES[exchange]]
     result = (
         session.snapshot("before")
@@ -172,7 +172,7 @@ def test_of_two_personal_environments_the_later_stays(session: Session, exchange
     assert changed(result, "before", "after") == {}
 
 
-def test_a_collection_brings_environment_and_conda_back(session: Session) -> None:
+def test_a_collection_restores_the_environment_and_conda(session: Session) -> None:
     collection = f"contract-{session.dialect.name}"
     result = (
         session.snapshot("before")
@@ -192,7 +192,7 @@ def test_a_collection_brings_environment_and_conda_back(session: Session) -> Non
     assert changed(result, "before", "after") == {}
 
 
-def test_a_strict_script_goes_on(session: Session) -> None:
+def test_a_script_with_set_eu_keeps_running(session: Session) -> None:
     if session.dialect.family != "sh":
         pytest.skip("csh and fish have no set -eu")
     session.strict = True

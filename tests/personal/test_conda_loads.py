@@ -47,7 +47,7 @@ def list_programs(owner: User, folder: Path, commands: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["one", "real", "bare"])
-def test_the_load_starts_what_the_load_of_an_empty_module_starts(
+def test_the_load_starts_no_more_programs_than_that_of_an_empty_module(
     owner: User, tmp_path: Path, name: str
 ) -> None:
     nothing = list_programs(owner, tmp_path, f"module load {CONDA}; module load empty")
@@ -57,13 +57,13 @@ def test_the_load_starts_what_the_load_of_an_empty_module_starts(
     assert not [program for program in programs if "python" in program or "conda" in program]
 
 
-def test_the_unload_starts_what_the_unload_of_an_empty_module_starts(owner: User, tmp_path: Path) -> None:
+def test_the_unload_starts_no_more_programs_than_that_of_an_empty_module(owner: User, tmp_path: Path) -> None:
     cycle = f"module load {CONDA}; module load {{0}}; module unload {{0}}"
     nothing = list_programs(owner, tmp_path, cycle.format("empty"))
     assert list_programs(owner, tmp_path, cycle.format("one")) == nothing
 
 
-def test_variables_of_a_real_packages_activation_are_set_and_undone(
+def test_variables_of_a_real_packages_activation_are_set_and_removed(
     dialect: Dialect, tmp_path: Path, owner: User
 ) -> None:
     result = (
@@ -83,7 +83,7 @@ def test_variables_of_a_real_packages_activation_are_set_and_undone(
 
 
 @pytest.mark.parametrize("pip", ["pip", "pip3"])
-def test_pip_of_an_environment_without_one_says_so(owner: User, tmp_path: Path, pip: str) -> None:
+def test_pip_reports_that_the_environment_has_no_pip(owner: User, tmp_path: Path, pip: str) -> None:
     session = open_session(
         DIALECTS["bash"], tmp_path, owner.environ, owner.modules, owner.environ["MODULEPATH"]
     )
@@ -93,7 +93,7 @@ def test_pip_of_an_environment_without_one_says_so(owner: User, tmp_path: Path, 
     assert "conda install pip" in result.stderr
 
 
-def test_an_environment_without_python_has_none(owner: User, tmp_path: Path) -> None:
+def test_condas_python_is_not_used_in_an_environment_without_python(owner: User, tmp_path: Path) -> None:
     session = open_session(
         DIALECTS["bash"], tmp_path, owner.environ, owner.modules, owner.environ["MODULEPATH"]
     )
@@ -135,7 +135,7 @@ def run_on_terminal(owner: User, commands: str, **changes: str) -> str:
 NOTICE = "one/1.0: PYTHONPATH is set"
 
 
-def test_a_pythonpath_is_told_of_on_a_terminal_once(owner: User) -> None:
+def test_a_pythonpath_notice_appears_once_on_a_terminal(owner: User) -> None:
     """Its module is told of by the module of conda alone: in an environment it is hidden."""
     stack = owner.stack
     shown = run_on_terminal(owner, f"module load {stack.bundle_module}; module load one; echo done")
@@ -147,7 +147,9 @@ def test_a_pythonpath_is_told_of_on_a_terminal_once(owner: User) -> None:
     assert shown.count(f"{NOTICE} (/opt/mine)") == 1
 
 
-def test_nothing_is_told_without_a_pythonpath_in_a_job_or_to_a_file(owner: User, tmp_path: Path) -> None:
+def test_no_pythonpath_notice_appears_without_pythonpath_in_a_job_or_in_a_file(
+    owner: User, tmp_path: Path
+) -> None:
     assert NOTICE not in run_on_terminal(owner, "module load one")
     assert NOTICE in run_on_terminal(owner, "module load one", PYTHONPATH="/opt/mine")
     assert NOTICE not in run_on_terminal(owner, "module load one", PYTHONPATH="/opt/mine", SLURM_JOB_ID="1")

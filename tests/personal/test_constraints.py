@@ -48,14 +48,14 @@ def enter(user: User, entrance: str) -> str:
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
-def test_pip_obeys_them_by_whatever_way_one_comes_in(owner: User, entrance: str) -> None:
+def test_pip_obeys_the_constraints_however_the_environment_is_entered(owner: User, entrance: str) -> None:
     asked = owner.run(f"{enter(owner, entrance)}\npip install --dry-run packaging==24.2")
     assert asked.returncode != 0
     assert "The user requested (constraint) packaging==23.1" in asked.stdout + asked.stderr
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
-def test_pip_obeys_the_users_own_beside_them(owner: User, entrance: str) -> None:
+def test_pip_also_obeys_the_users_own_constraints(owner: User, entrance: str) -> None:
     asked = owner.run(f"{enter(owner, entrance)}\npip install --dry-run six")
     has_own = "own.txt" in enter(owner, entrance)
     assert ("The user requested (constraint) six==1.16.0" in asked.stdout + asked.stderr) == has_own
@@ -81,21 +81,21 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_pip_of_the_environment_obeys_them(owner: User, command: str) -> None:
+def test_every_pip_command_of_the_environment_obeys_the_constraints(owner: User, command: str) -> None:
     command = command.replace("$VIRTUAL_ENV", '"$VIRTUAL_ENV"')
     asked = owner.run(f"{enter(owner, 'the module')}\n{command} --find-links $PIP_FIND_LINKS packaging==24.2")
     assert asked.returncode != 0
     assert "The user requested (constraint) packaging==23.1" in asked.stdout + asked.stderr
 
 
-def test_what_fits_them_is_installed_beside_the_stack(owner: User) -> None:
+def test_a_package_is_installed_in_a_version_that_fits_the_stacks_numpy(owner: User) -> None:
     asked = owner.run(f"{enter(owner, 'the module')}\npip install --dry-run pandas")
     (would,) = (line for line in asked.stdout.splitlines() if line.startswith("Would install"))
     assert "pandas-2.2.2" in would
     assert "numpy" not in would
 
 
-def test_uv_obeys_them(owner: User) -> None:
+def test_uv_obeys_the_constraints(owner: User) -> None:
     come = enter(owner, "the module")
     refused = owner.run(f"{come}\nuv pip install --no-index --dry-run packaging==24.2")
     assert refused.returncode != 0
@@ -110,7 +110,7 @@ def test_uv_obeys_them(owner: User) -> None:
     assert "\nnumpy==1.25.1\n" in written.stdout, written.stderr
 
 
-def test_uv_obeys_the_users_own_beside_them(owner: User) -> None:
+def test_uv_also_obeys_the_users_own_constraints(owner: User) -> None:
     come = f"export UV_CONSTRAINT=$HOME/own.txt; {enter(owner, 'the module')}"
     assert UV_REFUSES in owner.run(f"{come}\nuv pip install --no-index --dry-run packaging==24.2").stderr
     assert "six==1.16.0" in owner.run(f"{come}\nuv pip install --no-index --dry-run six").stderr
@@ -128,7 +128,7 @@ def read_pinned(user: User, name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("way", ["argument", "file", "beside others"])
-def test_a_refused_package_is_named_with_its_module_and_the_way_out(user: User, way: str) -> None:
+def test_a_conflict_names_package_and_module_and_suggests_allow_shadow(user: User, way: str) -> None:
     (user.home / "wanted.txt").write_text("packaging==24.2\n")
     words = {
         "argument": ["packaging==24.2"],
@@ -146,7 +146,7 @@ def test_a_refused_package_is_named_with_its_module_and_the_way_out(user: User, 
     assert set(read_pinned(user, "new")) == {"numpy"}
 
 
-def test_neither_build_back_ends_nor_versions_that_are_none_are_held(user: User) -> None:
+def test_build_back_ends_and_unusable_versions_are_not_pinned(user: User) -> None:
     """A module brings a few, as metadata, beside the real bundle's numpy and packaging."""
     packages = {
         "Setuptools_SCM": "8.0",
@@ -181,7 +181,7 @@ def test_neither_build_back_ends_nor_versions_that_are_none_are_held(user: User)
     }
 
 
-def test_without_the_base_pythons_packages_these_are_not_held(user: User) -> None:
+def test_no_system_site_packages_leaves_the_base_pythons_packages_unpinned(user: User) -> None:
     """What a plain venv does not see must not keep it from taking another version."""
     root = user.home / "software/Python/9"
     base = root / f"lib/python3.{sys.version_info[1]}/site-packages"
@@ -204,7 +204,7 @@ def test_without_the_base_pythons_packages_these_are_not_held(user: User) -> Non
     assert read_pinned(user, "plain") == {}
 
 
-def test_the_record_tells_what_is_held(owner: User) -> None:
+def test_the_record_lists_the_pinned_packages(owner: User) -> None:
     record = json.loads((owner.home / ODD / "stackenv/record.json").read_text())
     bundle = owner.stack.bundle_module
     assert sorted(record["pinned"]) == [["numpy", "1.25.1", bundle], ["packaging", "23.1", bundle]]

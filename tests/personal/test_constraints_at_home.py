@@ -53,7 +53,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("command", OUTSIDE)
-def test_another_pip_or_uv_in_the_same_shell_takes_what_it_wants(
+def test_another_pip_or_uv_in_the_same_shell_ignores_the_constraints(
     owner: User, tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "uv.toml").write_text("no-index = true\n")
@@ -117,7 +117,7 @@ STARTS = (
 )
 
 
-def test_what_each_process_of_the_environment_has_for_pip(owner: User, tmp_path: Path) -> None:
+def test_each_python_process_gets_the_right_pip_constraint(owner: User, tmp_path: Path) -> None:
     """With programs of pip's names that print it, and with variables that a pip above has left."""
     names = {words.split("./")[1].split()[0] for words, _, _ in STARTS if "./" in words}
     for name in (*names, "own/pip/__init__.py", "own/pip/_internal/__main__.py"):
@@ -155,7 +155,9 @@ prepare_metadata_for_build_wheel = build_wheel
 
 
 @pytest.mark.parametrize("isolation", ["", "--no-build-isolation"])
-def test_what_a_build_starts_is_not_held(owner: User, tmp_path: Path, isolation: str) -> None:
+def test_processes_started_by_a_build_are_not_constrained(
+    owner: User, tmp_path: Path, isolation: str
+) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["pip==25.2"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
@@ -169,7 +171,7 @@ def test_what_a_build_starts_is_not_held(owner: User, tmp_path: Path, isolation:
     assert "SEEN file:" not in said
 
 
-def test_what_a_setup_py_asks_for_is_not_held(owner: User, tmp_path: Path) -> None:
+def test_setup_requires_of_a_setup_py_is_not_constrained(owner: User, tmp_path: Path) -> None:
     """Without a pyproject.toml pip runs setup.py itself, up to 25.2, and setuptools another pip."""
     (tmp_path / "setup.py").write_text(
         "import setuptools\nsetuptools.setup(name='legacy', version='1', setup_requires='packaging==24.2')\n"
@@ -183,7 +185,7 @@ def test_what_a_setup_py_asks_for_is_not_held(owner: User, tmp_path: Path) -> No
     assert "Would install legacy-1" in said
 
 
-def test_conda_env_create_with_a_section_for_pip(
+def test_the_pip_section_of_conda_env_create_ignores_the_constraints(
     owner: User, tmp_path: Path, built_modules: BuiltModules
 ) -> None:
     (tmp_path / "site.yaml").write_text(SITE_CONFIGURATION)

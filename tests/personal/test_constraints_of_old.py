@@ -45,7 +45,7 @@ LEFT = {
 @pytest.mark.each_value("own", "leave", "dialect")
 @pytest.mark.parametrize("own", ["", "/opt/one.txt /opt/two.txt", "https://example.org/c.txt"])
 @pytest.mark.parametrize("leave", LEFT)
-def test_a_shell_that_has_loaded_the_old_one_is_left_without_a_trace(
+def test_a_shell_with_an_old_module_loaded_is_left_without_a_trace(
     dialect: Dialect, tmp_path: Path, owner: User, own: str, leave: str
 ) -> None:
     session = open_session(dialect, tmp_path, owner.environ, owner.modules, owner.stack.modulepath)
@@ -72,7 +72,9 @@ def test_a_shell_that_has_loaded_the_old_one_is_left_without_a_trace(
     assert [name for name in kept if name.startswith("__LMOD_") and "_CONSTRAINT" in name] == []
 
 
-def test_a_constraint_added_after_the_old_load_stays(dialect: Dialect, tmp_path: Path, owner: User) -> None:
+def test_a_constraint_added_after_loading_an_old_module_is_kept(
+    dialect: Dialect, tmp_path: Path, owner: User
+) -> None:
     ours = f"file:{owner.home}/venvs/alpha-1.0/stackenv/constraints.txt"
     session = open_session(dialect, tmp_path, owner.environ, owner.modules, owner.stack.modulepath)
     result = (

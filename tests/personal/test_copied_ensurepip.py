@@ -24,13 +24,13 @@ def venvs(one_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return folder / "copied", folder / "real"
 
 
-def test_the_same_files_with_the_same_modes_are_there(venvs) -> None:
+def test_copied_and_real_pip_have_the_same_files_and_modes(venvs) -> None:
     copied, real = ({name: (path / name).lstat().st_mode for name in list_files(path)} for path in venvs)
     assert copied == real
     assert any(name.startswith("lib/") and "pip/__init__.py" in name for name in copied)
 
 
-def test_they_differ_in_nothing_but_the_path(venvs) -> None:
+def test_copied_and_real_pip_differ_only_in_the_path(venvs) -> None:
     copied, real = venvs
     for name in list_files(copied):
         if "__pycache__" in name or name.endswith("RECORD") or (copied / name).is_symlink():
@@ -39,7 +39,7 @@ def test_they_differ_in_nothing_but_the_path(venvs) -> None:
         assert ours.replace(b"(copied)", b"(real)") == (real / name).read_bytes(), name
 
 
-def test_what_its_record_says_of_the_scripts_is_true(venvs) -> None:
+def test_the_record_of_the_copied_pip_matches_its_scripts(venvs) -> None:
     copied, _ = venvs
     (record,) = copied.glob("lib/python*/site-packages/pip-*.dist-info/RECORD")
     scripts = [line for line in record.read_text().splitlines() if line.startswith("../../../bin/")]
@@ -52,7 +52,7 @@ def test_what_its_record_says_of_the_scripts_is_true(venvs) -> None:
         assert digest == f"sha256={found}"
 
 
-def test_it_works_and_takes_itself_away(venvs) -> None:
+def test_the_copied_pip_runs_and_uninstalls_itself(venvs) -> None:
     pip = venvs[0] / "bin/pip"
     version = subprocess.run([pip, "--version"], capture_output=True, text=True, check=True).stdout
     assert f" from {venvs[0]}/lib/" in version
@@ -62,7 +62,7 @@ def test_it_works_and_takes_itself_away(venvs) -> None:
 
 
 @pytest.mark.parametrize("name", ["with a space", "x" * 120])
-def test_a_path_that_needs_more_than_a_plain_first_line_gets_the_real_one(one_stack, tmp_path, name) -> None:
+def test_a_long_path_or_one_with_a_space_gets_the_real_pip_scripts(one_stack, tmp_path, name) -> None:
     python = f"{one_stack.software}/{one_stack.python_module}/bin/python"
     subprocess.run([python, "-I", "-m", "venv", tmp_path / name], env={}, check=True)
     script = tmp_path / name / "bin/pip"

@@ -43,7 +43,7 @@ def create(user: User, *arguments: str, **changes: str) -> subprocess.CompletedP
     return user.stackenv("create", *arguments, load=[user.stack.bundle_module], **changes)
 
 
-def test_the_recorded_packages_are_those_that_pip_lists_with_the_hashes_of_their_wheels(owner: User) -> None:
+def test_the_recorded_packages_are_those_pip_lists_with_the_hashes_of_their_wheels(owner: User) -> None:
     packages = {p["name"]: p for p in read_record(owner)["packages"]}
     listed = owner.run("module use ~/modules; ml it; pip list -l --format json")
     own = {
@@ -58,7 +58,7 @@ def test_the_recorded_packages_are_those_that_pip_lists_with_the_hashes_of_their
         assert packages[name]["source"] == wheel.name
 
 
-def test_the_recorded_modules_are_those_that_are_loaded(owner: User) -> None:
+def test_the_recorded_modules_and_python_match_the_loaded_ones(owner: User) -> None:
     record, stack = read_record(owner), owner.stack
     assert record["modules"] == [stack.bundle_module]
     assert record["stack"] == [stack.python_module, stack.bundle_module]
@@ -74,7 +74,7 @@ def test_the_recorded_modules_are_those_that_are_loaded(owner: User) -> None:
     assert record["made_by"][:3] == ["stackenv", "create", "it"]
 
 
-def test_the_answer_in_json_keeps_its_shape(owner: User) -> None:
+def test_the_json_output_keeps_its_shape(owner: User) -> None:
     packages = [{"name": p["name"], "version": p["version"]} for p in read_record(owner)["packages"]]
     assert read_result((owner.home / "answer.json").read_text()) == {
         "module": "it/1.0",
@@ -87,7 +87,7 @@ def test_the_answer_in_json_keeps_its_shape(owner: User) -> None:
     }
 
 
-def test_a_dry_run_tells_the_steps_and_changes_nothing(user: User) -> None:
+def test_a_dry_run_lists_the_steps_and_changes_nothing(user: User) -> None:
     before = describe_tree(user.home.parent)
     told = create(user, "it", "biopython", "--dry-run")
     assert told.returncode == 0, told.stderr
@@ -96,7 +96,7 @@ def test_a_dry_run_tells_the_steps_and_changes_nothing(user: User) -> None:
     assert describe_tree(user.home.parent) == before
 
 
-def test_without_a_module_the_python_modules_are_listed_with_what_to_type(user: User) -> None:
+def test_without_a_module_the_python_modules_and_a_working_command_are_shown(user: User) -> None:
     told = user.stackenv("create", "it")
     assert told.returncode == 1
     for module in (user.stack.python_module, user.stack.next_python_module):
@@ -107,14 +107,14 @@ def test_without_a_module_the_python_modules_are_listed_with_what_to_type(user: 
 
 
 @pytest.mark.parametrize("load", [[], ["other"]])
-def test_a_module_without_python_is_no_ground(user: User, load: list[str]) -> None:
+def test_create_is_refused_without_a_python_module(user: User, load: list[str]) -> None:
     told = user.stackenv("create", "it", load=[user.stack.other_module] * len(load))
     assert told.returncode == 1
     assert "--os-python" in told.stderr
     assert not list((user.home / "venvs").iterdir())
 
 
-def test_a_python_that_matches_is_taken_and_one_that_does_not_is_offered_or_conda(user: User) -> None:
+def test_the_python_option_uses_a_matching_module_or_suggests_modules_or_conda(user: User) -> None:
     assert create(user, "it", "--python", MINOR, "--dry-run").returncode == 0
     offered = user.stackenv("create", "it", "--python", MINOR, load=[user.stack.other_module])
     assert offered.returncode == 1
@@ -125,7 +125,7 @@ def test_a_python_that_matches_is_taken_and_one_that_does_not_is_offered_or_cond
     assert "the same command with --conda" in none.stderr
 
 
-def test_the_operating_systems_python_is_refused_over_a_module(user: User) -> None:
+def test_the_os_python_is_refused_while_a_python_module_is_loaded(user: User) -> None:
     refused = create(user, "it", "--os-python")
     assert refused.returncode == 1
     assert "module purge" in refused.stderr
@@ -138,7 +138,7 @@ OS_MAKES_VENVS = not subprocess.run(
 
 
 @pytest.mark.skipif(OS_MAKES_VENVS, reason="the operating system's Python makes venvs with pip")
-def test_an_operating_systems_python_without_pip_is_refused(user: User) -> None:
+def test_an_os_python_that_cannot_create_venvs_with_pip_is_refused(user: User) -> None:
     refused = user.stackenv("create", "it", "--os-python")
     assert refused.returncode == 1
     assert "cannot create a venv with pip" in refused.stderr
@@ -149,7 +149,7 @@ def test_an_operating_systems_python_without_pip_is_refused(user: User) -> None:
 @pytest.mark.parametrize("load", [[], ["other"]])
 @pytest.mark.parametrize("options", [(), ("--with-pip",), ("--no-system-site-packages",)])
 @pytest.mark.each_value("load", "options")
-def test_an_os_python_is_taken_with_a_warning(user: User, load: list[str], options: tuple[str, ...]) -> None:
+def test_an_os_python_is_used_with_a_warning(user: User, load: list[str], options: tuple[str, ...]) -> None:
     made = user.stackenv("create", "it", "--os-python", *options, load=[user.stack.other_module] * len(load))
     assert made.returncode == 0, made.stderr
     assert "the operating system's Python" in made.stderr
@@ -171,13 +171,13 @@ OPTIONS = ["--index-url=https://example.org", "-e.", "--target=/tmp", "-rfile"]
 
 
 @pytest.mark.parametrize("word", [*OPTIONS, "not a package!"])
-def test_what_is_no_package_is_refused(user: User, word: str) -> None:
+def test_an_argument_that_is_not_a_package_is_refused(user: User, word: str) -> None:
     refused = create(user, "it", "--", word)
     assert refused.returncode == 2
     assert not list((user.home / "venvs").iterdir())
 
 
-def test_a_folder_with_extras_is_a_package(user: User) -> None:
+def test_a_folder_with_extras_is_accepted_as_a_package(user: User) -> None:
     (user.home / "mine").mkdir()
     (user.home / "mine/pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -189,7 +189,7 @@ def test_a_folder_with_extras_is_a_package(user: User) -> None:
     assert {"mine", "six"} <= {p["name"] for p in read_record(user)["packages"]}
 
 
-def test_the_base_pythons_packages_and_the_users_site_are_seen_as_the_options_say(user: User) -> None:
+def test_options_decide_whether_base_packages_and_user_site_are_visible(user: User) -> None:
     both = create(user, "it", "--no-system-site-packages", "--user-site")
     assert both.returncode == 2
     site = user.home / f".local/lib/python{MINOR}/site-packages"
@@ -208,7 +208,7 @@ def test_the_base_pythons_packages_and_the_users_site_are_seen_as_the_options_sa
         assert [path in shown.stdout.splitlines() for path in (base, str(site))] == seen, name
 
 
-def test_inside_an_environment_another_is_made_on_the_same_modules(owner: User) -> None:
+def test_an_environment_created_inside_another_is_based_on_the_same_modules(owner: User) -> None:
     made = owner.run("module use ~/modules; ml it && stackenv create second")
     assert made.returncode == 0, made.stderr
     assert read_record(owner, "second")["modules"] == [owner.stack.bundle_module]
@@ -216,7 +216,7 @@ def test_inside_an_environment_another_is_made_on_the_same_modules(owner: User) 
     assert used.stdout == f"{owner.home}/venvs/second-1.0\n", used.stderr
 
 
-def test_what_is_set_for_other_installs_does_not_lead_elsewhere(user: User) -> None:
+def test_pip_settings_for_other_installs_do_not_redirect_create(user: User) -> None:
     made = create(user, "it", "six", PIP_TARGET=str(user.home / "elsewhere"), PIP_USER="1")
     assert made.returncode == 0, made.stderr
     assert not (user.home / "elsewhere").exists()

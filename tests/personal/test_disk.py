@@ -34,7 +34,7 @@ def mounted(tmp_path: Path) -> Iterator:
 
 
 @pytest.mark.parametrize("size", ["5m", "30m"])
-def test_on_a_full_disk_nothing_of_the_environment_is_left(user: User, mounted, size: str) -> None:
+def test_a_full_disk_leaves_nothing_of_the_environment(user: User, mounted, size: str) -> None:
     mounted(user.home / "venvs", "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
     failed = user.stackenv("create", "it", "pandas", load=[user.stack.bundle_module])
     assert failed.returncode in (1, 10), failed.stderr
@@ -44,7 +44,7 @@ def test_on_a_full_disk_nothing_of_the_environment_is_left(user: User, mounted, 
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_with_a_full_disk_for_the_modules_nothing_is_left_and_another_works(user: User, mounted) -> None:
+def test_a_full_disk_for_the_modules_leaves_nothing(user: User, mounted) -> None:
     mounted(user.modules, "-t", "tmpfs", "-o", "size=4k,nr_inodes=4", "tmpfs")
     failed = user.stackenv("create", "it", load=[user.stack.bundle_module])
     assert failed.returncode == 1 and "No space left" in failed.stderr
@@ -52,7 +52,7 @@ def test_with_a_full_disk_for_the_modules_nothing_is_left_and_another_works(user
     assert list_files(user.home) == [], failed.stderr
 
 
-def test_a_read_only_folder_of_modules_is_said_before_anything_is_made(user: User, mounted) -> None:
+def test_a_read_only_module_folder_is_reported_before_anything_is_created(user: User, mounted) -> None:
     user.modules.mkdir()
     mounted(user.modules, "--bind", str(user.modules))
     subprocess.run(["mount", "-o", "remount,bind,ro", str(user.modules)], check=True)
@@ -62,7 +62,7 @@ def test_a_read_only_folder_of_modules_is_said_before_anything_is_made(user: Use
     assert describe_tree(user.home) == before
 
 
-def test_a_folder_of_modules_that_is_a_link_works_and_stays_one(user: User) -> None:
+def test_a_module_folder_that_is_a_link_works_and_is_kept(user: User) -> None:
     (user.home / "elsewhere").mkdir()
     user.modules.symlink_to("elsewhere")
     made = user.stackenv("create", "it", load=[user.stack.bundle_module])
@@ -72,7 +72,7 @@ def test_a_folder_of_modules_that_is_a_link_works_and_stays_one(user: User) -> N
 
 
 @pytest.mark.parametrize("what", ["link to nothing", "file"])
-def test_a_folder_of_modules_that_cannot_be_one_is_said(user: User, what: str) -> None:
+def test_a_module_folder_that_is_a_file_or_a_dangling_link_is_reported(user: User, what: str) -> None:
     user.modules.write_text("mine") if what == "file" else user.modules.symlink_to("nowhere")
     before = describe_tree(user.home)
     for command in (("create", "it"), ("list",)):
@@ -84,7 +84,9 @@ def test_a_folder_of_modules_that_cannot_be_one_is_said(user: User, what: str) -
 
 @pytest.mark.parametrize("what", ["file", "link", "folder"])
 @pytest.mark.parametrize("command", ["create", "adopt"])
-def test_a_modulefile_of_somebody_elses_is_never_overwritten(user: User, command: str, what: str) -> None:
+def test_a_modulefile_not_written_by_stackenv_is_never_overwritten(
+    user: User, command: str, what: str
+) -> None:
     theirs = user.modules / "it/1.0.lua"
     theirs.parent.mkdir(parents=True)
     if what == "file":
@@ -102,7 +104,7 @@ def test_a_modulefile_of_somebody_elses_is_never_overwritten(user: User, command
 
 
 @pytest.mark.parametrize(("mask", "of_file"), [("022", "-rw-r--r--"), ("077", "-rw-------")])
-def test_folders_are_private_and_the_umask_decides_on_files(user: User, mask: str, of_file: str) -> None:
+def test_folders_are_private_and_file_modes_follow_the_umask(user: User, mask: str, of_file: str) -> None:
     command = f"umask {mask}; module load {user.stack.bundle_module}; stackenv create it"
     made = user.run(command)
     assert made.returncode == 0, made.stderr
@@ -113,7 +115,7 @@ def test_folders_are_private_and_the_umask_decides_on_files(user: User, mask: st
         assert mode_of(file) == of_file, file
 
 
-def test_a_folder_of_modules_that_was_there_keeps_its_mode(user: User) -> None:
+def test_an_existing_module_folder_keeps_its_mode(user: User) -> None:
     user.modules.mkdir()
     user.modules.chmod(0o755)
     assert user.stackenv("create", "it", load=[user.stack.bundle_module]).returncode == 0

@@ -107,7 +107,7 @@ def read_environment(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("shell", list(START_UP))
-def test_in_a_fresh_login_two_lines_are_enough(login: Login, shell: str) -> None:
+def test_two_lines_load_an_environment_in_a_fresh_login(login: Login, shell: str) -> None:
     if not shutil.which(shell):
         pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
     done = login.run(
@@ -124,7 +124,7 @@ def test_in_a_fresh_login_two_lines_are_enough(login: Login, shell: str) -> None
 
 
 @pytest.mark.parametrize("shell", list(START_UP))
-def test_after_an_unload_nothing_is_left(login: Login, shell: str) -> None:
+def test_unloading_stackenv_leaves_no_trace(login: Login, shell: str) -> None:
     done = login.run(
         shell,
         f"env -0 > {login.home}/before",
@@ -142,7 +142,7 @@ def test_after_an_unload_nothing_is_left(login: Login, shell: str) -> None:
 
 @pytest.mark.parametrize("again", ["module load stackenv", "module unload stackenv; module load stackenv"])
 @pytest.mark.parametrize("shell", list(START_UP))
-def test_an_environment_that_is_loaded_outlives_a_reload(login: Login, shell: str, again: str) -> None:
+def test_a_loaded_environment_survives_a_reload_of_stackenv(login: Login, shell: str, again: str) -> None:
     lines = ("module load stackenv", "ml biopy", f"env -0 > {login.home}/loaded", *again.split("; "))
     done = login.run(shell, *lines, f"env -0 > {login.home}/again", SHOW)
     loaded, after = (read_environment(login.home / name) for name in ("loaded", "again"))
@@ -150,7 +150,7 @@ def test_an_environment_that_is_loaded_outlives_a_reload(login: Login, shell: st
     assert f"{login.home}/venvs/biopy-1.0/" in done.stdout
 
 
-def test_a_job_that_inherits_both_loads_both_again(login: Login) -> None:
+def test_a_job_that_inherits_both_modules_can_load_both_again(login: Login) -> None:
     (login.home / "job").write_text(
         f"#!/bin/bash\nmodule load stackenv\nml biopy\n{SHOW}\nenv -0 > {login.home}/job-env\n"
     )
@@ -161,7 +161,7 @@ def test_a_job_that_inherits_both_loads_both_again(login: Login) -> None:
 
 
 @pytest.mark.parametrize("how", ["run", "job", "job elsewhere", "kernel"])
-def test_what_starts_in_an_environment_has_the_caches_too(login: Login, how: str) -> None:
+def test_run_job_and_kernel_use_the_configured_caches(login: Login, how: str) -> None:
     show = "sh -c 'echo $PIP_CACHE_DIR; command -v python'"
     # A job may be submitted where nothing is loaded.
     leave = ["module purge"] if how == "job elsewhere" else []
@@ -177,7 +177,7 @@ def test_what_starts_in_an_environment_has_the_caches_too(login: Login, how: str
     ], done.stderr
 
 
-def test_a_job_works_where_the_module_is_not_there(login: Login) -> None:
+def test_a_job_works_and_warns_where_the_stackenv_module_is_missing(login: Login) -> None:
     script = login.home / "elsewhere"
     login.run("bash", "module load stackenv", f"stackenv job biopy -- command -v python > {script}")
     script.write_text(script.read_text().replace("stackenv/1.0", "stackenv/none"))
@@ -221,7 +221,7 @@ def grouped(login: Login, site_module: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("own", ["", "/elsewhere"])
 @pytest.mark.parametrize("how", ["run", "job", "job elsewhere", "kernel"])
-def test_caches_by_the_variable_of_another_module_are_handed_on(
+def test_run_job_and_kernel_use_caches_based_on_another_modules_variable(
     login: Login, grouped: Path, how: str, own: str
 ) -> None:
     show = "sh -c 'echo $PIP_CACHE_DIR; echo $TORCH_HOME'"

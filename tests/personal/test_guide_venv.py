@@ -40,7 +40,7 @@ def bundle_paths(user: User) -> list[str]:
     return [f"{folder}/numpy/__init__.py", f"{folder}/packaging/__init__.py"]
 
 
-def test_the_local_folder_changes_nothing_in_the_environment(owner: User) -> None:
+def test_packages_in_dot_local_do_not_affect_the_environment(owner: User) -> None:
     used = owner.run(
         f"module use ~/modules; module load it; {WHERE}; python -m pip list --format freeze; "
         "python -c 'import sys; print(*sys.path)'; python -m pip install --dry-run numpy"
@@ -53,7 +53,7 @@ def test_the_local_folder_changes_nothing_in_the_environment(owner: User) -> Non
     assert "Requirement already satisfied: numpy" in used.stdout
 
 
-def test_everything_of_the_local_folder_works_outside(owner: User) -> None:
+def test_packages_in_dot_local_work_outside_the_environment(owner: User) -> None:
     """Beside the loaded environment, too: on the Python of the operating system, and its own tools."""
     local = owner.home / f".local/lib/{MINOR}/site-packages"
     show = "import numpy, packaging; print(numpy.__version__, packaging.__file__)"
@@ -67,7 +67,7 @@ def test_everything_of_the_local_folder_works_outside(owner: User) -> None:
     assert beside.stdout == alone.stdout, beside.stderr
 
 
-def test_the_guides_sequence_is_as_without_stackenv(stack: Stack, tmp_path: Path) -> None:
+def test_the_guides_commands_work_and_leave_nothing_behind(stack: Stack, tmp_path: Path) -> None:
     user = make_user(tmp_path, stack)
     before = describe_tree(user.home)
     done = user.run(
@@ -87,7 +87,7 @@ def test_the_guides_sequence_is_as_without_stackenv(stack: Stack, tmp_path: Path
     assert describe_tree(user.home) == before
 
 
-def test_the_guides_sequence_works_in_a_shell_with_an_environment_loaded(owner: User) -> None:
+def test_the_guides_commands_work_while_an_environment_is_loaded(owner: User) -> None:
     """What is loaded stays as it was, and the venv's own package wins in it, or the stack's."""
     done = owner.run(
         "module use ~/modules; module load it\n"
@@ -102,7 +102,7 @@ def test_the_guides_sequence_works_in_a_shell_with_an_environment_loaded(owner: 
     assert done.stdout.split() == [f"{owner.home}/venvs/demo", f"{owner.home}/venvs/it-1.0"], done.stderr
 
 
-def test_a_venv_of_the_guide_is_adopted_as_it_is(stack: Stack, tmp_path: Path) -> None:
+def test_an_adopted_venv_of_the_guide_works_by_module_and_by_source(stack: Stack, tmp_path: Path) -> None:
     """It works by `source` as before; by its module what it has of its own wins."""
     user = make_user(tmp_path, stack)
     made = user.run(

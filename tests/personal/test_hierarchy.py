@@ -68,7 +68,7 @@ def is_first(stack: Stack, seen: str, user: User) -> bool:
 @pytest.mark.parametrize(
     "before", ["", "GCC/13.2.0", " ".join(NEXT), "gompi/2023b"], ids=lambda name: name or "none"
 )
-def test_the_load_brings_the_compilers_first_whatever_others_are_loaded(owner, hierarchy, before) -> None:
+def test_the_load_replaces_other_compilers_by_those_of_the_environment(owner, hierarchy, before) -> None:
     loaded = f"module load {before} 2>/dev/null\n" if before else ""
     used = owner.run(f"{loaded}ml use ~/modules; ml biopy 2>/dev/null; {SEEN}; ml -t 2>&1")
     seen, listed = used.stdout.splitlines()[:2], used.stdout.splitlines()[2:]
@@ -77,7 +77,7 @@ def test_the_load_brings_the_compilers_first_whatever_others_are_loaded(owner, h
     assert not {*NEXT} & {*listed}
 
 
-def test_unload_and_spider(owner) -> None:
+def test_unload_restores_path_and_spider_finds_the_environment_and_its_package(owner) -> None:
     used = owner.run(
         'was=$PATH; ml use ~/modules; ml biopy; ml -biopy; ml -t 2>&1; [ "$PATH" = "$was" ] && echo ok\n'
         "module spider biopy 2>&1; module spider biopython/1.85 2>&1"
@@ -87,7 +87,7 @@ def test_unload_and_spider(owner) -> None:
     assert "biopython: biopython/1.85 (E)" in used.stdout
 
 
-def test_another_compiler_that_is_loaded_later_is_said_with_what_to_type(owner) -> None:
+def test_a_compiler_loaded_later_is_reported_with_a_command_that_fixes_it(owner) -> None:
     used = owner.run(f"ml use ~/modules; ml biopy; ml GCC/13.2.0; python -c 'import numpy'; ml biopy; {SEEN}")
     assert "needs GCC/12.3.0 (loaded: GCC/13.2.0)" in used.stderr
     assert f"hint: module use {owner.modules}; module load biopy/1.0" in used.stderr
@@ -95,7 +95,9 @@ def test_another_compiler_that_is_loaded_later_is_said_with_what_to_type(owner) 
     assert is_first(owner.stack, used.stdout, owner), used.stdout + used.stderr
 
 
-def test_the_bundle_of_the_same_name_behind_another_compiler_gives_way(owner, hierarchy, tmp_path) -> None:
+def test_a_loaded_bundle_of_the_same_name_from_another_compiler_is_replaced(
+    owner, hierarchy, tmp_path
+) -> None:
     """The other compiler is a modulefile by hand: no second one of these versions was built."""
     core, below = tmp_path / "core", tmp_path / "below"
     bundle = below / f"{FIRST[2]}.lua"
@@ -108,7 +110,7 @@ def test_the_bundle_of_the_same_name_behind_another_compiler_gives_way(owner, hi
     assert is_first(hierarchy, used.stdout, owner), used.stdout + used.stderr
 
 
-def test_a_start_without_the_modules_run_job_and_check_work(owner, hierarchy, tmp_path) -> None:
+def test_direct_start_run_job_and_check_work_without_the_modules_loaded(owner, hierarchy, tmp_path) -> None:
     bare = owner.run(f"~/venvs/biopy-1.0/bin/{SEEN}")
     assert is_first(hierarchy, bare.stdout, owner), bare.stderr
     run = owner.run(f"stackenv run biopy -- {SEEN}")
@@ -132,21 +134,21 @@ def test_a_start_without_the_modules_run_job_and_check_work(owner, hierarchy, tm
     ],
     ids=["nothing is loaded", "its compilers are loaded", "those of the next are", "others are loaded"],
 )
-def test_the_name_of_the_bundle_is_enough(user, load, named, base) -> None:
+def test_create_finds_the_compilers_by_the_name_of_the_bundle(user, load, named, base) -> None:
     made = user.stackenv("create", "env", "-m", named, load=load)
     assert made.returncode == 0, made.stderr
     assert f"{named} requires other modules; loaded: {', '.join(base)}" in made.stderr
     assert read_record(user, "env-1.0").modules == base
 
 
-def test_several_ways_are_all_said(user) -> None:
+def test_several_possible_compilers_are_all_listed(user) -> None:
     made = user.stackenv("create", "env", "-m", "SciPy-bundle")
     assert made.returncode != 0
     assert f"SciPy-bundle requires other modules, and there are several possibilities:\n{BOTH}" in made.stderr
     assert not list((user.home / "venvs").iterdir())
 
 
-def test_where_nothing_is_loaded_the_hint_has_the_whole_way(user) -> None:
+def test_without_loaded_modules_the_hint_contains_the_compilers_too(user) -> None:
     made = user.stackenv("create", "env")
     typed = f"run: module load {' '.join(NEXT)}; then the same command"
     assert made.returncode != 0 and typed in made.stderr
@@ -157,7 +159,7 @@ def test_where_nothing_is_loaded_the_hint_has_the_whole_way(user) -> None:
 
 
 @pytest.mark.parametrize("gcc", ["12.3.0", "13.2.0"])
-def test_a_venv_is_adopted_with_the_way_to_its_python(user, hierarchy, gcc) -> None:
+def test_an_adopted_venv_records_the_compiler_that_its_python_requires(user, hierarchy, gcc) -> None:
     python = software(hierarchy) / f"Python/3.11.2-GCCcore-{gcc}/bin/python"
     made = user.run(f"{python} -m venv --without-pip ~/venvs/own; stackenv adopt ~/venvs/own")
     assert made.returncode == 0, made.stderr
@@ -167,7 +169,7 @@ def test_a_venv_is_adopted_with_the_way_to_its_python(user, hierarchy, gcc) -> N
     assert used.stdout == f"{user.home}/venvs/own\n", used.stderr
 
 
-def test_rebuild_moves_to_the_next_generation_by_the_name_of_its_bundle(user, hierarchy) -> None:
+def test_rebuild_finds_the_next_generation_by_the_name_of_its_bundle(user, hierarchy) -> None:
     made = user.stackenv("create", "env", "biopython", load=FIRST)
     assert made.returncode == 0, made.stderr
     refused = user.stackenv("edit", "env", "-m", NEXT[2])
@@ -201,7 +203,7 @@ def without(user: User, tmp_path: Path) -> Iterator:
     ],
     ids=["the compiler", "the bundle"],
 )
-def test_when_one_of_the_modules_goes_check_names_all_of_those_instead(user, without, gone, named) -> None:
+def test_check_suggests_all_replacement_modules_when_one_is_missing(user, without, gone, named) -> None:
     without(gone)
     checked = user.stackenv("check", "env")
     verb = "are" if ", " in named else "is"
@@ -224,7 +226,7 @@ def by_class(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Stac
     return replace(one_stack, name="by class", modulepath=str(folder / "eb/modules/all"))
 
 
-def test_a_class_in_front_of_the_name_is_no_part_of_the_name_of_the_software(by_class, tmp_path) -> None:
+def test_a_class_prefix_is_not_mistaken_for_the_software_name(by_class, tmp_path) -> None:
     user = make_user(tmp_path, by_class)
     first, following = (
         f"lang/SciPy-bundle/{version}" for version in ("2023.07-gompi-2023a", "2023.11-gompi-2023b")

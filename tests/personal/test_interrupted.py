@@ -119,7 +119,7 @@ STEPS = (
 @pytest.mark.each_value("sentence", "after_s")
 @pytest.mark.parametrize("after_s", [0.0, 0.04])
 @pytest.mark.parametrize("sentence", STEPS)
-def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
+def test_a_killed_create_is_undone_or_completed_by_the_next_command(
     user: User, sentence: str, after_s: float
 ) -> None:
     running = Running(user, "create", "it", "--allow-shadow", "packaging", "packaging==24.2")
@@ -140,7 +140,7 @@ def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
 
 
 @pytest.mark.parametrize("options", INSTALLERS)
-def test_after_a_killed_build_the_next_create_undoes_and_makes(
+def test_create_after_a_killed_build_undoes_it_and_succeeds(
     user: User, slow_package: Path, options: tuple[str, ...]
 ) -> None:
     start_slow(user, slow_package, *options).kill()
@@ -159,7 +159,7 @@ def test_after_a_killed_build_the_next_create_undoes_and_makes(
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
+def test_a_stop_signal_ends_the_build_and_undoes_all_changes(
     user: User, slow_package: Path, number: signal.Signals, status: int, options: tuple[str, ...]
 ) -> None:
     running = start_slow(user, slow_package, *options)
@@ -173,7 +173,9 @@ def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
 
 
 @pytest.mark.parametrize("options", INSTALLERS)
-def test_control_c_twice_still_undoes(user: User, slow_package: Path, options: tuple[str, ...]) -> None:
+def test_repeated_control_c_still_undoes_all_changes(
+    user: User, slow_package: Path, options: tuple[str, ...]
+) -> None:
     running = start_slow(user, slow_package, *options)
     for _ in range(5):
         os.killpg(running.process.pid, signal.SIGINT)
@@ -183,7 +185,7 @@ def test_control_c_twice_still_undoes(user: User, slow_package: Path, options: t
     require_nothing_left(user)
 
 
-def test_a_create_whose_name_is_being_made_says_by_whom_and_leaves_nothing(
+def test_create_of_a_name_being_created_names_the_process_and_changes_nothing(
     user: User, slow_package: Path
 ) -> None:
     first = start_slow(user, slow_package)
@@ -196,7 +198,7 @@ def test_a_create_whose_name_is_being_made_says_by_whom_and_leaves_nothing(
     first.kill()
 
 
-def test_of_two_creates_that_start_together_one_wins_and_the_other_says_so(user: User) -> None:
+def test_only_one_of_two_simultaneous_creates_succeeds(user: User) -> None:
     both = [Running(user, "create", "it") for _ in range(2)]
     statuses = sorted(running.process.wait(WAIT_S) for running in both)
     logs = [running.log.read_text() for running in both]
@@ -208,7 +210,7 @@ def test_of_two_creates_that_start_together_one_wins_and_the_other_says_so(user:
     assert not list((user.home / "venvs/it-1.0/stackenv").glob("unfinished-*"))
 
 
-def test_a_package_that_is_not_to_be_had_leaves_nothing(user: User) -> None:
+def test_an_unavailable_package_leaves_nothing_behind(user: User) -> None:
     failed = user.stackenv("create", "it", "no-such-package", load=[user.stack.bundle_module])
     assert failed.returncode == 10 and "no-such-package" in failed.stderr
     require_nothing_left(user)
@@ -227,7 +229,7 @@ def old_venv(user: User) -> Path:
 
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15])
 @pytest.mark.parametrize("sentence", ["write into", "write the modulefile"])
-def test_an_adoption_that_is_killed_leaves_the_environment_as_it_was(
+def test_a_killed_adopt_is_undone_or_completed_by_the_next_command(
     user: User, old_venv: Path, sentence: str, after_s: float
 ) -> None:
     before = describe_tree(old_venv)
@@ -246,7 +248,7 @@ def test_an_adoption_that_is_killed_leaves_the_environment_as_it_was(
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_a_stopped_capture_leaves_the_conda_environment_as_it_was(user: User, tmp_path: Path) -> None:
+def test_a_stopped_adopt_leaves_the_conda_environment_unchanged(user: User, tmp_path: Path) -> None:
     prefix, started = user.home / "conda-env", tmp_path / "started"
     (prefix / "conda-meta").mkdir(parents=True)
     (prefix / "etc/conda/activate.d").mkdir(parents=True)
@@ -260,7 +262,7 @@ def test_a_stopped_capture_leaves_the_conda_environment_as_it_was(user: User, tm
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_a_process_number_that_is_used_again_is_not_taken_for_the_owner(user: User) -> None:
+def test_a_reused_process_number_is_not_mistaken_for_the_owner(user: User) -> None:
     running = Running(user, "create", "it")
     running.wait_for("create a venv")
     running.kill()

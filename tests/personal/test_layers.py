@@ -84,7 +84,7 @@ def editable(owner: User, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 
 @pytest.mark.parametrize("editable", ["path", "hook"], indirect=True)
-def test_editable_packages_win_over_the_stacks(owner: User, editable: Path) -> None:
+def test_editable_packages_come_before_the_stacks(owner: User, editable: Path) -> None:
     hooks = list(site_packages(owner).glob("__editable___*_finder.py"))
     assert bool(hooks) == (editable.parent.name != "src")
     code = "import packaging.mine, importlib.metadata as m; print(packaging.__file__, m.version('packaging'))"
@@ -94,7 +94,7 @@ def test_editable_packages_win_over_the_stacks(owner: User, editable: Path) -> N
 
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("editable", ["hook"], indirect=True)
-def test_what_a_script_has_beside_it_wins_over_editable_packages(
+def test_python_files_beside_a_script_come_before_editable_packages(
     owner: User, editable: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "packaging.py").write_text("")
@@ -102,7 +102,7 @@ def test_what_a_script_has_beside_it_wins_over_editable_packages(
     assert in_environment(owner, f"python {tmp_path}/script.py").stdout == f"{tmp_path}/packaging.py\n"
 
 
-def test_other_pth_files_find_the_right_packages(owner: User) -> None:
+def test_imports_in_other_pth_files_find_the_right_packages(owner: User) -> None:
     """One that comes in the middle, and imports what the stack and the environment both have."""
     own = site_packages(owner) / "packaging"
     pth = site_packages(owner) / "middle.pth"
@@ -122,7 +122,7 @@ def test_other_pth_files_find_the_right_packages(owner: User) -> None:
 @pytest.mark.parametrize(
     "fault", ["def broken(:\n", "raise SystemError('broken')\n", "import nowhere\n", "", None]
 )
-def test_a_broken_file_never_keeps_python_from_starting(
+def test_python_starts_with_a_hint_when_the_import_order_file_is_broken(
     owner: User, tmp_path: Path, fault: str | None
 ) -> None:
     """Whatever becomes of it: a syntax error, an exception, a module that is not there, empty, deleted."""
@@ -144,7 +144,9 @@ def test_a_broken_file_never_keeps_python_from_starting(
 @pytest.mark.any_value("owner")
 @pytest.mark.each_value("lost")
 @pytest.mark.parametrize("lost", ["00_stackenv.pth", "zz_stackenv.pth"])
-def test_one_pth_file_puts_the_packages_in_order_by_itself(owner: User, tmp_path: Path, lost: str) -> None:
+def test_one_of_the_two_pth_files_is_enough_for_the_import_order(
+    owner: User, tmp_path: Path, lost: str
+) -> None:
     copied = tmp_path / "copy"
     subprocess.run(["cp", "-a", str(owner.home / "venvs/it-1.0"), str(copied)], check=True)
     (copied / SITE_PACKAGES / lost).unlink()
@@ -155,7 +157,7 @@ def test_one_pth_file_puts_the_packages_in_order_by_itself(owner: User, tmp_path
 SOURCE = "import sys, packaging; print(packaging.__file__)"
 
 
-def test_the_users_own_sources_come_first_as_in_any_venv(owner: User) -> None:
+def test_the_users_sources_on_pythonpath_come_first(owner: User) -> None:
     (owner.home / "src/packaging").mkdir(parents=True, exist_ok=True)
     (owner.home / "src/packaging/__init__.py").write_text("")
     for path in ("src", str(owner.home / "src")):
@@ -163,7 +165,7 @@ def test_the_users_own_sources_come_first_as_in_any_venv(owner: User) -> None:
         assert done.stdout == f"{owner.home}/src/packaging/__init__.py\n"
 
 
-def test_packages_installed_for_pythonpath_do_not_win_over_the_environments(owner: User) -> None:
+def test_site_packages_on_pythonpath_come_after_those_of_the_environment(owner: User) -> None:
     """As of `pip install --prefix`: a user's own folder of packages, and older than the environment."""
     foreign = owner.home / "prefix" / SITE_PACKAGES
     (foreign / "pip").mkdir(parents=True, exist_ok=True)
@@ -173,7 +175,7 @@ def test_packages_installed_for_pythonpath_do_not_win_over_the_environments(owne
     assert done.stdout == f"{site_packages(owner)}/pip/__init__.py\n"
 
 
-def test_children_inherit_the_variables_unchanged(owner: User) -> None:
+def test_child_processes_inherit_the_variables_unchanged(owner: User) -> None:
     names = ("PYTHONPATH", "EBPYTHONPREFIXES", "PYTHONNOUSERSITE", "PIP_CONSTRAINT", "PYTHONHOME")
     show = f"import os; print([os.environ.get(n) for n in {names}])"
     code = f"import subprocess; subprocess.run(['/usr/bin/python3', '-c', {show!r}], check=True)"
@@ -181,7 +183,7 @@ def test_children_inherit_the_variables_unchanged(owner: User) -> None:
     assert python(owner, code) == beside.stdout.strip()
 
 
-def test_spawned_processes_find_the_same(owner: User, tmp_path: Path) -> None:
+def test_spawned_processes_have_the_same_import_path(owner: User, tmp_path: Path) -> None:
     script = tmp_path / "spawn.py"
     script.write_text(
         "import multiprocessing, sys\n"
@@ -194,7 +196,7 @@ def test_spawned_processes_find_the_same(owner: User, tmp_path: Path) -> None:
     assert done.stdout.split() == ["True", f"{bundle_folder(owner)}/numpy/__init__.py"], done.stderr
 
 
-def test_a_venv_made_inside_is_one_of_the_base_python(owner: User, tmp_path: Path) -> None:
+def test_a_venv_created_inside_is_based_on_the_base_python(owner: User, tmp_path: Path) -> None:
     done = in_environment(
         owner,
         f"python -m venv --without-pip {tmp_path}/inner && "
@@ -206,12 +208,12 @@ def test_a_venv_made_inside_is_one_of_the_base_python(owner: User, tmp_path: Pat
     assert str(site_packages(owner)) not in paths
 
 
-def test_without_the_environment_variables_python_is_the_venv(owner: User) -> None:
+def test_ignoring_environment_variables_keeps_the_environments_packages(owner: User) -> None:
     """-E: PYTHONPATH is not read, and the environment's own is there."""
     assert python(owner, "import pip; print(pip.__file__)", "-E").startswith(str(site_packages(owner)))
 
 
-def test_the_users_site_is_out_for_this_python_alone(owner: User) -> None:
+def test_the_user_site_is_hidden_from_the_environments_python_only(owner: User) -> None:
     user_site = owner.home / ".local" / SITE_PACKAGES
     user_site.mkdir(parents=True, exist_ok=True)
     assert str(user_site) not in json.loads(python(owner, "import sys, json; print(json.dumps(sys.path))"))
@@ -219,7 +221,7 @@ def test_the_users_site_is_out_for_this_python_alone(owner: User) -> None:
     assert str(user_site) in outside.stdout
 
 
-def test_the_start_opens_a_small_fixed_number_of_files_more(owner: User, tmp_path: Path) -> None:
+def test_python_opens_only_a_few_more_files_at_its_start(owner: User, tmp_path: Path) -> None:
     """The module, and two .pth files, which site.py reads twice in a plain venv; no folder of PYTHONPATH."""
 
     def count(layers: bool) -> list[str]:

@@ -60,7 +60,7 @@ def check(user: User) -> list[dict[str, str]]:
     return read_findings(done.stdout)
 
 
-def test_it_has_few_files_and_no_pip(owner: User) -> None:
+def test_a_new_environment_has_few_files_and_no_pip(owner: User) -> None:
     """But the stubs of what its modules bring, of which each has its folder and six files at most."""
     prefix = owner.home / "venvs/it-1.0"
     names = [str(path.relative_to(prefix)) for path in (prefix, *prefix.rglob("*"))]
@@ -75,7 +75,7 @@ def test_it_has_few_files_and_no_pip(owner: User) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.each_pair("stack", "command")
-def test_each_pip_installs_into_it(owner: User, command: str) -> None:
+def test_each_pip_command_installs_into_the_environment(owner: User, command: str) -> None:
     done = owner.run(f"{ML}{command} install six && {command} --version && {command} uninstall -y six")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Successfully installed six" in done.stdout
@@ -88,7 +88,7 @@ def test_each_pip_installs_into_it(owner: User, command: str) -> None:
 @pytest.mark.parametrize(
     "command", [*COMMANDS, "python -I -m pip", f"pip --python {IT}", f"python {IT}/bin/pip"]
 )
-def test_each_pip_is_held_by_the_constraints(owner: User, command: str) -> None:
+def test_each_pip_command_obeys_the_constraints(owner: User, command: str) -> None:
     done = owner.run(f"{ML}{command} install packaging==24.2")
     assert done.returncode == 1
     assert "packaging" in done.stderr and "constraint" in done.stdout + done.stderr
@@ -103,9 +103,7 @@ def start_of(user: User, how: str) -> str:
 
 
 @pytest.mark.parametrize("how", STARTS)
-def test_an_upgraded_pip_is_its_own_and_one_that_is_uninstalled_leaves_that_of_the_modules(
-    user: User, how: str
-) -> None:
+def test_an_upgraded_pip_is_used_until_it_is_uninstalled(user: User, how: str) -> None:
     start = start_of(user, how)
     assert find_pip(user, "pip install -q --upgrade pip", start) == str(site_packages(user))
     for command in COMMANDS:
@@ -128,7 +126,7 @@ def test_an_upgraded_pip_is_its_own_and_one_that_is_uninstalled_leaves_that_of_t
 
 
 @pytest.mark.parametrize("kind", ["light", "--with-pip"])
-def test_what_a_purge_takes_is_missed_and_made_again_and_no_other_pip_runs(user: User, kind: str) -> None:
+def test_purged_pip_scripts_are_reported_and_restored_and_no_other_pip_runs(user: User, kind: str) -> None:
     where = pip_of_modules(user)
     if kind == "--with-pip":
         user.stackenv("remove", "it", "--yes")
@@ -149,7 +147,7 @@ def test_what_a_purge_takes_is_missed_and_made_again_and_no_other_pip_runs(user:
     assert find_pip(user) == where
 
 
-def test_without_its_python_no_other_pip_runs(user: User) -> None:
+def test_no_other_pip_runs_when_the_environments_python_is_missing(user: User) -> None:
     script = "rm ~/venvs/it-1.0/bin/python ~/venvs/it-1.0/bin/pip*; hash -r; pip install six"
     done = user.run(f"{ML}{script}")
     assert done.returncode == 127
@@ -165,7 +163,7 @@ TRAP = (
 
 
 @pytest.mark.parametrize("command", ["pip", "pip3", f"{IT}/stackenv/bin/pip", "stackenv run it -- pip"])
-def test_no_pip_of_the_current_folder_runs(owner: User, command: str) -> None:
+def test_a_pip_in_the_current_folder_is_not_run(owner: User, command: str) -> None:
     # Beside constraints of the user's own only the layers hold, by what they know for pip.
     start = f"{TRAP}{ML}touch own.txt; export PIP_CONSTRAINT=$HOME/own.txt; cd trap\n"
     done = owner.run(f"{start}{command} --version && {command} install packaging==24.2")
@@ -175,7 +173,7 @@ def test_no_pip_of_the_current_folder_runs(owner: User, command: str) -> None:
     assert "constraint" in done.stdout + done.stderr
 
 
-def test_stackenv_runs_no_pip_of_the_current_folder_and_takes_packages_from_there(user: User) -> None:
+def test_stackenv_installs_from_the_current_folder_but_runs_no_pip_there(user: User) -> None:
     project = user.home / "trap/mine"
     project.mkdir(parents=True)
     (project / "setup.py").write_text("from setuptools import setup; setup(name='mine', py_modules=['mine'])")
@@ -201,21 +199,21 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_pip_of_a_copy_changes_the_copy_however_it_is_called(user: User, call: str) -> None:
+def test_the_pip_of_a_copied_environment_installs_into_the_copy_however_called(user: User, call: str) -> None:
     done = user.run(f"cp -a {IT} copy; module load {user.stack.bundle_module}; {CALLS[call]} install six")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (user.home / f"copy/lib/python{MINOR}/site-packages/six.py").is_file()
     assert not (site_packages(user) / "six.py").exists()
 
 
-def test_the_pip_of_a_moved_environment_works_in_that(user: User) -> None:
+def test_pip_works_in_a_moved_environment(user: User) -> None:
     moved = f"pip install -q six; module purge; mv {IT} ~/venvs/'a new place'; ml {user.stack.bundle_module}"
     done = user.run(f"{ML}{moved}; ~/venvs/'a new place'/bin/pip list -l")
     assert done.returncode == 0 and "six" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("place", ["with a space and 'a quote'", "x" * 120])
-def test_pip_works_at_each_place(tmp_path: Path, one_stack: Stack, place: str) -> None:
+def test_pip_works_in_a_path_that_is_long_or_has_spaces(tmp_path: Path, one_stack: Stack, place: str) -> None:
     user = make_user(tmp_path, one_stack)
     prefix = tmp_path / place / "it"
     made = user.stackenv("create", "it", "six", "--path", str(prefix), load=[one_stack.bundle_module])
@@ -230,7 +228,7 @@ def test_pip_works_at_each_place(tmp_path: Path, one_stack: Stack, place: str) -
     assert "six" in link.stdout, link.stderr
 
 
-def test_a_copy_that_is_asked_for_is_kept_by_a_rebuild_and_by_an_export(user: User) -> None:
+def test_a_requested_copy_of_pip_is_kept_by_rebuild_and_export(user: User) -> None:
     made = user.stackenv("create", "own", "--with-pip", load=[user.stack.bundle_module])
     assert made.returncode == 0 and "own copy of pip" not in made.stderr, made.stderr
     assert (site_packages(user, "own") / "pip").is_dir()
@@ -243,7 +241,7 @@ def test_a_copy_that_is_asked_for_is_kept_by_a_rebuild_and_by_an_export(user: Us
     assert (site_packages(user, "again") / "pip").is_dir()
 
 
-def test_what_cannot_use_the_pip_of_its_modules_gets_a_copy_and_that_is_said_once(user: User) -> None:
+def test_an_environment_without_system_packages_gets_its_own_pip_with_one_notice(user: User) -> None:
     made = user.stackenv("create", "plain", "--no-system-site-packages", load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     assert made.stderr.count("own copy of pip") == 1 and "--no-system-site-packages" in made.stderr
@@ -272,7 +270,7 @@ def make_python_without_pip(folder: Path, stack: Stack) -> str:
     return str(folder / "bare")
 
 
-def test_with_the_users_site_no_pip_of_that_installs(user: User) -> None:
+def test_with_user_site_the_environments_own_pip_is_used(user: User) -> None:
     start = f"module load {user.stack.python_module}; pip install -q --user pip==25.2\n"
     made = user.run(f"{start}module load {user.stack.bundle_module}; stackenv create own --user-site six")
     assert made.returncode == 0, made.stderr
@@ -282,7 +280,7 @@ def test_with_the_users_site_no_pip_of_that_installs(user: User) -> None:
     assert (site_packages(user, "own") / "six.py").is_file()
 
 
-def test_an_update_of_the_modules_pip_says_whose_it_is_and_how_to_get_one(user: User) -> None:
+def test_update_of_the_modules_pip_is_refused_with_a_command_that_works(user: User) -> None:
     refused = user.stackenv("update", "pip", "--env", "it", "--yes")
     assert refused.returncode == 10
     assert f" in it/1.0 comes from {user.stack.python_module}" in refused.stderr
@@ -291,7 +289,7 @@ def test_an_update_of_the_modules_pip_says_whose_it_is_and_how_to_get_one(user: 
     assert find_pip(user, "pip install -q --upgrade pip") == str(site_packages(user))
 
 
-def test_what_cannot_be_put_back_is_no_fault_of_pip(user: User) -> None:
+def test_pip_uninstall_works_when_the_pip_scripts_cannot_be_restored(user: User) -> None:
     """As of a member in another's environment: root, too, without its right to write everywhere."""
     bin = user.home / "venvs/it-1.0/bin"
     assert user.run(f"{ML}pip install -q six").returncode == 0
@@ -306,7 +304,7 @@ def test_what_cannot_be_put_back_is_no_fault_of_pip(user: User) -> None:
     assert not list(bin.glob("pip3*.*[0-9][0-9][0-9]")) and not (bin / "pip3").exists()
 
 
-def test_on_a_python_module_without_pip_it_gets_a_copy(user: User, tmp_path: Path) -> None:
+def test_a_python_module_without_pip_gives_the_environment_its_own_copy(user: User, tmp_path: Path) -> None:
     user.environ["MODULEPATH"] += f":{make_python_without_pip(tmp_path, user.stack)}"
     made = user.stackenv("create", "bare", load=["Bare/1"])
     assert made.returncode == 0, made.stderr
@@ -314,20 +312,20 @@ def test_on_a_python_module_without_pip_it_gets_a_copy(user: User, tmp_path: Pat
     assert find_pip(user, start=ML.replace("ml it", "ml bare")) == str(site_packages(user, "bare"))
 
 
-def test_pip_does_not_say_that_there_is_a_newer_one(user: User) -> None:
+def test_pips_notice_of_newer_versions_is_disabled(user: User) -> None:
     done = user.run(
         f"{ML}pip config list --site && pip install --upgrade pip==25.2 && pip config list --site"
     )
     assert done.stdout.count("global.disable-pip-version-check='true'") == 2, done.stdout + done.stderr
 
 
-def test_what_editors_ask_for_is_answered(user: User) -> None:
+def test_python_m_pip_and_ensurepip_work_without_installing_pip(user: User) -> None:
     done = user.run(f"{ML}python -m pip --version && python -m ensurepip && python -m pip install -q -U six")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (site_packages(user) / "pip").exists()
 
 
-def test_one_of_before_with_a_pip_of_its_own_is_out_of_date_and_not_broken(user: User) -> None:
+def test_an_older_environment_with_its_own_pip_is_out_of_date_but_not_broken(user: User) -> None:
     user.stackenv("remove", "it", "--yes")
     made = user.stackenv("create", "it", "--with-pip", load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -346,7 +344,7 @@ def test_one_of_before_with_a_pip_of_its_own_is_out_of_date_and_not_broken(user:
     assert check(user) == []
 
 
-def test_a_rebuild_and_an_export_of_a_plain_one_copy_nothing(user: User) -> None:
+def test_rebuild_and_export_add_no_pip_to_an_environment_without_one(user: User) -> None:
     assert user.run(f"{ML}pip install -q six").returncode == 0
     (user.home / "it.yaml").write_text(user.stackenv("export", "it").stdout)
     for command, name in ((("rebuild", "it"), "it-1.0-2"), (("create", "un", "--from", "it.yaml"), "un-1.0")):
@@ -364,7 +362,7 @@ OWN_PIPS = {
 
 
 @pytest.mark.parametrize("kind", OWN_PIPS)
-def test_a_pip_that_was_installed_is_kept_by_a_rebuild_and_by_an_export(user: User, kind: str) -> None:
+def test_an_installed_pip_is_kept_by_rebuild_and_export(user: User, kind: str) -> None:
     words, script = OWN_PIPS[kind]
     user.stackenv("remove", "it", "--yes")
     made = user.stackenv("create", "it", *words.split(), load=[user.stack.bundle_module])
@@ -377,7 +375,7 @@ def test_a_pip_that_was_installed_is_kept_by_a_rebuild_and_by_an_export(user: Us
         assert (user.home / f"venvs/{name}/lib/python{MINOR}/site-packages/pip-25.2.dist-info").is_dir()
 
 
-def test_a_pip_that_cannot_be_had_again_is_said(user: User) -> None:
+def test_an_unavailable_pip_version_is_reported_with_its_replacement(user: User) -> None:
     assert user.run(f"{ML}pip install -q --upgrade pip").returncode == 0
     exported = user.stackenv("export", "it").stdout
     (user.home / "it.yaml").write_text(exported.replace("25.2", "99.1"))
@@ -385,7 +383,7 @@ def test_a_pip_that_cannot_be_had_again_is_said(user: User) -> None:
     assert re.search(r"^pip 99\.1: now .* from ", done.stderr, re.MULTILINE), done.stderr
 
 
-def test_uv_works_in_it_and_puts_a_pip_in_the_place_of_ours(user: User) -> None:
+def test_uv_works_and_a_pip_installed_by_uv_is_used_until_it_is_uninstalled(user: User) -> None:
     (user.home / "uv.toml").write_text("no-index = true\n")
     start = f"{ML}export UV_CONFIG_FILE=~/uv.toml\n"
     done = user.run(

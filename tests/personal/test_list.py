@@ -42,7 +42,7 @@ def run_on_terminal(user: User, columns: int = 250, **changes: str) -> str:
     return shown
 
 
-def test_into_a_pipe_go_columns_with_titles(lister: User) -> None:
+def test_a_pipe_gets_columns_with_titles(lister: User) -> None:
     listed = lister.stackenv("list")
     prefix, bundle = lister.home / "venvs", lister.stack.bundle_module
     assert listed.returncode == 0
@@ -53,13 +53,13 @@ def test_into_a_pipe_go_columns_with_titles(lister: User) -> None:
     ]
 
 
-def test_a_broken_record_is_told_of_with_its_file(lister: User) -> None:
+def test_a_broken_record_is_reported_with_its_file(lister: User) -> None:
     told = lister.stackenv("list").stderr
     assert f"{lister.home}/venvs/spoilt-1.0/stackenv/record.json is not a usable record" in told
 
 
 @pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_on_a_terminal_there_are_columns_with_titles(lister: User, changes: dict[str, str]) -> None:
+def test_a_terminal_gets_columns_with_titles(lister: User, changes: dict[str, str]) -> None:
     shown = run_on_terminal(lister, **changes)
     if changes:
         assert "\x1b[3" not in shown
@@ -87,7 +87,7 @@ def read_rows(shown: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 250])
-def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: int) -> None:
+def test_nothing_is_cut_on_a_narrow_terminal(lister: User, columns: int) -> None:
     shown = run_on_terminal(lister, columns, NO_COLOR="1")
     assert read_rows(shown) == [
         ["good/1.0", "venv", "-", "3.11.2", lister.stack.bundle_module, "~/venvs/good-1.0", "good one"],
@@ -97,7 +97,7 @@ def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: int) -> None
     assert all(len(line) <= int(columns) or line.startswith(" ") for line in shown.splitlines())
 
 
-def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
+def test_a_name_longer_than_the_terminal_is_shown_completely(user: User) -> None:
     name = f"{'a-name-that-somebody-has-thought-of-' * 2}long"
     made = user.stackenv("create", name, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -108,7 +108,7 @@ def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
     assert not any("DESCR" in line for line in lines)
 
 
-def test_the_shape_of_the_json_stays(lister: User) -> None:
+def test_the_json_output_keeps_its_shape(lister: User) -> None:
     good, spoilt = read_result(lister.stackenv("list", "--json").stdout)
     assert good == {
         "module": "good/1.0",
@@ -127,13 +127,13 @@ def test_the_shape_of_the_json_stays(lister: User) -> None:
     assert spoilt.keys() == good.keys() and spoilt["problem"] and spoilt["hint"]
 
 
-def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:
+def test_without_modules_list_says_so_and_json_is_an_empty_list(user: User) -> None:
     assert read_result(user.stackenv("list", "--json").stdout) == []
     assert "no personal modules in" in user.stackenv("list").stderr
     assert not user.modules.exists()
 
 
-def test_a_hundred_environments_are_listed_within_the_bound(lister: User, tmp_path: Path) -> None:
+def test_a_hundred_environments_are_listed_within_ten_seconds(lister: User, tmp_path: Path) -> None:
     user = make_user(tmp_path, lister.stack)
     shutil.copytree(lister.modules / "good", user.modules / "m000")
     for number in range(1, 100):
@@ -146,12 +146,14 @@ def test_a_hundred_environments_are_listed_within_the_bound(lister: User, tmp_pa
     assert took < 10
 
 
-def test_a_reader_that_has_gone_is_no_error_of_ours(lister: User) -> None:
+def test_a_closed_pipe_or_a_full_disk_gives_no_traceback(lister: User) -> None:
     done = lister.run("stackenv list | :; stackenv list 2>&1 >/dev/full")
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_leftover_in_a_read_only_folder_is_told_of_and_the_list_works(lister: User, tmp_path: Path) -> None:
+def test_an_unfinished_create_in_a_read_only_folder_is_reported_and_list_works(
+    lister: User, tmp_path: Path
+) -> None:
     if os.geteuid():
         pytest.skip("a read-only mount takes root")
     user = make_user(tmp_path, lister.stack)

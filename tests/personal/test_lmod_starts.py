@@ -66,18 +66,18 @@ STARTS = {
 
 
 @pytest.mark.parametrize("line", STARTS)
-def test_a_command_starts_lmod_no_more_than_it_needs(owner: User, line: str) -> None:
+def test_commands_start_lmod_only_as_often_as_needed(owner: User, line: str) -> None:
     stack = owner.stack
     words = line.format(other=stack.other_module.split("/")[0], bundle=stack.bundle_module)
     assert len(count_starts(owner, words, f"module load {stack.bundle_module}")) == STARTS[line]
 
 
-def test_what_the_user_has_on_a_search_path_takes_no_start_more(owner: User) -> None:
+def test_search_paths_set_by_the_user_cause_no_additional_lmod_start(owner: User) -> None:
     first = f"export LD_LIBRARY_PATH=~/lib PYTHONPATH=~/own; module load {owner.stack.bundle_module}"
     assert len(count_starts(owner, "create own", first)) == STARTS["create new"]
 
 
-def test_with_nothing_loaded_create_starts_lmod_once(owner: User) -> None:
+def test_create_with_nothing_loaded_starts_lmod_once(owner: User) -> None:
     assert len(count_starts(owner, f"create alone -m {owner.stack.bundle_module} --dry-run")) == 1
 
 
@@ -89,14 +89,14 @@ def test_with_nothing_loaded_create_starts_lmod_once(owner: User) -> None:
         ("create x --module={bundle}", "--module={bundle}"),
     ],
 )
-def test_completion_starts_no_lmod(owner: User, typed: str, offered: str) -> None:
+def test_completion_does_not_start_lmod(owner: User, typed: str, offered: str) -> None:
     bundle = owner.stack.bundle_module
     line, answer = (f"stackenv {typed}".format(bundle=bundle), owner.home / "answer")
     assert count_starts(owner, f"> {answer}", f"export _STACKENV_COMPLETE='{line}'") == []
     assert f"plain\t{offered.format(bundle=bundle)}\t\n" in answer.read_text()
 
 
-def test_create_of_a_conda_environment_starts_lmod_three_times_and_less_with_conda_loaded(
+def test_create_of_a_conda_environment_starts_lmod_at_most_three_times(
     tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules
 ) -> None:
     user = make_conda_user(tmp_path_factory.mktemp("conda"), one_stack, built_modules)

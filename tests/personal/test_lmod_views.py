@@ -63,7 +63,7 @@ def assert_views_work(owner: User, name: str, without: str = "") -> None:
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_views_work_when_the_environment_is_gone(owner: User, name: str) -> None:
+def test_views_work_when_the_environment_is_missing(owner: User, name: str) -> None:
     prefix = owner.home / {"alpha": "venvs/alpha-1.0", "one": "conda/envs/one"}[name]
     elsewhere = prefix.rename(prefix.with_name("elsewhere"))
     try:
@@ -73,7 +73,7 @@ def test_views_work_when_the_environment_is_gone(owner: User, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_views_work_without_a_home(owner: User, name: str) -> None:
+def test_views_work_without_the_variable_home(owner: User, name: str) -> None:
     assert_views_work(owner, name, without="HOME")
 
 
@@ -94,7 +94,7 @@ def test_spider_finds_the_module_by_a_package_in_it(owner: User) -> None:
     assert "alpha/1.0" in told
 
 
-def test_whatis_and_help_say_what_it_is_and_how_to_use_and_leave_it(owner: User) -> None:
+def test_whatis_and_help_describe_the_module_and_its_commands(owner: User) -> None:
     about = see(owner, "whatis", "alpha").stderr
     assert f": Description: personal Python environment on {owner.stack.bundle_module}\n" in about
     told = see(owner, "help", "alpha").stderr
@@ -106,7 +106,7 @@ def test_whatis_and_help_say_what_it_is_and_how_to_use_and_leave_it(owner: User)
         assert words in told
 
 
-def test_show_says_what_the_module_does_and_nothing_of_how(owner: User) -> None:
+def test_show_lists_the_effects_of_the_module_without_internals(owner: User) -> None:
     prefix = f"{owner.home}/venvs/alpha-1.0"
     _, said = see(owner, "show", "alpha").stderr.split("extensions(")
     lines = [line.replace(" ", "") for line in said.partition("help(")[0].splitlines()[1:]]
@@ -122,7 +122,7 @@ def test_show_says_what_the_module_does_and_nothing_of_how(owner: User) -> None:
     assert 'setenv("CONDA_PREFIX"' in told and "STACKENV_CONDA" not in told and "execute" not in told
 
 
-def test_what_help_says_to_type_loads_the_module(owner: User) -> None:
+def test_the_command_shown_by_help_loads_the_module(owner: User) -> None:
     told = see(owner, "help", "alpha").stderr
     (line,) = [line.strip() for line in told.splitlines() if "module use" in line]
     done = owner.run(f"{line}\npython -c 'import Bio, numpy; print(Bio.__file__)'")
@@ -134,7 +134,7 @@ def test_keyword_finds_the_module_by_its_description(owner: User) -> None:
 
 
 @pytest.mark.parametrize("without", ["", "HOME"])
-def test_lmods_checker_finds_no_fault(owner: User, without: str) -> None:
+def test_lmods_syntax_checker_finds_no_error(owner: User, without: str) -> None:
     environ = {**owner.environ, "MODULEPATH": f"{owner.modules}:{owner.environ['MODULEPATH']}"}
     environ.pop(without, None)
     done = subprocess.run(
@@ -143,7 +143,7 @@ def test_lmods_checker_finds_no_fault(owner: User, without: str) -> None:
     assert (done.returncode, "No errors found" in done.stdout + done.stderr) == (0, True), done.stdout
 
 
-def test_lmods_checker_finds_a_fault_where_there_is_one(owner: User, tmp_path: Path) -> None:
+def test_lmods_syntax_checker_finds_an_error_in_a_broken_module(owner: User, tmp_path: Path) -> None:
     broken = tmp_path / "broken/1.lua"
     broken.parent.mkdir()
     broken.write_text((owner.modules / "alpha/1.0.lua").read_text() + "\nsetenv('A')\n")
@@ -169,7 +169,9 @@ def list_programs(owner: User, folder: Path, commands: str) -> list[str]:
 
 
 @pytest.mark.parametrize("cycle", ["module load {0}", "module load {0}; module unload {0}"])
-def test_a_venvs_module_starts_what_an_empty_module_starts(owner: User, tmp_path: Path, cycle: str) -> None:
+def test_a_venvs_module_starts_no_more_programs_than_an_empty_module(
+    owner: User, tmp_path: Path, cycle: str
+) -> None:
     nothing = list_programs(owner, tmp_path, cycle.format("empty"))
     assert LMOD in nothing
     assert list_programs(owner, tmp_path, cycle.format("alpha")) == nothing

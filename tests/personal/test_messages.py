@@ -41,7 +41,7 @@ def nobody(one_stack: Stack) -> Iterator[User]:
 
 
 @pytest.mark.parametrize("command", ["list", "info it", "create it --os-python", "adopt ."])
-def test_a_folder_of_modules_that_cannot_be_read_is_named(nobody: User, command: str) -> None:
+def test_an_unreadable_module_folder_is_named(nobody: User, command: str) -> None:
     make_environment(nobody.home / "stats")
     nobody.modules.chmod(0)
     become = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --bounding-set=-all"
@@ -54,21 +54,21 @@ def test_a_folder_of_modules_that_cannot_be_read_is_named(nobody: User, command:
         assert "Permission denied" in refused.stderr and f"ls -ld {nobody.modules}" in refused.stderr
 
 
-def test_a_package_whose_name_is_too_long_for_a_file_is_left_to_pip(user: User) -> None:
+def test_a_package_name_too_long_for_a_file_is_left_to_pip(user: User) -> None:
     name = "x" * 300
     refused = user.stackenv("create", "it", name, load=[user.stack.bundle_module])
     assert refused.returncode == 10, refused.stderr
     assert name in refused.stderr and "cannot write the output" not in refused.stderr
 
 
-def test_a_path_that_is_too_long_is_named_with_the_systems_words(user: User) -> None:
+def test_a_path_that_is_too_long_is_reported_in_the_systems_words(user: User) -> None:
     refused = user.stackenv("adopt", "./" + "x" * 300)
     assert refused.returncode == 1, refused.stderr
     assert f"{'x' * 300}: File name too long" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["list --json", "--help", "export it"])
-def test_an_output_that_cannot_be_written_is_still_told_as_that(user: User, command: str) -> None:
+def test_an_unwritable_output_is_reported(user: User, command: str) -> None:
     if command == "export it":
         assert user.stackenv("create", "it", load=[user.stack.bundle_module]).returncode == 0
     full = user.run(f"stackenv {command} >/dev/full")
@@ -82,7 +82,7 @@ UNFIT = {"!": "oh!no", "`": "a`b", "$": "a$b", '"': 'the "best"'}
 
 @pytest.mark.parametrize("character", UNFIT)
 @pytest.mark.parametrize("kind", [[], ["--conda"]])
-def test_a_new_environment_is_not_put_where_not_everything_works(
+def test_a_new_environment_in_a_folder_with_unsafe_characters_is_refused(
     user: User, character: str, kind: list[str]
 ) -> None:
     before = describe_tree(user.home)
@@ -105,7 +105,9 @@ def test_a_new_environment_is_not_put_where_not_everything_works(
         ("it's (mine) & ü", ""),
     ],
 )
-def test_an_environment_that_is_there_is_adopted_with_a_warning(user: User, folder: str, words: str) -> None:
+def test_an_existing_environment_with_unsafe_characters_is_adopted_with_a_warning(
+    user: User, folder: str, words: str
+) -> None:
     prefix = make_environment(user.home / folder)
     adopted = user.stackenv("adopt", str(prefix), "it")
     assert adopted.returncode == 0, adopted.stderr
@@ -113,14 +115,14 @@ def test_an_environment_that_is_there_is_adopted_with_a_warning(user: User, fold
 
 
 @pytest.mark.parametrize("folder", ["a:b", "a\nb"])
-def test_what_no_list_can_hold_is_refused_when_adopted_too(user: User, folder: str) -> None:
+def test_a_path_with_a_colon_or_newline_is_refused_by_adopt(user: User, folder: str) -> None:
     make_environment(user.home / folder)
     refused = user.stackenv("adopt", f"./{folder}", "it")
     assert refused.returncode == 2 and "cannot be used in PATH" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["create it biopython", "adopt ./stats"])
-def test_a_dry_run_in_json_is_json_with_the_same_steps(user: User, command: str) -> None:
+def test_the_json_of_a_dry_run_lists_the_same_steps(user: User, command: str) -> None:
     make_environment(user.home / "stats")
     load = [user.stack.bundle_module]
     plain, answer = (
@@ -138,7 +140,7 @@ def test_a_dry_run_in_json_is_json_with_the_same_steps(user: User, command: str)
 @pytest.mark.parametrize(
     "option", ["--allow-shadow=numpy", "--no-build-isolation", "--os-python", "--no-system-site-packages"]
 )
-def test_an_option_of_venvs_is_refused_for_a_conda_environment(user: User, option: str) -> None:
+def test_venv_options_are_refused_for_a_conda_environment(user: User, option: str) -> None:
     refused = user.stackenv("create", "it", "--conda", option)
     assert refused.returncode == 2, refused.stderr
     assert f"{option.partition('=')[0]} cannot be combined with --conda" in refused.stderr
@@ -161,7 +163,7 @@ def index(user: User) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def test_passwords_and_tokens_are_neither_in_the_recorded_command_nor_in_the_journal(
+def test_passwords_and_tokens_are_hidden_in_the_recorded_command_and_the_journal(
     user: User, index: tuple[str, list[str]]
 ) -> None:
     place, journals = index
@@ -175,7 +177,7 @@ def test_passwords_and_tokens_are_neither_in_the_recorded_command_nor_in_the_jou
     assert journals and all(hidden in text and SECRET not in text for text in journals)
 
 
-def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: User) -> None:
+def test_the_token_of_a_conda_channel_is_hidden_in_the_recorded_command(user: User) -> None:
     prefix = make_environment(user.home / "stats")
     note = f"of https://conda.example/t/{SECRET}/mine and more"
     adopted = user.stackenv("adopt", str(prefix), "--description", note)
@@ -193,7 +195,7 @@ def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: Us
         (("activate",), "ml use ~/modules; ml NAME"),
     ],
 )
-def test_commands_of_other_programs_are_answered_with_what_to_type(
+def test_commands_of_other_programs_are_answered_with_the_right_command(
     user: User, arguments: tuple[str, ...], hint: str
 ) -> None:
     told = user.stackenv(*arguments)
@@ -203,7 +205,7 @@ def test_commands_of_other_programs_are_answered_with_what_to_type(
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
-def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, columns: str) -> None:
+def test_the_help_lists_all_commands_uncut_and_an_example(user: User, columns: str) -> None:
     told = user.stackenv("--help", COLUMNS=columns)
     _, _, commands = told.stdout.partition("\nCreate and change environments:\n")
     assert told.returncode == 0 and commands and "..." not in commands
@@ -213,7 +215,7 @@ def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, colum
     assert "stackenv create biopy biopython" in told.stdout
 
 
-def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
+def test_the_example_in_the_help_of_edit_works(user: User) -> None:
     load = [user.stack.bundle_module]
     assert user.stackenv("create", "it", load=load).returncode == 0
     (example,) = re.findall(r"stackenv edit biopy (-m .*)", user.stackenv("edit", "--help").stdout)
@@ -244,13 +246,15 @@ def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
         (("x" * 300,), "stackenv --help lists the commands"),
     ],
 )
-def test_a_slip_of_the_pen_in_a_command(user: User, words: tuple[str, ...], hint: str) -> None:
+def test_an_unknown_command_gets_a_hint_with_similar_commands(
+    user: User, words: tuple[str, ...], hint: str
+) -> None:
     told = user.stackenv(*words)
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.endswith(f" is not a command\n\nhint: {hint}\n") and len(told.stderr) < 300
 
 
-def test_a_slip_of_the_pen_in_a_name(user: User) -> None:
+def test_a_mistyped_module_or_environment_gets_a_suggestion(user: User) -> None:
     told = user.stackenv("create", "it", "-m", "scipy-bundel/2023.07")
     assert told.returncode == 7
     assert (
@@ -273,14 +277,14 @@ def test_a_slip_of_the_pen_in_a_name(user: User) -> None:
         (("help", "kernel", "add"), ("kernel", "add", "--help")),
     ],
 )
-def test_what_people_type_in_other_programs(
+def test_version_and_help_work_as_typed_in_other_programs(
     user: User, typed: tuple[str, ...], same: tuple[str, ...]
 ) -> None:
     told, known = user.stackenv(*typed), user.stackenv(*same)
     assert (told.returncode, told.stdout, told.stderr) == (0, known.stdout, "")
 
 
-def test_without_a_module_the_bundle_with_numpy_is_offered_first(user: User) -> None:
+def test_without_a_module_the_bundle_with_numpy_is_suggested_first(user: User) -> None:
     told = user.stackenv("create", "it")
     assert told.returncode == 1
     offered = told.stderr.partition("hint: ")[2]
