@@ -128,7 +128,7 @@ def told(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.
     return Told(make_user(make_once(tmp_path_factory, f"{stack.name}-{kind}", print_message), stack), kind)
 
 
-def test_the_stacks_packages_are_there(told: Told) -> None:
+def test_the_stacks_packages_are_imported_and_listed_by_pip(told: Told) -> None:
     for stage in ("fresh", "fresh-s"):
         who = told.who(stage)
         assert who["packaging"] == told.stacks
@@ -137,19 +137,19 @@ def test_the_stacks_packages_are_there(told: Told) -> None:
     assert told.listed("fresh-list") == (told.environments[0], told.stack_version)
 
 
-def test_isolated_python_takes_nothing_from_elsewhere(told: Told) -> None:
+def test_isolated_python_imports_packages_only_from_the_stack(told: Told) -> None:
     """With -I PYTHONPATH is not read: the stack's packages need not be there."""
     assert {folder for folder, _ in told.who("fresh-I").values()} <= {told.stack_folder}
 
 
-def test_pip_leaves_what_the_stack_has(told: Told) -> None:
+def test_pip_install_keeps_the_stacks_package(told: Told) -> None:
     text = told.text("kept")
     assert f"Requirement already satisfied: {OWN} in ./venvs/" in text
     assert told.who("refused-who")[OWN] == told.stacks
     assert text.endswith("status 0\n")
 
 
-def test_pip_refuses_a_newer_one_and_names_the_constraint(told: Told) -> None:
+def test_pip_refuses_a_newer_version_and_names_the_constraint(told: Told) -> None:
     text = told.text("refused")
     assert f"The user requested (constraint) {OWN}=={told.stack_version}" in text
     assert not text.endswith("status 0\n")
@@ -157,23 +157,23 @@ def test_pip_refuses_a_newer_one_and_names_the_constraint(told: Told) -> None:
 
 
 @pytest.mark.parametrize("options", ["", "-s", "-I"])
-def test_all_agree_that_the_allowed_newer_one_wins(told: Told, options: str) -> None:
+def test_python_and_pip_both_find_an_allowed_newer_version(told: Told, options: str) -> None:
     assert told.text("edit").endswith("status 0\n")
     assert told.text("shadow").endswith("status 0\n")
     assert told.who(f"shadow-who{options}")[OWN] == told.environments
     assert told.listed(f"shadow-list{options}") == told.environments
 
 
-def test_the_optimised_numpy_stays_beside_a_newer_package(told: Told) -> None:
+def test_the_stacks_numpy_is_kept_next_to_a_newer_package(told: Told) -> None:
     assert told.who("shadow-who")["numpy"] == told.who("fresh")["numpy"]
 
 
-def test_all_is_as_before_after_a_purge_and_a_load(told: Told) -> None:
+def test_imports_and_pip_list_are_the_same_after_a_purge_and_a_load(told: Told) -> None:
     assert told.who("again") == told.who("shadow-who")
     assert told.listed("again-list") == told.environments
 
 
-def test_uninstalling_falls_back_to_the_stacks(told: Told) -> None:
+def test_uninstalling_a_newer_version_brings_back_the_stacks(told: Told) -> None:
     assert f"Successfully uninstalled {OWN}-{NEWER}" in told.text("uninstall")
     assert told.who("back") == told.who("fresh")
     assert told.who("back-s") == told.who("fresh-s")
@@ -186,26 +186,24 @@ def test_the_stacks_own_copy_cannot_be_uninstalled(told: Told) -> None:
 
 
 @pytest.mark.parametrize("way", ["freed", "download", "wheel"])
-def test_what_was_not_allowed_stays_refused(told: Told, way: str) -> None:
+def test_pip_install_download_and_wheel_refuse_another_numpy_than_the_stacks(told: Told, way: str) -> None:
     assert "The user requested (constraint) numpy==" in told.text(way)
     assert not told.text(way).endswith("status 0\n")
 
 
-def test_what_is_downloaded_is_of_the_stacks_version(told: Told) -> None:
+def test_pip_download_fetches_the_stacks_version(told: Told) -> None:
     assert told.text("download-any").endswith("status 0\n")
     version = told.who("fresh")["numpy"][1]
     assert [p.name.split("-")[1] for p in (told.user.home / "out/downloaded").iterdir()] == [version]
 
 
 @pytest.mark.parametrize("way", ["needing", "upgrade"])
-def test_neither_a_package_that_needs_it_nor_an_upgrade_of_all_replaces_the_stacks(
-    told: Told, way: str
-) -> None:
+def test_pip_keeps_the_stacks_numpy_for_a_dependent_and_in_an_upgrade(told: Told, way: str) -> None:
     text = told.text(way)
     assert text.endswith("status 0\n")
     (would,) = (line for line in text.splitlines() if line.startswith("Would install"))
     assert "pandas-2.2.2" in would and "numpy-" not in would
 
 
-def test_pip_finds_nothing_wrong(told: Told) -> None:
+def test_pip_check_finds_no_broken_requirements(told: Told) -> None:
     assert told.text("check") == "No broken requirements found.\nstatus 0\n"

@@ -17,7 +17,7 @@ BAD = (
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("which", ["name", "version", "adopted"])
-def test_what_is_no_name_is_refused_with_what_one_may_be_and_nothing_is_made(
+def test_an_invalid_module_name_or_version_is_refused_and_nothing_changes(
     user: User, name: str, which: str
 ) -> None:
     (user.home / "env/conda-meta").mkdir(parents=True)
@@ -37,7 +37,7 @@ def test_what_is_no_name_is_refused_with_what_one_may_be_and_nothing_is_made(
 @pytest.mark.parametrize(
     "command", [("create", "stackenv"), ("adopt", "env", "stackenv")], ids=lambda c: c[0]
 )
-def test_none_is_called_as_the_module_of_the_command(user: User, command: tuple[str, ...]) -> None:
+def test_stackenv_is_refused_as_the_name_of_a_module(user: User, command: tuple[str, ...]) -> None:
     (user.home / "env/conda-meta").mkdir(parents=True)
     before = describe_tree(user.home)
     refused = user.stackenv(*command)
@@ -45,7 +45,7 @@ def test_none_is_called_as_the_module_of_the_command(user: User, command: tuple[
     assert describe_tree(user.home) == before
 
 
-def test_a_path_with_spaces_quotes_and_other_letters_works_to_the_end(user: User) -> None:
+def test_an_environment_at_a_path_with_spaces_and_quotes_works(user: User) -> None:
     path = "odd 'place' é & ü/env (1);#"
     made = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -59,14 +59,14 @@ def test_a_path_with_spaces_quotes_and_other_letters_works_to_the_end(user: User
 
 
 @pytest.mark.parametrize("path", ["a:b", "a\nb", "a\x1bb", "/"])
-def test_a_path_that_no_list_can_hold_is_refused(user: User, path: str) -> None:
+def test_a_path_with_a_colon_or_control_character_and_the_root_are_refused(user: User, path: str) -> None:
     refused = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])
     assert refused.returncode in (2, 9), refused.stderr
     assert list_files(user.home) == [] and not (user.home / "modules").exists()
 
 
 @pytest.mark.parametrize("what", ["folder", "file", "link to an empty folder", "link to nothing"])
-def test_what_is_there_already_is_left_alone(user: User, what: str) -> None:
+def test_an_existing_folder_file_or_link_is_refused_and_kept(user: User, what: str) -> None:
     place = user.home / "there"
     (user.home / "empty").mkdir()
     if what == "folder":
@@ -84,7 +84,7 @@ def test_what_is_there_already_is_left_alone(user: User, what: str) -> None:
         assert describe_tree(user.home) == before
 
 
-def test_an_empty_folder_is_taken_and_left_empty_when_that_fails(user: User) -> None:
+def test_an_empty_folder_is_used_and_left_empty_when_create_fails(user: User) -> None:
     place = user.home / "there"
     place.mkdir()
     failed = user.stackenv(
@@ -97,7 +97,7 @@ def test_an_empty_folder_is_taken_and_left_empty_when_that_fails(user: User) -> 
     assert (place / "pyvenv.cfg").exists()
 
 
-def test_missing_folders_above_are_made_and_gone_when_that_fails(user: User) -> None:
+def test_missing_parent_folders_are_created_and_removed_when_create_fails(user: User) -> None:
     arguments = ("create", "it", "--path", "a/b/c/env")
     failed = user.stackenv(*arguments, "no-such-package", load=[user.stack.bundle_module])
     assert failed.returncode == 10 and not (user.home / "a").exists()
@@ -105,7 +105,7 @@ def test_missing_folders_above_are_made_and_gone_when_that_fails(user: User) -> 
     assert made.returncode == 0 and (user.home / "a/b/c/env/bin/python").exists()
 
 
-def test_purged_storage_is_refused_also_behind_a_link(user: User, tmp_path: Path) -> None:
+def test_a_path_on_purged_storage_is_refused_even_through_a_link(user: User, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (user.home / "big").symlink_to(scratch)

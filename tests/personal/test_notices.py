@@ -27,17 +27,17 @@ def notices(text: str) -> list[str]:
     return [line for line in text.splitlines() if SAYS in line]
 
 
-def test_it_is_silent_when_all_is_right(owner: User) -> None:
+def test_no_notice_is_printed_when_the_modules_are_loaded(owner: User) -> None:
     used = owner.run("module use ~/modules; module load it; python -c pass; pip --version")
     assert (used.returncode, used.stderr) == (0, "")
 
 
-def test_it_is_silent_where_it_brings_what_is_missing(owner: User) -> None:
+def test_no_notice_is_printed_when_missing_modules_are_added_automatically(owner: User) -> None:
     used = owner.run("venvs/it-1.0/bin/python -c 'import numpy'; . venvs/it-1.0/bin/activate; pip --version")
     assert (used.returncode, used.stderr) == (0, "")
 
 
-def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
+def test_missing_modules_are_reported_once_with_the_command_to_load_them(owner: User) -> None:
     """In a whole tree of processes: Python, a shell that it starts, and Python again."""
     nested = 'import subprocess, sys; subprocess.run(["sh", "-c", f"{sys.executable} -c pass"])'
     used = owner.run(f". venvs/it-1.0/bin/activate; python -c '{nested}'", STACKENV_CARRY="0")
@@ -51,14 +51,16 @@ def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
     assert (fixed.returncode, fixed.stderr) == (0, "")
 
 
-def test_each_command_of_a_shell_says_it(owner: User) -> None:
+def test_each_command_of_a_shell_prints_the_notice(owner: User) -> None:
     used = owner.run(". venvs/it-1.0/bin/activate; python -c pass; python -c pass", STACKENV_CARRY="0")
     assert len(notices(used.stderr)) == 2
 
 
 @pytest.mark.parametrize("autoswap", ["no", "yes"])
 @pytest.mark.parametrize("which", ["bundle", "python"])
-def test_a_swap_of_base_modules_is_named_with_the_hint(owner: User, which: str, autoswap: str) -> None:
+def test_a_swapped_base_module_is_reported_with_a_hint_that_fixes_it(
+    owner: User, which: str, autoswap: str
+) -> None:
     """LMOD_DISABLE_SAME_NAME_AUTOSWAP both ways: a swap that is asked for is no automatic one."""
     stack = owner.stack
     old, new = {
@@ -80,6 +82,6 @@ def test_a_swap_of_base_modules_is_named_with_the_hint(owner: User, which: str, 
     assert fixed.stdout.startswith(f"{stack.software}/{stack.bundle_module}/")
 
 
-def test_the_exit_status_and_the_output_are_the_programs(owner: User) -> None:
+def test_the_programs_exit_status_and_output_are_not_changed(owner: User) -> None:
     used = owner.run(". venvs/it-1.0/bin/activate; python -c 'print(1); raise SystemExit(3)'")
     assert (used.returncode, used.stdout) == (3, "1\n")

@@ -70,7 +70,9 @@ def lmod_carries(dialect: Dialect, folder: Path, owner: User, name: str) -> bool
 
 @pytest.mark.some_shells
 @pytest.mark.parametrize("name", FOLDERS)
-def test_an_environment_at_an_odd_path_is_loaded_used_and_left(dialect, tmp_path, owner, name: str) -> None:
+def test_an_environment_at_an_odd_path_can_be_loaded_used_and_deactivated(
+    dialect, tmp_path, owner, name: str
+) -> None:
     prefix = str(owner.home / "odd" / FOLDERS[name])
     if not lmod_carries(dialect, tmp_path / "plain", owner, name):
         pytest.skip(f"Lmod does not carry {FOLDERS[name]!r} to {dialect.name}, in any module")
@@ -95,7 +97,9 @@ def test_an_environment_at_an_odd_path_is_loaded_used_and_left(dialect, tmp_path
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "tcsh"])
-def test_the_everyday_odd_paths_are_not_skipped(shell: str, tmp_path: Path, owner: User) -> None:
+def test_paths_with_spaces_quotes_and_non_ascii_letters_are_not_skipped(
+    shell: str, tmp_path: Path, owner: User
+) -> None:
     from shell_sessions import DIALECTS
 
     for name in ("space", "quote", "letters"):

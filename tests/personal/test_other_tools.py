@@ -89,7 +89,7 @@ def use(user: User, folder: Path, command: str, load: str) -> subprocess.Complet
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_it_gives_the_same_with_the_module_and_without(owner: User, tmp_path: Path, tool: str) -> None:
+def test_a_tool_does_the_same_with_and_without_the_module(owner: User, tmp_path: Path, tool: str) -> None:
     without = use(owner, tmp_path / "without", TOOLS[tool], "")
     inside = use(owner, tmp_path / "inside", TOOLS[tool], "ml it || exit 99")
     assert without.returncode == 0, without.stdout + without.stderr

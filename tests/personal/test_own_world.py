@@ -95,7 +95,9 @@ ORDERS = {
 @pytest.mark.some_shells
 @pytest.mark.each_value("order", "owner", "dialect")
 @pytest.mark.parametrize("order", ORDERS)
-def test_its_own_packages_are_imported_in_every_order(session: Session, owner: User, order: str) -> None:
+def test_the_environments_own_numpy_is_imported_in_every_order_of_loading(
+    session: Session, owner: User, order: str
+) -> None:
     name, commands = ORDERS[order]
     words = {"bundle": owner.stack.bundle_module, "other": owner.stack.other_module}
     result = (
@@ -132,7 +134,7 @@ MEANWHILE = {
 @pytest.mark.some_shells
 @pytest.mark.each_value("meanwhile", "owner")
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
-def test_when_it_is_left_all_is_where_lmod_would_have_it(
+def test_variables_after_leaving_are_those_of_lmod_alone(
     dialect: Dialect, tmp_path: Path, owner: User, meanwhile: str
 ) -> None:
     """Beside a shell in which the same was loaded and unloaded without an environment."""
@@ -178,7 +180,7 @@ SEQUENCES = {
 
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("sequence", SEQUENCES)
-def test_pythonpath_and_lmods_counts_are_those_of_lmod_alone(owner: User, sequence: str) -> None:
+def test_pythonpath_and_lmods_reference_counts_are_those_of_lmod_alone(owner: User, sequence: str) -> None:
     paths = f"export MODULEPATH={write_modules(owner)}:$MODULEPATH; "
     show = '; echo "${PYTHONPATH-unset}"; echo "${__LMOD_REF_COUNT_PYTHONPATH-unset}"'
     typed = SEQUENCES[sequence].format(CONDA).split("; ")
@@ -193,7 +195,7 @@ def test_pythonpath_and_lmods_counts_are_those_of_lmod_alone(owner: User, sequen
 @pytest.mark.parametrize(
     "leave", ["module purge", "module unload Spack; conda deactivate", "conda deactivate"]
 )
-def test_a_module_of_a_folder_that_the_site_names_is_hidden_likewise(owner: User, leave: str) -> None:
+def test_modules_below_a_folder_named_by_the_site_are_hidden_too(owner: User, leave: str) -> None:
     """Spack's have no EBROOT, and their folders are not called like their modules."""
     aside = Path(owner.environ["MODULEPATH"].split(":")[0]).parents[1]
     (program,) = aside.glob(f"software/{CONDA}/libexec/stackenv/stackenv_hide_modules.py")
@@ -217,7 +219,9 @@ def test_a_module_of_a_folder_that_the_site_names_is_hidden_likewise(owner: User
 
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
-def test_what_an_activation_itself_puts_on_pythonpath_goes_with_it(session: Session, owner: User) -> None:
+def test_pythonpath_entries_of_an_activation_script_are_removed_on_leaving(
+    session: Session, owner: User
+) -> None:
     """activate.d sets it, deactivate.d takes it away, beside a module's that is hidden."""
     prefix = owner.home / "conda/envs/scripted"
     if not prefix.exists():
@@ -259,7 +263,7 @@ SCRIPTS = {
 
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
-def test_what_a_stand_in_for_condas_own_deactivate_leaves_is_brought_back(
+def test_unloading_anaconda_restores_variables_after_condas_own_deactivate(
     dialect: Dialect, tmp_path: Path, owner: User
 ) -> None:
     """Their functions, sourced over the module's, know nothing of what was put aside."""
@@ -287,9 +291,7 @@ def test_what_a_stand_in_for_condas_own_deactivate_leaves_is_brought_back(
 
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
-def test_other_conda_commands_work_whatever_is_on_pythonpath(
-    dialect: Dialect, tmp_path: Path, owner: User
-) -> None:
+def test_conda_commands_work_whatever_is_on_pythonpath(dialect: Dialect, tmp_path: Path, owner: User) -> None:
     """In the environment of a personal module, and where nothing was hidden."""
     paths = (str(owner.modules), *owner.environ["MODULEPATH"].split(":"))
     result = (
@@ -306,7 +308,9 @@ def test_other_conda_commands_work_whatever_is_on_pythonpath(
 
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("command", ["conda install -q -y -n other plain", "conda deactivate"])
-def test_every_way_into_an_environment_puts_it_first(owner: User, command: str) -> None:
+def test_reactivation_by_conda_install_or_deactivate_puts_the_environment_first(
+    owner: User, command: str
+) -> None:
     """A reactivation after an install, and the way back from one on top: its Python and its packages."""
     made = owner.run(f"module load {CONDA}; [ -d ~/conda/envs/other ] || conda create -q -y -n other python")
     assert made.returncode == 0, made.stderr
@@ -323,7 +327,7 @@ NOTICE = "stackenv: {0} was loaded after plain was activated, and takes preceden
 
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
-def test_a_stack_that_is_loaded_after_a_plain_activation_is_noticed(session: Session, owner: User) -> None:
+def test_a_stack_loaded_after_conda_activate_is_reported(session: Session, owner: User) -> None:
     bundle = owner.stack.bundle_module
     result = (
         session.check(f"module load {CONDA}", "conda activate plain", "conda info", "module load " + bundle)
@@ -346,7 +350,7 @@ def test_a_stack_that_is_loaded_after_a_plain_activation_is_noticed(session: Ses
 
 
 @pytest.mark.any_value("owner")
-def test_the_check_finds_a_stack_that_comes_before_the_environment(owner: User) -> None:
+def test_check_finds_a_stack_that_takes_precedence_over_the_environment(owner: User) -> None:
     bundle = owner.stack.bundle_module
     check = "stackenv check --json"
     done = owner.run(
@@ -360,7 +364,7 @@ def test_the_check_finds_a_stack_that_comes_before_the_environment(owner: User) 
 
 
 @pytest.mark.any_value("owner")
-def test_conda_run_and_env_create_are_in_a_world_of_their_own(owner: User) -> None:
+def test_conda_run_and_conda_env_create_do_not_see_the_modules(owner: User) -> None:
     """pip would take the modules' numpy for the new environment's."""
     channel = f"[{CHANNEL}, nodefaults]"
     (owner.home / "fresh.yml").write_text(
@@ -380,7 +384,7 @@ def test_conda_run_and_env_create_are_in_a_world_of_their_own(owner: User) -> No
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("way", ["PIP_USER", "pip.conf"])
 @pytest.mark.parametrize("enter", ["module load real", f"module load {CONDA}; conda activate plain"])
-def test_pip_installs_into_it_whatever_pip_user_says(
+def test_pip_installs_into_the_conda_environment_whatever_pip_user_says(
     dialect: Dialect, tmp_path: Path, owner: User, way: str, enter: str
 ) -> None:
     config = tmp_path / "config"
@@ -409,7 +413,7 @@ def with_venv(owner: User) -> User:
 
 
 @pytest.mark.any_value("owner")
-def test_uv_installs_into_what_was_activated_last(with_venv: User, tmp_path: Path) -> None:
+def test_uv_installs_into_the_environment_activated_last(with_venv: User, tmp_path: Path) -> None:
     done = with_venv.run(
         f"module use ~/modules; module load biopy {CONDA}; conda activate plain\n"
         "uv pip install --offline --dry-run six 2>&1 | grep Using; conda deactivate\n"
@@ -423,7 +427,7 @@ def test_uv_installs_into_what_was_activated_last(with_venv: User, tmp_path: Pat
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("meanwhile", ["", "module unload biopy"])
-def test_the_venv_of_a_personal_module_steps_aside_and_comes_back(
+def test_the_venv_of_a_loaded_module_is_suspended_while_conda_is_active(
     dialect: Dialect, tmp_path: Path, with_venv: User, meanwhile: str
 ) -> None:
     session = (
@@ -443,7 +447,7 @@ def test_the_venv_of_a_personal_module_steps_aside_and_comes_back(
 
 
 @pytest.mark.any_value("owner")
-def test_an_own_venv_of_before_is_back_when_the_module_goes_meanwhile(with_venv: User) -> None:
+def test_a_venv_activated_before_is_restored_when_the_module_is_unloaded_meanwhile(with_venv: User) -> None:
     commands = "python3 -m venv --without-pip ~/v; . ~/v/bin/activate; module use ~/modules; "
     done = with_venv.run(
         f"{commands} module load biopy {CONDA}; conda activate plain; module unload biopy; conda deactivate; "
@@ -455,7 +459,7 @@ def test_an_own_venv_of_before_is_back_when_the_module_goes_meanwhile(with_venv:
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
 @pytest.mark.parametrize("enter", ["module load real", "module load real; conda activate --stack plain"])
-def test_a_python_module_that_is_loaded_later_does_not_take_python(
+def test_a_python_module_loaded_later_does_not_override_the_environments_python(
     session: Session, owner: User, enter: str
 ) -> None:
     result = (
@@ -472,7 +476,7 @@ def test_a_python_module_that_is_loaded_later_does_not_take_python(
     assert changed(result, "before", "after") == {}
 
 
-def test_an_environment_can_choose_to_see_the_modules(owner: User) -> None:
+def test_edit_shows_and_hides_the_packages_of_the_modules(owner: User) -> None:
     """And back; it is then as it was."""
     load = f"module use ~/modules; module load {owner.stack.bundle_module} real"
     of_the_stack = f"{load}; python -c 'import sys; print(*sys.path)'"
@@ -497,14 +501,16 @@ def list_own_files(owner: User) -> list[Path]:
 
 
 @pytest.mark.any_value("owner")
-def test_a_venv_always_sees_its_modules(with_venv: User) -> None:
+def test_hide_modules_is_refused_for_a_venv(with_venv: User) -> None:
     refused = with_venv.stackenv("edit", "biopy", "--hide-modules")
     assert refused.returncode == 2
     assert "is a venv and always imports from its modules" in refused.stderr
 
 
 @pytest.mark.any_value("owner")
-def test_a_site_can_have_environments_see_the_modules(owner: User, tmp_path: Path) -> None:
+def test_the_site_setting_hide_modules_false_shows_the_packages_of_the_modules(
+    owner: User, tmp_path: Path
+) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text(SITE_CONFIGURATION.replace("conda:\n", "conda:\n  hide_modules: false\n"))
     done = owner.stackenv("adopt", "plain", "seeing", STACKENV_SITE_CONFIG=str(configuration))

@@ -45,7 +45,7 @@ def owner(packed: Packed) -> User:
     return packed.user
 
 
-def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packed) -> None:
+def test_packing_leaves_an_image_and_the_few_files_needed_without_it(packed: Packed) -> None:
     prefix = packed.user.home / "venvs/bio-1.0"
     files = [p for p in prefix.rglob("*") if not p.is_dir() and not p.is_symlink()]
     names = {str(p.relative_to(prefix)) for p in files}
@@ -60,7 +60,7 @@ def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packe
     assert f"{image['entries']:,} files, links and folders are now one file" in packed.told
 
 
-def test_on_a_terminal_the_words_of_mksquashfs_are_shown_when_they_are_asked_for(owner: User) -> None:
+def test_output_of_mksquashfs_and_unsquashfs_is_shown_only_with_verbose(owner: User) -> None:
     made = owner.stackenv("create", "talk", load=[owner.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     for words, theirs in (("pack", "Creating 4.0 filesystem"), ("unpack", "created ")):
@@ -76,7 +76,7 @@ def test_on_a_terminal_the_words_of_mksquashfs_are_shown_when_they_are_asked_for
         assert status == 0 and theirs in shown
 
 
-def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) -> None:
+def test_own_and_stack_packages_are_found_in_a_packed_environment(owner: User) -> None:
     done = load(owner, f"python -c '{CHECK}' && module unload bio && command -v python")
     own, stack, _ = done.stdout.splitlines()
     assert own.startswith(str(owner.home.parent / "node")), done.stderr
@@ -84,7 +84,7 @@ def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) ->
     assert not list_mounts(owner.home.parent)
 
 
-def test_scripts_of_its_bin_and_its_python_by_path_find_the_image(owner: User) -> None:
+def test_pip_and_the_python_called_by_path_use_the_image(owner: User) -> None:
     show = "pip show -f biopython | grep ^Location"
     done = load(owner, f'{show}; "$VIRTUAL_ENV/bin/python" -c "import sys; print(sys.prefix)"')
     pip, prefix = done.stdout.splitlines()
@@ -92,7 +92,7 @@ def test_scripts_of_its_bin_and_its_python_by_path_find_the_image(owner: User) -
     assert prefix.startswith(str(owner.home.parent / "node"))
 
 
-def test_activate_works_as_the_guide_has_it(owner: User) -> None:
+def test_the_activate_script_works_in_a_packed_environment(owner: User) -> None:
     done = owner.run(
         f"module load {owner.stack.bundle_module}; source venvs/bio-1.0/bin/activate; python -c '{CHECK}'; "
         "deactivate; command -v python"
@@ -101,7 +101,7 @@ def test_activate_works_as_the_guide_has_it(owner: User) -> None:
     assert "venvs" not in done.stdout.splitlines()[-1]
 
 
-def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
+def test_list_info_export_and_spider_work_without_mounting_the_image(owner: User) -> None:
     shown = read_result(owner.stackenv("info", "bio", "--json").stdout)
     assert "biopython" in [package["name"] for package in shown["packages"]]
     assert read_result(owner.stackenv("info", shown["environment"], "--json").stdout) == shown
@@ -129,7 +129,7 @@ def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
         "-m pip install pandas",
     ],
 )
-def test_pip_is_refused_with_the_hint(owner: User, command: str) -> None:
+def test_pip_changes_are_refused_with_the_command_to_unpack(owner: User, command: str) -> None:
     done = load(owner, command)
     assert done.returncode == 1
     said = " was not run: bio/1.0 is packed and cannot be changed; hint: "
@@ -139,11 +139,11 @@ def test_pip_is_refused_with_the_hint(owner: User, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["pip list", "python -c 'print(\"-m pip install\")'", "pip --version"])
-def test_what_only_reads_is_not_refused(owner: User, command: str) -> None:
+def test_commands_that_only_read_are_not_refused(owner: User, command: str) -> None:
     assert load(owner, command).returncode == 0
 
 
-def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
+def test_uv_pip_install_is_refused_and_writes_nothing(owner: User) -> None:
     before = describe_tree(owner.home / "venvs")
     done = load(owner, "uv pip install pandas")
     assert done.returncode != 0
@@ -164,7 +164,9 @@ def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
         ("adopt", "venvs/bio-1.0", "again"),
     ],
 )
-def test_what_would_change_it_is_refused_with_the_hint(owner: User, arguments: tuple[str, ...]) -> None:
+def test_rename_edit_pack_and_adopt_of_a_packed_environment_are_refused(
+    owner: User, arguments: tuple[str, ...]
+) -> None:
     before = describe_tree(owner.home)
     refused = owner.stackenv(*arguments)
     assert refused.returncode in (1, 9)
@@ -181,7 +183,7 @@ def test_what_would_change_it_is_refused_with_the_hint(owner: User, arguments: t
         ("remove", "is missing or cannot be read"),
     ],
 )
-def test_an_image_that_is_not_the_right_one_is_refused_with_which(
+def test_a_damaged_foreign_or_missing_image_is_refused_with_the_reason(
     packer: User, damage: str, words: str
 ) -> None:
     assert packer.stackenv("pack", "bio").returncode == 0
@@ -211,7 +213,7 @@ def test_an_image_that_is_not_the_right_one_is_refused_with_which(
     assert not list_mounts(packer.home.parent)
 
 
-def test_moved_it_is_told_to_go_back_and_what_is_typed_then_works(packer: User) -> None:
+def test_adopting_a_moved_packed_environment_prints_commands_that_work(packer: User) -> None:
     assert packer.stackenv("pack", "bio").returncode == 0
     old, new = packer.home / "venvs/bio-1.0", packer.home / "elsewhere"
     old.rename(new)

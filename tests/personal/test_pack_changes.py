@@ -13,7 +13,7 @@ from trees import describe_tree
 from users import STACKENV, User
 
 
-def test_unpacked_it_is_what_it_was(packer: User) -> None:
+def test_unpacking_restores_the_environment_as_it_was(packer: User) -> None:
     prefix = packer.home / "venvs/bio-1.0"
     odd = prefix / "share/ä 'odd' name"
     odd.parent.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def test_unpacked_it_is_what_it_was(packer: User) -> None:
     assert load(packer, "pip install pandas").returncode == 0
 
 
-def test_what_an_older_stackenv_did_not_write_is_there_when_it_is_packed_and_unpacked(packer: User) -> None:
+def test_pack_and_unpack_add_the_load_script_that_older_versions_lack(packer: User) -> None:
     missing = packer.home / "venvs/bio-1.0/stackenv/load.sh"
     contents = missing.read_text()
     for command in ("pack", "unpack"):
@@ -42,7 +42,7 @@ def test_what_an_older_stackenv_did_not_write_is_there_when_it_is_packed_and_unp
         assert done.returncode == 0 and missing.read_text() == contents, done.stderr
 
 
-def test_a_dry_run_changes_nothing(packer: User) -> None:
+def test_a_dry_run_of_pack_changes_nothing(packer: User) -> None:
     before = describe_tree(packer.home)
     done = packer.stackenv("pack", "bio", "--dry-run")
     assert done.returncode == 0
@@ -51,7 +51,7 @@ def test_a_dry_run_changes_nothing(packer: User) -> None:
 
 
 @pytest.mark.parametrize("start", ["exec venvs/bio-1.0/bin/python", "module load bio; exec python"])
-def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
+def test_an_environment_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
     # The first start of it compiles what is imported without the modules.
     assert packer.run("venvs/bio-1.0/bin/python -c ''").returncode == 0
     before = describe_tree(packer.home / "venvs")
@@ -74,7 +74,7 @@ def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User, start: str)
     assert packer.stackenv("pack", "bio").returncode == 0
 
 
-def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
+def test_a_file_written_during_packing_is_not_lost(packer: User) -> None:
     late = packer.home / "venvs/bio-1.0/late.txt"
     with (packer.home / "log").open("w+") as log:
         running = subprocess.Popen(
@@ -93,7 +93,7 @@ def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
     assert (running.returncode == 8) == refused, told
 
 
-def test_labels_of_selinux_are_no_hindrance_to_an_ordinary_user(packer: User) -> None:
+def test_selinux_labels_are_not_stored_and_do_not_prevent_unpacking(packer: User) -> None:
     file = packer.home / "venvs/bio-1.0/pyvenv.cfg"
     try:
         os.setxattr(file, b"security.selinux", b"unconfined_u:object_r:user_home_t:s0")
@@ -106,7 +106,7 @@ def test_labels_of_selinux_are_no_hindrance_to_an_ordinary_user(packer: User) ->
     assert packer.stackenv("unpack", "bio").returncode == 0
 
 
-def test_what_somebody_has_put_beside_the_image_is_not_deleted(packer: User) -> None:
+def test_unpack_refuses_when_a_file_of_the_user_lies_next_to_the_image(packer: User) -> None:
     assert packer.stackenv("pack", "bio").returncode == 0
     (packer.home / "venvs/bio-1.0/mine.txt").write_text("mine")
     refused = packer.stackenv("unpack", "bio")
@@ -116,14 +116,14 @@ def test_what_somebody_has_put_beside_the_image_is_not_deleted(packer: User) -> 
     assert (packer.home / "venvs/bio-1.0/stackenv/environment.squashfs").is_file()
 
 
-def test_remove_takes_the_image_too(packer: User) -> None:
+def test_remove_deletes_the_image_too(packer: User) -> None:
     assert packer.stackenv("pack", "bio").returncode == 0
     done = packer.stackenv("remove", "bio", "--yes")
     assert done.returncode == 0, done.stderr
     assert not list((packer.home / "venvs").iterdir())
 
 
-def test_an_adopted_one_is_not_removed_with_its_image(packer: User) -> None:
+def test_removing_an_adopted_packed_environment_is_refused(packer: User) -> None:
     assert packer.stackenv("remove", "bio", "--yes").returncode == 0
     packer.run(f"module load {packer.stack.bundle_module}; python -m venv --system-site-packages venvs/mine")
     adopted = packer.stackenv("adopt", "venvs/mine", "mine", load=[packer.stack.bundle_module])

@@ -74,9 +74,7 @@ def require_whole(user: User, command: str, before: dict[str, tuple[str, str]]) 
 @pytest.mark.parametrize(
     ("command", "sentence"), [*(("pack", s) for s in PACK), *(("unpack", s) for s in UNPACK)]
 )
-def test_killed_at_each_step_it_is_whole_after_the_next_command(
-    origin: User, command: str, sentence: str
-) -> None:
+def test_the_next_command_recovers_from_a_kill_at_any_step(origin: User, command: str, sentence: str) -> None:
     before = put_back(origin, "unpacked" if command == "pack" else "packed")
     running = Running(origin, command, "bio")
     running.wait_for(sentence)
@@ -100,7 +98,7 @@ def renames(origin: User) -> dict[str, int]:
 @pytest.mark.any_value("before_the_end", of=3)
 @pytest.mark.parametrize("command", ["pack", "unpack"])
 @pytest.mark.parametrize("before_the_end", range(8, -1, -1))
-def test_killed_at_a_rename_it_is_whole_after_the_next_command(
+def test_the_next_command_recovers_from_a_kill_at_any_rename(
     origin: User, renames: dict[str, int], command: str, before_the_end: int
 ) -> None:
     before = put_back(origin, "unpacked" if command == "pack" else "packed")

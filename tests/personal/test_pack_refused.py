@@ -41,7 +41,9 @@ def require_nothing_left(user: User) -> None:
         ("/dev/fuse", " failed: "),
     ],
 )
-def test_a_node_without_fuse_is_said_before(packer: User, tmp_path: Path, hidden: str, words: str) -> None:
+def test_pack_is_refused_on_a_node_without_fuse(
+    packer: User, tmp_path: Path, hidden: str, words: str
+) -> None:
     lines = f'for f in {hidden}; do [ ! -e "$f" ] || mount --bind /dev/null "$f" || exit 80; done'
     before = look(packer)
     for command in ("stackenv pack bio --dry-run", "stackenv pack bio"):
@@ -69,7 +71,9 @@ def test_a_node_without_fuse_is_said_before(packer: User, tmp_path: Path, hidden
     ],
     ids=["a device for root alone", "no fusermount3", "all of it"],
 )
-def test_a_user_who_is_not_root_is_asked_for(packer: User, tmp_path: Path, lines: str, words: str) -> None:
+def test_pack_as_an_ordinary_user_needs_dev_fuse_and_fusermount(
+    packer: User, tmp_path: Path, lines: str, words: str
+) -> None:
     if os.geteuid():
         pytest.skip("only root can become another user")
     named = "(cat /etc/passwd; echo somebody:x:4321:4321::/:/bin/sh) >passwd; mount --bind passwd /etc/passwd"

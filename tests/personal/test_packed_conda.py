@@ -56,7 +56,7 @@ def wait_for_the_end_of_squashfuse(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def test_uv_is_refused_for_this_environment_alone(owner: User) -> None:
+def test_uv_is_refused_for_the_packed_environment_alone(owner: User) -> None:
     """It would write beside the image, where nobody finds it; another uv of the shell has no constraint."""
     before = describe_tree(prefix_of(owner, "real"))
     refused = load(owner, "uv pip install six", "real")
@@ -69,7 +69,7 @@ def test_uv_is_refused_for_this_environment_alone(owner: User) -> None:
     assert "UV_CONSTRAINT" not in load(owner, "printenv", "real").stdout
 
 
-def test_its_commands_run_at_its_own_path_which_nobody_else_sees(owner: User) -> None:
+def test_commands_run_at_the_environments_own_path_which_only_they_see(owner: User) -> None:
     prefix = prefix_of(owner, "real")
     done = load(
         owner, f"python -c 'import sys; print(sys.prefix)'; ls {prefix}/lib; printenv CONDA_PREFIX", "real"
@@ -79,18 +79,18 @@ def test_its_commands_run_at_its_own_path_which_nobody_else_sees(owner: User) ->
     assert not list_mounts(owner.home)
 
 
-def test_what_its_activation_sets_is_set(owner: User) -> None:
+def test_loading_sets_activation_variables_and_unloading_unsets_conda_prefix(owner: User) -> None:
     done = load(owner, "python; printenv STACKENV_TEST_ONE; module unload one; printenv CONDA_PREFIX")
     assert done.stdout.splitlines() == ["python of one", "1"], done.stderr
 
 
-def test_conda_activates_it_as_any_other(owner: User) -> None:
+def test_conda_activates_and_lists_a_packed_environment(owner: User) -> None:
     done = owner.run(f"module load {CONDA}; conda activate one && python; conda deactivate; conda env list")
     assert done.stdout.startswith("python of one\n"), done.stderr
     assert str(prefix_of(owner)) in done.stdout
 
 
-def test_run_has_one_mount_for_the_command_and_all_that_it_starts(owner: User) -> None:
+def test_run_mounts_the_image_for_the_command_and_its_children(owner: User) -> None:
     script = "readlink /proc/self/ns/mnt; python; ls stackenv/environment.squashfs || python"
     done = owner.stackenv("run", "one", "--", "bash", "-c", f"cd {prefix_of(owner)}; {script}")
     outside = str(Path("/proc/self/ns/mnt").readlink())
@@ -100,17 +100,17 @@ def test_run_has_one_mount_for_the_command_and_all_that_it_starts(owner: User) -
 
 
 @pytest.mark.parametrize(("command", "status"), [("exit 3", 3), ("kill -TERM $$", -15), ("echo out", 0)])
-def test_the_status_and_the_signals_are_the_commands(owner: User, command: str, status: int) -> None:
+def test_run_exits_with_the_commands_status_or_signal(owner: User, command: str, status: int) -> None:
     done = owner.stackenv("run", "one", "--", "bash", "-c", command)
     assert done.returncode in (status, 128 - status if status < 0 else status)
 
 
-def test_squashfuse_ends_behind_the_last_process_of_the_namespace(owner: User) -> None:
+def test_squashfuse_ends_after_the_last_process_of_the_namespace(owner: User) -> None:
     assert load(owner, "python").returncode == 0
     wait_for_the_end_of_squashfuse(owner.home)
 
 
-def test_nothing_waits_for_squashfuse(owner: User) -> None:
+def test_pipes_and_substitutions_do_not_wait_for_squashfuse(owner: User) -> None:
     # A pipe that squashfuse held open would end with it, seconds later.
     before = time.monotonic()
     done = load(owner, 'x=$(python); echo "$x"; python | cat; wait', "one")
@@ -118,7 +118,7 @@ def test_nothing_waits_for_squashfuse(owner: User) -> None:
     assert time.monotonic() - before < 60
 
 
-def test_conda_lists_and_exports_its_packages(owner: User) -> None:
+def test_conda_lists_and_exports_the_packages_of_a_packed_environment(owner: User) -> None:
     done = load(owner, "conda list; conda env export", "real")
     assert done.returncode == 0, done.stderr
     assert "activating" in done.stdout.partition("name:")[0]
@@ -126,7 +126,7 @@ def test_conda_lists_and_exports_its_packages(owner: User) -> None:
 
 
 @pytest.mark.parametrize("command", ["install numpy", "remove --yes python", "update --all --yes"])
-def test_conda_is_refused_with_the_hint(owner: User, command: str) -> None:
+def test_conda_changes_are_refused_with_the_command_to_unpack(owner: User, command: str) -> None:
     before = describe_tree(prefix_of(owner))
     done = load(owner, f"conda {command}")
     assert done.returncode == 1
@@ -161,7 +161,7 @@ DELETED = [
 
 
 @pytest.mark.parametrize("command", NAMED + DELETED)
-def test_conda_is_refused_however_the_environment_is_named(owner: User, command: str) -> None:
+def test_conda_changes_are_refused_however_the_environment_is_named(owner: User, command: str) -> None:
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {CONDA}; {command.format(at=prefix_of(owner))}")
     assert done.returncode == 1
@@ -183,7 +183,7 @@ def test_conda_is_refused_however_the_environment_is_named(owner: User, command:
         "$CONDA_EXE remove --yes -n real-1.0 pip",
     ],
 )
-def test_what_only_conda_can_find_out_conda_refuses_in_our_words(owner: User, command: str) -> None:
+def test_changes_that_only_conda_can_recognise_are_refused_by_conda_itself(owner: User, command: str) -> None:
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {CONDA}; {command}")
     assert done.returncode == 1
@@ -191,7 +191,7 @@ def test_what_only_conda_can_find_out_conda_refuses_in_our_words(owner: User, co
     assert describe_tree(owner.home / "conda/envs") == before
 
 
-def test_a_name_that_a_condarc_leads_to_is_refused_too(owner: User, tmp_path: Path) -> None:
+def test_a_packed_environment_named_through_condarc_is_refused_too(owner: User, tmp_path: Path) -> None:
     (tmp_path / "far").symlink_to(prefix_of(owner))
     (owner.home / ".condarc").write_text(f"envs_dirs: [{tmp_path}]\n")
     done = owner.run(f"module load {CONDA}; conda env remove --yes -n far")
@@ -213,7 +213,7 @@ BY_MAMBA = {
 
 
 @pytest.mark.parametrize("words", BY_MAMBA)
-def test_mamba_is_refused_too(owner: User, built_modules: BuiltModules, words: str) -> None:
+def test_mamba_changes_are_refused_too(owner: User, built_modules: BuiltModules, words: str) -> None:
     """Also by the name in a file, which conda itself stops at, by marks that mamba does not know."""
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {built_modules.miniforge}; mamba {words.format(at=prefix_of(owner))}")
@@ -227,7 +227,7 @@ def test_mamba_is_refused_too(owner: User, built_modules: BuiltModules, words: s
 
 @pytest.mark.parametrize("shell", ["tcsh", "fish"])
 @pytest.mark.parametrize("command", ["conda -v install --yes -n one plain", "conda rename -n one other-name"])
-def test_other_shells_refuse_too(owner: User, shell: str, command: str) -> None:
+def test_tcsh_and_fish_refuse_conda_changes_too(owner: User, shell: str, command: str) -> None:
     init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init"
     done = subprocess.run(
         [shell],
@@ -242,7 +242,7 @@ def test_other_shells_refuse_too(owner: User, shell: str, command: str) -> None:
     assert "stackenv unpack one/1.0" in done.stderr
 
 
-def test_where_its_image_is_in_its_place_conda_cannot_write(owner: User) -> None:
+def test_conda_cannot_write_to_a_mounted_image(owner: User) -> None:
     install = f"$CONDA_EXE install --yes --no-pin -p {prefix_of(owner, 'real')} plain"
     before = describe_tree(prefix_of(owner, "real"))
     done = load(owner, f"{prefix_of(owner, 'real')}/stackenv/packed run sh -c '{install}'", "real")
@@ -254,12 +254,12 @@ def test_where_its_image_is_in_its_place_conda_cannot_write(owner: User) -> None
 @pytest.mark.parametrize(
     "command", ["conda install --help", "conda env config vars list -n one", "conda list -n one"]
 )
-def test_conda_may_look_at_it(owner: User, command: str) -> None:
+def test_conda_commands_that_only_read_are_allowed(owner: User, command: str) -> None:
     done = load(owner, command)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_clone_is_made_of_what_is_in_the_image(owner: User) -> None:
+def test_a_clone_has_the_contents_of_the_image_and_can_be_changed(owner: User) -> None:
     clone = owner.home / "conda/envs/clone"
     made = owner.run(f"module load {CONDA}; conda create --yes --quiet -n clone --clone real-1.0")
     assert made.returncode == 0, made.stderr
@@ -272,7 +272,7 @@ def test_a_clone_is_made_of_what_is_in_the_image(owner: User) -> None:
     assert used.stdout.endswith(f"plain-tool 1.0\n{clone}\n"), used.stderr
 
 
-def test_conda_may_change_another_environment_than_the_packed_one(owner: User) -> None:
+def test_conda_may_change_environments_that_are_not_packed(owner: User) -> None:
     made = owner.run(f"module load {CONDA}; conda create --yes --quiet --name plainenv plain")
     assert made.returncode == 0, made.stderr
     into = load(owner, "conda install --yes --quiet --name plainenv activating; conda list -n plainenv")
@@ -283,7 +283,7 @@ def test_conda_may_change_another_environment_than_the_packed_one(owner: User) -
     assert "stackenv unpack one/1.0" in outside.stderr
 
 
-def test_a_user_who_is_not_root_needs_no_setuid_program(owner: User, tmp_path: Path) -> None:
+def test_an_ordinary_user_needs_no_setuid_program(owner: User, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("this user is one already")
     # /dev/fuse is open to all on clusters; here, in a namespace of the test's own.
@@ -306,7 +306,7 @@ def test_a_user_who_is_not_root_needs_no_setuid_program(owner: User, tmp_path: P
     assert capabilities.split()[1].strip("0") == ""
 
 
-def test_unpacked_it_is_what_it_was(owner: User) -> None:
+def test_unpacking_in_place_or_to_a_folder_keeps_the_environment_working(owner: User) -> None:
     done = owner.stackenv("unpack", "one")
     assert done.returncode == 0, done.stderr
     assert load(owner, "python").stdout == "python of one\n"
@@ -348,7 +348,7 @@ def test_commands_of_one_job_share_a_mount_and_a_namespace(owner: User, tmp_path
     wait_for_the_end_of_squashfuse(owner.home)
 
 
-def test_a_venv_that_was_made_on_it_is_the_venv(owner: User) -> None:
+def test_a_venv_on_a_packed_environment_has_its_own_prefix(owner: User) -> None:
     done = load(
         owner,
         "python -m venv --without-pip ~/on-it; ~/on-it/bin/python -c 'import sys; print(sys.prefix)'",
@@ -357,7 +357,7 @@ def test_a_venv_that_was_made_on_it_is_the_venv(owner: User) -> None:
     assert done.stdout == f"{owner.home}/on-it\n", done.stderr
 
 
-def test_a_folder_that_is_gone_is_no_traceback(owner: User) -> None:
+def test_a_deleted_working_directory_gives_no_traceback(owner: User) -> None:
     done = load(owner, "mkdir gone; cd gone; rmdir ../gone; python", "one")
     assert done.stdout == "python of one\n"
     assert "Traceback" not in done.stderr

@@ -52,7 +52,7 @@ def node(owner: User) -> Iterator[Path]:
     empty_node(folder)
 
 
-def test_loads_at_once_mount_once(owner: User, node: Path) -> None:
+def test_simultaneous_loads_share_one_mount(owner: User, node: Path) -> None:
     both = (
         f"export SLURM_JOB_ID=7; module use {owner.modules}; for i in 1 2 3 4 5 6; do "
         f"( module load bio && {IMPORT} ) & done; wait"
@@ -63,7 +63,7 @@ def test_loads_at_once_mount_once(owner: User, node: Path) -> None:
     assert len(list_mounts(node)) == len(list_squashfuses(node)) == 1
 
 
-def test_each_job_and_step_has_its_mount_and_a_step_takes_the_batch_steps(owner: User, node: Path) -> None:
+def test_each_job_or_step_has_its_mount_and_a_step_reuses_the_batch_steps(owner: User, node: Path) -> None:
     step = load(owner, IMPORT, **in_job(1, "0"))
     batch = load(owner, IMPORT, **in_job(1))
     later = load(owner, IMPORT, **in_job(1, "1"))
@@ -101,7 +101,7 @@ def start_lazy(shell: Shell, module: str, folder: Path) -> Callable[[], None]:
     return go.touch
 
 
-def test_the_end_of_one_job_leaves_the_mount_of_another_to_a_process_that_uses_it(
+def test_the_end_of_a_job_does_not_break_the_mount_of_another_job(
     node: Path, open_shell: Callable[..., Shell], tmp_path: Path
 ) -> None:
     first = open_shell(**in_job(1))
@@ -115,7 +115,7 @@ def test_the_end_of_one_job_leaves_the_mount_of_another_to_a_process_that_uses_i
     assert "job-2-batch" in second.run(IMPORT)
 
 
-def test_a_mount_that_a_killed_squashfuse_has_left_is_made_again(owner: User, node: Path) -> None:
+def test_a_mount_left_by_a_killed_squashfuse_is_replaced_on_load(owner: User, node: Path) -> None:
     assert load(owner, IMPORT, **in_job(3)).returncode == 0
     kill(list_squashfuses(node))
     assert len(list_mounts(node)) == 1
@@ -124,7 +124,7 @@ def test_a_mount_that_a_killed_squashfuse_has_left_is_made_again(owner: User, no
     assert len(list_squashfuses(node)) == len(list_mounts(node)) == 1
 
 
-def test_what_ended_jobs_have_left_is_swept_by_the_next_mount(owner: User, node: Path) -> None:
+def test_mounts_of_ended_jobs_are_removed_by_the_next_mount(owner: User, node: Path) -> None:
     for number in (11, 12):
         assert load(owner, IMPORT, **in_job(number)).returncode == 0
     kill(list_squashfuses(node))
@@ -133,9 +133,7 @@ def test_what_ended_jobs_have_left_is_swept_by_the_next_mount(owner: User, node:
     assert [Path(place).parent.name for place in list_mounts(node)] == ["job-13-batch"]
 
 
-def test_what_an_ended_session_of_processes_has_left_is_swept_unless_it_is_used(
-    owner: User, node: Path
-) -> None:
+def test_the_mount_of_an_ended_process_session_is_removed_unless_in_use(owner: User, node: Path) -> None:
     if Path("/proc/self/sessionid").read_text().strip() != "4294967295":
         pytest.skip("a login's session is known here")
     leave = f"module use {owner.modules}; module load bio; {IMPORT}"
@@ -151,7 +149,7 @@ def test_what_an_ended_session_of_processes_has_left_is_swept_unless_it_is_used(
     assert left not in list_mounts(node)
 
 
-def test_a_mount_lost_after_the_load_is_made_again_by_the_next_command(
+def test_a_mount_lost_after_the_load_is_restored_by_the_next_command(
     node: Path, open_shell: Callable[..., Shell]
 ) -> None:
     shell = open_shell(**in_job(4))
@@ -160,7 +158,9 @@ def test_a_mount_lost_after_the_load_is_made_again_by_the_next_command(
     assert "job-4-batch" in shell.run(IMPORT)
 
 
-def test_another_shell_of_the_session_may_unload_it(node: Path, open_shell: Callable[..., Shell]) -> None:
+def test_the_image_is_mounted_again_after_an_unload_in_another_shell(
+    node: Path, open_shell: Callable[..., Shell]
+) -> None:
     one, two = open_shell(**in_job(5)), open_shell(**in_job(5))
     one.run(IMPORT)
     two.run("module unload bio")
@@ -168,7 +168,7 @@ def test_another_shell_of_the_session_may_unload_it(node: Path, open_shell: Call
     assert "job-5-batch" in one.run(IMPORT)
 
 
-def test_unload_leaves_a_mount_that_is_in_use(node: Path, open_shell: Callable[..., Shell]) -> None:
+def test_unload_keeps_a_mount_that_is_in_use(node: Path, open_shell: Callable[..., Shell]) -> None:
     one, two = open_shell(**in_job(6)), open_shell(**in_job(6))
     place = Path(one.run(IMPORT)).parents[3]
     one.run(f"cd {place}")
@@ -177,7 +177,7 @@ def test_unload_leaves_a_mount_that_is_in_use(node: Path, open_shell: Callable[.
     one.run("cd /")
 
 
-def test_what_a_crash_before_the_mount_leaves_is_no_hindrance(owner: User, node: Path) -> None:
+def test_a_folder_left_by_a_crash_before_the_mount_is_reused(owner: User, node: Path) -> None:
     done = load(owner, IMPORT, **in_job(8))
     place = Path(done.stdout).parents[3]
     kill(list_squashfuses(node))
@@ -189,19 +189,19 @@ def test_what_a_crash_before_the_mount_leaves_is_no_hindrance(owner: User, node:
     assert again.stdout == done.stdout, again.stderr
 
 
-def test_without_a_batch_system_the_mount_is_the_sessions(owner: User, node: Path) -> None:
+def test_without_a_batch_system_the_mount_belongs_to_the_session(owner: User, node: Path) -> None:
     place = Path(load(owner, IMPORT).stdout).parts[len(node.parts) + 1]
     session = Path("/proc/self/sessionid").read_text().strip()
     named = f"login-{session}" if session != "4294967295" else f"processes-{os.getsid(0)}"
     assert place == named
 
 
-def test_the_folder_of_mounts_is_the_users_alone(owner: User, node: Path) -> None:
+def test_the_folder_of_mounts_is_accessible_to_the_user_alone(owner: User, node: Path) -> None:
     load(owner, IMPORT)
     assert (node / f"stackenv-{os.geteuid()}").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Path) -> None:
+def test_a_mount_folder_that_belongs_to_another_user_is_refused(owner: User, node: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can give a folder away")
     folder = node / "stackenv-0"
@@ -220,7 +220,7 @@ def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Pa
         (["/dev/fuse"], "squashfuse_ll failed: "),
     ],
 )
-def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(
+def test_a_load_without_fuse_fails_and_works_after_unpacking_to_tmpdir(
     owner: User, node: Path, tmp_path: Path, hidden: list[str], words: str
 ) -> None:
     if os.geteuid():
@@ -246,7 +246,7 @@ def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(
     shutil.rmtree(next(Path(owner.environ["TMPDIR"]).glob("stackenv-*")))
 
 
-def test_squashfuse_keeps_nothing_that_its_caller_has_open(owner: User, node: Path) -> None:
+def test_squashfuse_does_not_inherit_open_files_of_its_caller(owner: User, node: Path) -> None:
     lock = owner.home / "lock"
     opened = f"module use {owner.modules}; exec 8>{lock} 200>{lock}2; flock 8; flock 200; module load bio; "
     done = owner.run(f"{opened} exec 8>&- 200>&-; flock -n {lock} echo free; flock -n {lock}2 echo free")
@@ -254,7 +254,7 @@ def test_squashfuse_keeps_nothing_that_its_caller_has_open(owner: User, node: Pa
     assert list_mounts(node)
 
 
-def test_a_process_of_python_alone_keeps_its_mount(
+def test_a_running_python_keeps_the_mount_when_another_shell_unloads(
     node: Path, open_shell: Callable[..., Shell], tmp_path: Path
 ) -> None:
     one, two = open_shell(**in_job(20)), open_shell(**in_job(20))
@@ -264,7 +264,9 @@ def test_a_process_of_python_alone_keeps_its_mount(
     assert "job-20-batch" in one.run("cat <&5")
 
 
-def test_a_folder_of_mounts_that_is_a_link_recovers_too(owner: User, node: Path, tmp_path: Path) -> None:
+def test_a_lost_mount_is_replaced_when_the_mount_folder_is_a_link(
+    owner: User, node: Path, tmp_path: Path
+) -> None:
     real = node.with_name("real-node")
     node.rename(real)
     node.symlink_to(real)
@@ -293,7 +295,7 @@ def test_a_link_in_the_temporary_folder_is_not_followed(owner: User, node: Path)
 @pytest.mark.parametrize(
     "tool", ["stat", "mkdir", "chmod", "flock", "sha256sum", "env", "head", "squashfuse_ll"]
 )
-def test_a_program_of_the_environment_is_not_taken_for_the_systems(
+def test_a_command_of_the_environment_is_not_used_as_a_system_program(
     owner: User, node: Path, tmp_path: Path, tool: str
 ) -> None:
     (tmp_path / tool).symlink_to(owner.home / "my venvs/bio/stackenv/packed")
@@ -302,7 +304,7 @@ def test_a_program_of_the_environment_is_not_taken_for_the_systems(
     shutil.rmtree(node / f"stackenv-{os.geteuid()}", ignore_errors=True)
 
 
-def test_a_link_to_a_command_from_elsewhere_and_a_script_given_to_python_work(
+def test_linked_commands_and_scripts_run_by_python_work_and_sourcing_is_refused(
     owner: User, node: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mypy").symlink_to(owner.home / "my venvs/bio/bin/python")

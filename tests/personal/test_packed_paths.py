@@ -48,7 +48,7 @@ def pack(user: User) -> tuple[str, str]:
     return record["packed"]["way"], done.stderr
 
 
-def test_a_package_that_was_built_for_the_path_finds_its_data(maker: User) -> None:
+def test_a_package_with_the_path_of_its_data_built_in_finds_it(maker: User) -> None:
     source = maker.home / "told"
     source.mkdir()
     (source / "setup.py").write_text(SETUP)
@@ -61,7 +61,7 @@ def test_a_package_that_was_built_for_the_path_finds_its_data(maker: User) -> No
     assert load(maker, READ).stdout == "found\n"
 
 
-def test_a_program_with_the_path_of_its_library_in_it_runs(maker: User) -> None:
+def test_a_program_linked_with_an_rpath_runs(maker: User) -> None:
     prefix = maker.home / "venvs/own-1.0"
     (maker.home / "a.c").write_text(LIBRARY)
     (maker.home / "b.c").write_text(PROGRAM)
@@ -76,7 +76,7 @@ def test_a_program_with_the_path_of_its_library_in_it_runs(maker: User) -> None:
     assert load(maker, "answer").returncode == 42
 
 
-def test_a_link_by_its_whole_path_leads_to_where_it_did(maker: User) -> None:
+def test_an_absolute_link_inside_the_environment_still_works(maker: User) -> None:
     prefix = maker.home / "venvs/own-1.0"
     (prefix / "share").mkdir(exist_ok=True)
     (prefix / "share/data.txt").write_text("found")
@@ -87,7 +87,7 @@ def test_a_link_by_its_whole_path_leads_to_where_it_did(maker: User) -> None:
     )
 
 
-def test_what_names_its_commands_or_a_longer_path_runs_from_any_place(maker: User) -> None:
+def test_kernel_specs_and_longer_paths_do_not_require_a_namespace(maker: User) -> None:
     prefix = maker.home / "venvs/own-1.0"
     kernel = prefix / "share/jupyter/kernels/own/kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -103,7 +103,7 @@ def test_what_names_its_commands_or_a_longer_path_runs_from_any_place(maker: Use
     assert list_squashfuses(maker.home.parent)
 
 
-def test_editable_sources_inside_it_are_found(maker: User) -> None:
+def test_an_editable_install_inside_the_environment_is_imported(maker: User) -> None:
     source = maker.home / "venvs/own-1.0/src/mine"
     source.mkdir(parents=True)
     (source / "setup.py").write_text(

@@ -49,7 +49,7 @@ def load(user: User, commands: str, **environ: str) -> subprocess.CompletedProce
     return user.run(f"module use {user.modules}; module load bio || exit 70; {commands}", **environ)
 
 
-def test_where_the_place_is_taken_the_sessions_own_folder_is_used(
+def test_xdg_runtime_dir_is_used_when_the_mount_folder_is_another_users(
     owner: User, taken: Path, tmp_path: Path
 ) -> None:
     with unmounting(tmp_path):
@@ -63,7 +63,7 @@ def test_where_the_place_is_taken_the_sessions_own_folder_is_used(
 
 
 @pytest.mark.parametrize("runtime", ["", "absent", "somebody's", "read-only"])
-def test_without_a_session_folder_that_can_be_used_the_load_says_why(
+def test_a_load_without_a_usable_runtime_folder_fails_with_the_reason(
     owner: User, taken: Path, tmp_path: Path, runtime: str
 ) -> None:
     folder = tmp_path / "runtime"
@@ -88,7 +88,7 @@ def test_without_a_session_folder_that_can_be_used_the_load_says_why(
     assert not list(taken.iterdir())
 
 
-def test_a_user_who_is_not_root_mounts_with_fusermount(owner: User, tmp_path: Path) -> None:
+def test_an_ordinary_user_mounts_with_fusermount(owner: User, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("this user is one already: the other tests mount so")
     # /dev/fuse is open to all on clusters, and users have names; here, in a namespace of the test's own.
@@ -125,7 +125,7 @@ def start_unpacking(owner: User, folder: Path) -> subprocess.Popen[bytes]:
     return running
 
 
-def test_what_a_killed_unpack_to_leaves_goes_with_the_next(owner: User, tmp_path: Path) -> None:
+def test_files_left_by_a_killed_unpack_to_are_removed_by_the_next(owner: User, tmp_path: Path) -> None:
     running = start_unpacking(owner, tmp_path)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
@@ -139,7 +139,7 @@ def test_what_a_killed_unpack_to_leaves_goes_with_the_next(owner: User, tmp_path
     assert load(owner, IMPORT, TMPDIR=str(tmp_path)).stdout.startswith(f"{tmp_path}/stackenv-")
 
 
-def test_one_that_is_still_at_work_is_left_alone(owner: User, tmp_path: Path) -> None:
+def test_files_of_a_running_unpack_to_are_kept(owner: User, tmp_path: Path) -> None:
     running = start_unpacking(owner, tmp_path)
     os.kill(running.pid, signal.SIGSTOP)
     (draft,) = tmp_path.iterdir()
@@ -151,7 +151,7 @@ def test_one_that_is_still_at_work_is_left_alone(owner: User, tmp_path: Path) ->
     assert not draft.exists()
 
 
-def test_in_the_temporary_folder_any_command_takes_it_away(owner: User) -> None:
+def test_clean_removes_files_left_in_tmpdir_by_a_killed_unpack_to(owner: User) -> None:
     folder = Path(owner.environ["TMPDIR"])
     running = start_unpacking(owner, folder)
     os.kill(running.pid, signal.SIGKILL)
@@ -161,7 +161,7 @@ def test_in_the_temporary_folder_any_command_takes_it_away(owner: User) -> None:
     assert not list(folder.glob("stackenv-*"))
 
 
-def test_a_folder_that_cannot_be_written_is_said(owner: User, tmp_path: Path) -> None:
+def test_unpack_to_a_read_only_folder_fails_with_the_reason(owner: User, tmp_path: Path) -> None:
     script = f"mount --bind {tmp_path} {tmp_path}; mount -o remount,bind,ro {tmp_path}; "
     refused = owner.run(f"unshare --mount bash -c '{script} {STACKENV} unpack bio --to {tmp_path}'")
     assert refused.returncode == 1

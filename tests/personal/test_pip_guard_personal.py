@@ -24,7 +24,7 @@ def user(tmp_path: Path, one_stack, built_modules) -> User:
     return user
 
 
-def test_its_own_pip_conf_takes_the_guard_back_and_the_shell_keeps_it(user: User) -> None:
+def test_pip_is_allowed_in_the_environment_and_still_refused_for_the_os(user: User) -> None:
     adopted = user.stackenv("adopt", "real")
     assert adopted.returncode == 0, adopted.stderr
     done = user.run(
@@ -42,7 +42,7 @@ def test_its_own_pip_conf_takes_the_guard_back_and_the_shell_keeps_it(user: User
     assert not file.exists()
 
 
-def test_pip_works_in_what_is_activated_on_top(user: User) -> None:
+def test_pip_works_in_an_environment_activated_on_top(user: User) -> None:
     adopted = user.stackenv("adopt", "third")
     assert adopted.returncode == 0, adopted.stderr
     done = user.run(
@@ -55,7 +55,7 @@ def test_pip_works_in_what_is_activated_on_top(user: User) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_the_users_own_pip_conf_stays(user: User, kind: str) -> None:
+def test_the_users_own_pip_conf_is_kept(user: User, kind: str) -> None:
     file = user.home / "conda/envs/real/pip.conf"
     mine = user.home / "mine.conf" if kind == "link" else file
     mine.write_text("[global]\ntimeout = 7\n")
@@ -70,7 +70,7 @@ def test_the_users_own_pip_conf_stays(user: User, kind: str) -> None:
         assert mine.read_text() == "[global]\ntimeout = 7\n" and file.is_symlink() == (kind == "link")
 
 
-def test_a_venv_needs_nothing(tmp_path: Path, one_stack) -> None:
+def test_pip_works_in_a_venv_and_is_refused_again_after_unloading(tmp_path: Path, one_stack) -> None:
     user = make_user(tmp_path, one_stack)
     user.environ.update(make_guard(tmp_path / "etc"))
     created = user.stackenv("create", "biopy", "six", load=[one_stack.bundle_module])

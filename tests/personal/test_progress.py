@@ -38,7 +38,7 @@ def create(user: User, *words: str) -> subprocess.CompletedProcess[str]:
     return user.stackenv("create", *words, load=[user.stack.bundle_module])
 
 
-def test_the_words_of_pip_are_not_shown(owner: User) -> None:
+def test_pips_output_is_not_shown_by_default(owner: User) -> None:
     assert not says_pip((owner.home / "said").read_text())
     rebuilt = owner.stackenv("rebuild", "quiet")
     assert rebuilt.returncode == 0, rebuilt.stderr
@@ -46,14 +46,14 @@ def test_the_words_of_pip_are_not_shown(owner: User) -> None:
 
 
 @pytest.mark.parametrize("option", ["-v", "--verbose"])
-def test_they_are_shown_when_they_are_asked_for(user: User, option: str) -> None:
+def test_pips_output_is_shown_with_verbose(user: User, option: str) -> None:
     made = create(user, "loud", "six", option)
     assert made.returncode == 0, made.stderr
     assert says_pip(made.stderr) and "Successfully installed six" in made.stderr
     assert says_pip(user.stackenv("rebuild", "loud", option).stderr)
 
 
-def test_they_are_shown_whole_before_the_error_when_it_fails(user: User) -> None:
+def test_pips_output_is_shown_before_the_error_when_pip_fails(user: User) -> None:
     failed = create(user, "it", "six", "biopython==0.0.1")
     assert failed.returncode == 10
     reason = "No matching distribution found for biopython==0.0.1"
@@ -95,7 +95,7 @@ class AtTerminal:
         return self.process.wait(60)
 
 
-def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
+def test_a_terminal_shows_the_current_step_and_erases_it_at_the_end(user: User) -> None:
     (user.home / "list.txt").write_text("six\n")
     running = AtTerminal(user, "create", "it", "biopython", "-r", "list.txt")
     assert running.end() == 0, running.shown
@@ -112,7 +112,7 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     assert HIDDEN not in running.shown
 
 
-def test_control_c_at_the_terminal_undoes_and_leaves_a_clean_line(user: User, tmp_path: Path) -> None:
+def test_ctrl_c_undoes_all_changes_and_clears_the_progress_line(user: User, tmp_path: Path) -> None:
     package = tmp_path / "slow"
     package.mkdir()
     (package / "setup.py").write_text(SLOW.format(marker=str(package / "started")))
@@ -126,13 +126,13 @@ def test_control_c_at_the_terminal_undoes_and_leaves_a_clean_line(user: User, tm
     require_nothing_left(user)
 
 
-def test_a_terminal_without_escape_sequences_gets_lines(user: User) -> None:
+def test_a_dumb_terminal_gets_lines_without_escape_sequences(user: User) -> None:
     made = user.run(f"module load {user.stack.bundle_module}; TERM=dumb script -qec 'stackenv create it' log")
     assert made.returncode == 0, made.stderr
     assert "create the folder" in made.stdout and "\x1b" not in made.stdout
 
 
-def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User) -> None:
+def test_update_shows_the_current_environment_on_a_terminal(user: User) -> None:
     made = create(user, "it", "packaging==23.2", "--allow-shadow", "packaging")
     assert made.returncode == 0, made.stderr
     running = AtTerminal(user, "update", "packaging", "--env", "it", "--yes")

@@ -34,7 +34,7 @@ def user(tmp_path: Path, one_stack: Stack, built_modules: BuiltModules) -> User:
     return user
 
 
-def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
+def test_files_unknown_to_conda_are_reported_and_kept(user: User) -> None:
     prefix = user.home / "conda/envs/it-1.0"
     for name in CACHES:
         (prefix / name).parent.mkdir(parents=True, exist_ok=True)

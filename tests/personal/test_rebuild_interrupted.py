@@ -102,7 +102,7 @@ def require_whole(user: User, before: dict[str, tuple[str, str]], old: Path, var
     return entry["environment"]
 
 
-def test_the_steps_are_all_of_them(owner: User) -> None:
+def test_the_tested_steps_are_all_steps_of_rebuild_and_create_from(owner: User) -> None:
     require_all_steps(owner, VENV, "rebuild", "it", "-m", owner.stack.next_bundle_module)
     file = str(owner.home.parent / "it.yaml")
     require_all_steps(owner, FROM, "create", "again", "--from", file)
@@ -110,7 +110,7 @@ def test_the_steps_are_all_of_them(owner: User) -> None:
 
 @pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", FROM)
-def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> None:
+def test_a_killed_create_from_leaves_nothing(owner: User, step: str) -> None:
     before = describe_home(owner)
     kill_at(owner, step, ("create", "again", "--from", str(owner.home.parent / "it.yaml")))
     listed = owner.stackenv("list", "--json")
@@ -127,7 +127,7 @@ def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> 
 
 @pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", VENV[:-1])
-def test_before_the_switch_all_is_as_it_was(owner: User, step: str) -> None:
+def test_a_venv_rebuild_killed_before_the_switch_changes_nothing(owner: User, step: str) -> None:
     before, old = describe_home(owner), owner.home / "venvs/it-1.0"
     words = ("rebuild", "it", "-m", owner.stack.next_bundle_module)
     if step in QUICK:
@@ -137,7 +137,7 @@ def test_before_the_switch_all_is_as_it_was(owner: User, step: str) -> None:
     assert require_whole(owner, before, old, "VIRTUAL_ENV") == str(old)
 
 
-def test_control_c_undoes_at_once(owner: User) -> None:
+def test_ctrl_c_undoes_a_rebuild_at_once(owner: User) -> None:
     before = describe_home(owner)
     status, words = stop_at(
         owner, "install with pip", ("rebuild", "it", "-m", owner.stack.next_bundle_module)
@@ -147,7 +147,7 @@ def test_control_c_undoes_at_once(owner: User) -> None:
     assert describe_home(owner) == before
 
 
-def test_at_the_switch_it_is_finished_or_undone_and_then_made(owner: User) -> None:
+def test_a_venv_rebuild_killed_at_the_switch_is_finished_or_undone(owner: User) -> None:
     before, old = describe_home(owner), owner.home / "venvs/it-1.0"
     words = ("rebuild", "it", "-m", owner.stack.next_bundle_module)
     kill_at(owner, SWITCH, words)
@@ -161,13 +161,13 @@ def test_at_the_switch_it_is_finished_or_undone_and_then_made(owner: User) -> No
     assert (item["category"], item["paths"]) == ("old-rebuilds", [str(old)])
 
 
-def test_conda_steps_are_all_of_them(conda_owner: User) -> None:
+def test_the_tested_steps_are_all_steps_of_a_conda_rebuild(conda_owner: User) -> None:
     require_all_steps(conda_owner, CONDA, "rebuild", "it")
 
 
 @pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", CONDA)
-def test_conda_is_as_it_was_or_new(conda_owner: User, step: str) -> None:
+def test_a_killed_conda_rebuild_leaves_the_old_or_the_new_environment(conda_owner: User, step: str) -> None:
     before = describe_home(conda_owner)
     (entry,) = read_result(conda_owner.stackenv("list", "--json").stdout)
     old = Path(entry["environment"])

@@ -53,14 +53,14 @@ def test_a_dry_run_changes_nothing(owner: User) -> None:
     assert describe_tree(owner.home.parent) == before
 
 
-def test_other_modules_that_are_loaded_are_not_taken_but_named(owner: User) -> None:
+def test_other_loaded_modules_are_not_used_but_suggested(owner: User) -> None:
     following = owner.stack.next_bundle_module
     done = owner.stackenv("rebuild", "it", "--dry-run", load=[following])
     assert f"stackenv rebuild it/1.0 -m {following}" in done.stderr
     assert f"Rebuilding it/1.0 on {owner.stack.bundle_module}, in" in done.stderr
 
 
-def test_the_next_generation(owner: User) -> None:
+def test_rebuild_on_the_next_generation_keeps_packages_and_the_old_environment(owner: User) -> None:
     old, new = owner.home / "venvs/it-1.0", owner.home / "venvs/it-1.0-2"
     first = look(owner)
     before = describe_old(old)
@@ -86,7 +86,7 @@ def test_the_next_generation(owner: User) -> None:
     assert (record["replaces"], record["modules"]) == (str(old), [owner.stack.next_bundle_module])
 
 
-def test_when_modules_and_python_are_gone_what_is_named_brings_it_back(
+def test_the_hint_rebuilds_an_environment_whose_modules_and_python_are_missing(
     user: User, one_stack: Stack, tmp_path: Path
 ) -> None:
     modules = tmp_path / "modules"
@@ -110,7 +110,7 @@ def test_when_modules_and_python_are_gone_what_is_named_brings_it_back(
     assert look(user)[:2] == [str(user.home / "venvs/it-1.0-2"), "1.26.4"]
 
 
-def test_what_needs_another_version_than_the_new_stacks_is_named(user: User, tmp_path: Path) -> None:
+def test_a_package_that_conflicts_with_the_new_stack_is_reported(user: User, tmp_path: Path) -> None:
     make_wheel(tmp_path / "wheels", "tiny-old", "1.0", ["packaging==23.1"])
     user.environ["PIP_FIND_LINKS"] += f" {tmp_path / 'wheels'}"
     made = user.stackenv("create", "it", "six", "tiny-old", "-m", user.stack.bundle_module)
@@ -123,7 +123,7 @@ def test_what_needs_another_version_than_the_new_stacks_is_named(user: User, tmp
     assert f"packaging 23.2 (the module {user.stack.next_bundle_module})" in line
 
 
-def test_a_packed_one_is_made_anew_as_files(user: User) -> None:
+def test_a_packed_environment_is_rebuilt_unpacked(user: User) -> None:
     if not shutil.which("mksquashfs"):
         pytest.skip("mksquashfs is not installed")
     made = user.stackenv("create", "it", "biopython", "-m", user.stack.bundle_module)

@@ -72,7 +72,7 @@ def sentence(result: Result) -> str:
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_an_environment_that_is_gone_is_refused_with_the_hint(dialect, tmp_path, owner, gone, name) -> None:
+def test_a_missing_environment_is_refused_with_a_hint(dialect, tmp_path, owner, gone, name) -> None:
     gone(name)
     said = sentence(refuse(open_for(dialect, tmp_path, owner), name))
     assert f"{prefix_of(owner, name)}, is gone" in said
@@ -81,7 +81,9 @@ def test_an_environment_that_is_gone_is_refused_with_the_hint(dialect, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_what_goes_after_the_load_is_unloaded_without_a_trace(dialect, tmp_path, owner, name) -> None:
+def test_an_environment_removed_after_the_load_is_unloaded_without_a_trace(
+    dialect, tmp_path, owner, name
+) -> None:
     prefix = prefix_of(owner, name)
     result = (
         open_for(dialect, tmp_path, owner)
@@ -97,7 +99,9 @@ def test_what_goes_after_the_load_is_unloaded_without_a_trace(dialect, tmp_path,
 
 @pytest.mark.parametrize("name", ["bash", "fish"])
 @pytest.mark.parametrize("way", ["unload", "exchange"])
-def test_condas_base_is_back_where_the_folder_went_after_the_load(tmp_path, owner, name, way) -> None:
+def test_condas_base_is_restored_when_the_folder_is_removed_after_the_load(
+    tmp_path, owner, name, way
+) -> None:
     """The exchange loads the other one first, whose code must not be taken for that of the one that goes."""
     prefix = prefix_of(owner, "one")
     leave = ["module unload one"] if way == "unload" else ["module load alpha", "module unload alpha"]
@@ -109,7 +113,7 @@ def test_condas_base_is_back_where_the_folder_went_after_the_load(tmp_path, owne
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_a_module_that_is_gone_is_named_with_the_folder_it_was_found_in(tmp_path, owner, name) -> None:
+def test_a_missing_base_module_is_reported_with_the_modulepath_it_was_in(tmp_path, owner, name) -> None:
     said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path, owner, owner.modules), name))
     record = read_own_record(owner, name)
     assert f"the module {record.modules[0]}" in said
@@ -130,7 +134,7 @@ def broken(owner: User, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("broken", ["gone", "dangling"], indirect=True)
-def test_a_venv_without_its_python_is_refused_and_unloaded(tmp_path, owner, broken) -> None:
+def test_a_venv_whose_python_is_missing_is_refused_but_can_be_unloaded(tmp_path, owner, broken) -> None:
     """Its modules are there: the load would give their Python."""
     (tmp_path / "refused").mkdir()
     loaded = open_for(DIALECTS["bash"], tmp_path, owner)
@@ -144,7 +148,7 @@ def test_a_venv_without_its_python_is_refused_and_unloaded(tmp_path, owner, brok
     assert "stackenv rebuild alpha/1.0" in said
 
 
-def test_one_of_several_that_is_refused_leaves_the_shell_as_it_was(tmp_path, owner, gone) -> None:
+def test_a_load_of_several_modules_changes_nothing_if_one_is_refused(tmp_path, owner, gone) -> None:
     gone("alpha")
     refuse(open_for(DIALECTS["bash"], tmp_path, owner), f"{owner.stack.other_module} alpha")
 
@@ -158,7 +162,7 @@ PLATFORMS = {
 
 @pytest.mark.parametrize("kind", PLATFORMS)
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_an_environment_of_another_platform_is_refused_with_the_hint(tmp_path, owner, name, kind) -> None:
+def test_an_environment_of_another_platform_is_refused_with_a_hint(tmp_path, owner, name, kind) -> None:
     record = read_own_record(owner, name)
     machine, system = PLATFORMS[kind]
     platform = Platform(machine or record.platform.machine, system or record.platform.os, record.platform.cpu)

@@ -57,7 +57,7 @@ def typing(request: pytest.FixtureRequest, owner: User, tmp_path: Path) -> Typin
     return Typing(request.param, owner, tmp_path)
 
 
-def test_when_the_script_is_left_the_module_is_back(typing: Typing, owner: User) -> None:
+def test_the_module_is_restored_when_an_activated_venv_is_deactivated(typing: Typing, owner: User) -> None:
     enter = typing.activate
     # Once alone: what the script itself leaves behind is not ours.
     typing.type(enter, "deactivate").look("before").type("module load alpha").look("loaded")
@@ -71,7 +71,7 @@ def test_when_the_script_is_left_the_module_is_back(typing: Typing, owner: User)
     assert differences(seen["before"], seen["after"]) == {}, typing.said
 
 
-def test_what_the_user_takes_away_stays_away(typing: Typing) -> None:
+def test_a_variable_unset_by_the_user_is_not_restored(typing: Typing) -> None:
     unset = typing.dialect.unset("VIRTUAL_ENV")
     seen = typing.type("module load alpha", unset).look("unset").finish()
     assert "VIRTUAL_ENV" not in seen["unset"].environment
@@ -85,7 +85,7 @@ HOOKS = {
 }
 
 
-def test_what_the_user_runs_before_a_prompt_goes_on(typing: Typing) -> None:
+def test_the_users_prompt_hooks_keep_running_while_loaded_and_after(typing: Typing) -> None:
     first, last, said = HOOKS[typing.dialect.name]
     typing.type(first, "module load alpha", last, "echo while", "module unload alpha", "echo after").finish()
     for word in ("while", "after"):
@@ -94,7 +94,7 @@ def test_what_the_user_runs_before_a_prompt_goes_on(typing: Typing) -> None:
 
 
 @pytest.mark.parametrize("typing", ["bash"], indirect=True)
-def test_a_child_shell_that_inherits_the_prompt_command_says_nothing(typing: Typing) -> None:
+def test_a_child_shell_that_inherits_prompt_command_prints_no_error(typing: Typing) -> None:
     typing.type("export PROMPT_COMMAND PS1", "module load alpha", "bash --norc --noprofile --noediting -i")
     typing.type("echo child $VIRTUAL_ENV_PROMPT", "exit", "echo parent").finish()
     assert "child (alpha)" in typing.said and "not found" not in typing.said, typing.said
@@ -120,7 +120,7 @@ PROMPT_COMMANDS = (
 
 
 @pytest.mark.parametrize("typing", ["bash"], indirect=True)
-def test_what_the_user_puts_beside_ours_stays_and_ours_goes(typing: Typing) -> None:
+def test_unload_removes_our_part_of_prompt_command_and_keeps_the_users(typing: Typing) -> None:
     typing.type("h() { :; }")
     for before, meanwhile, _ in PROMPT_COMMANDS:
         typing.type("unset PROMPT_COMMAND", before, "module load alpha", "echo $PROMPT_COMMAND", meanwhile)
@@ -142,7 +142,7 @@ def test_what_the_user_puts_beside_ours_stays_and_ours_goes(typing: Typing) -> N
         ("", "readonly PROMPT_COMMAND", f'declare -r PROMPT_COMMAND="{OURS}"'),
     ],
 )
-def test_a_strict_shell_has_nothing_to_complain_of(
+def test_nounset_and_a_readonly_prompt_command_cause_no_errors(
     typing: Typing, before: str, meanwhile: str, after: str
 ) -> None:
     typing.type(before, "module load alpha", 'echo "[${PROMPT_COMMAND-}]"', meanwhile, "module unload alpha")
@@ -164,7 +164,7 @@ PRECMDS = (
 
 @pytest.mark.parametrize("typing", ["tcsh"], indirect=True)
 @pytest.mark.parametrize("gone", ["", "gone"])
-def test_what_the_user_makes_of_our_precmd_is_theirs(typing: Typing, gone: str) -> None:
+def test_unload_keeps_the_users_changes_to_the_precmd_of_tcsh(typing: Typing, gone: str) -> None:
     """With the file that the unload reads, and where the environment's folder has gone meanwhile."""
     folder = f"{typing.owner.home}/venvs/alpha-1.0/stackenv"
     typing.type("alias h 'echo hook \\!:1'")

@@ -37,7 +37,7 @@ def made(project: Project) -> Project:
     return project
 
 
-def test_all_of_it_is_the_groups_to_read_and_to_change(made: Project) -> None:
+def test_all_files_are_readable_and_writable_by_the_group(made: Project) -> None:
     for path in (*(made.root / "modules").rglob("*"), *(made.root / "venvs").rglob("*")):
         found = path.lstat()
         assert found.st_gid == GROUP, path
@@ -50,7 +50,7 @@ def test_all_of_it_is_the_groups_to_read_and_to_change(made: Project) -> None:
             assert found.st_mode & (stat.S_ISGID | 0o007) == stat.S_ISGID, path
 
 
-def test_another_user_of_the_group_loads_imports_and_lists(made: Project) -> None:
+def test_a_group_member_can_load_import_and_list(made: Project) -> None:
     used = made.as_member(
         f"ml use {made.root}/modules; ml tool && python -c 'import packaging as p, numpy; print(p.__file__)'"
     )
@@ -59,7 +59,7 @@ def test_another_user_of_the_group_loads_imports_and_lists(made: Project) -> Non
     assert listed.returncode == 0 and read_table(listed.stdout)[0][:2] == ["tool/1.0", "venv"], listed.stderr
 
 
-def test_another_user_of_the_group_makes_one_beside_it_that_all_can_use(made: Project) -> None:
+def test_a_group_member_can_create_an_environment_that_others_can_use(made: Project) -> None:
     load = f"module load {made.member.stack.bundle_module}"
     done = made.as_member(f"{load}; stackenv create --shared {made.root} tool --version 2.0")
     assert done.returncode == 0, done.stderr
@@ -69,13 +69,13 @@ def test_another_user_of_the_group_makes_one_beside_it_that_all_can_use(made: Pr
     assert used.stdout.strip() == f"{made.root}/venvs/tool-2.0", used.stderr
 
 
-def test_a_name_that_is_taken_is_taken_for_all(made: Project) -> None:
+def test_a_name_taken_by_one_user_is_refused_for_others(made: Project) -> None:
     load = f"module load {made.member.stack.bundle_module}"
     refused = made.as_member(f"{load}; stackenv create --shared {made.root} tool")
     assert refused.returncode == 9 and "already exists" in refused.stderr, refused.stderr
 
 
-def test_a_user_of_another_group_is_told_that_it_is_not_theirs(made: Project) -> None:
+def test_a_user_of_another_group_is_refused_without_a_traceback(made: Project) -> None:
     for command in ("create --shared {} other", "list --shared {}"):
         refused = made.as_stranger(
             f"module load {made.member.stack.bundle_module}; stackenv {command.format(made.root)}"
@@ -84,7 +84,7 @@ def test_a_user_of_another_group_is_told_that_it_is_not_theirs(made: Project) ->
         assert refused.returncode != 0 and str(made.root) in refused.stderr, refused.stderr
 
 
-def test_where_the_group_may_not_write_a_member_is_told_so_and_nothing_is_made(project: Project) -> None:
+def test_a_member_without_write_permission_is_refused_and_nothing_is_created(project: Project) -> None:
     closed = project.root.parent / "closed"
     closed.mkdir()
     os.chown(closed, OWNER, GROUP)
@@ -104,7 +104,7 @@ def test_where_the_group_may_not_write_a_member_is_told_so_and_nothing_is_made(p
     assert read_table(project.as_member(f"stackenv list --shared {closed}").stdout)[0][0] == "tool/1.0"
 
 
-def test_a_folder_that_does_not_exist_is_refused_with_how_to_make_one(project: Project) -> None:
+def test_a_missing_folder_is_refused_with_the_commands_to_create_it(project: Project) -> None:
     refused = project.as_member(f"stackenv create --shared {project.root}/missing tool")
     assert refused.returncode == 2 and "chmod g+rwxs" in refused.stderr, refused.stderr
     assert not (project.root / "missing").exists()
@@ -136,7 +136,7 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
     return path
 
 
-def test_what_a_killed_command_of_one_user_has_left_only_they_themselves_undo(made: Project) -> None:
+def test_a_killed_commands_changes_are_undone_only_by_the_same_user(made: Project) -> None:
     done = made.as_owner(
         f"umask 007; cd {made.root}/venvs; mkdir -p half-1.0/stackenv half-1.0/lib/deep; "
         "touch half-1.0/stackenv/unfinished-1 half-1.0/lib/deep/file; echo $$"
@@ -152,7 +152,7 @@ def test_what_a_killed_command_of_one_user_has_left_only_they_themselves_undo(ma
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_a_running_command_of_another_user_holds_its_name(made: Project, hidden: bool) -> None:
+def test_a_running_command_of_another_user_reserves_its_name(made: Project, hidden: bool) -> None:
     sleeper = subprocess.Popen(
         ["setpriv", "--reuid", str(OWNER), "--clear-groups", "--regid", str(GROUP), "sleep", "300"]
     )
@@ -177,7 +177,7 @@ def test_a_running_command_of_another_user_holds_its_name(made: Project, hidden:
         sleeper.wait()
 
 
-def test_what_uv_installs_is_the_groups_and_its_cache_the_users(project: Project) -> None:
+def test_files_installed_by_uv_belong_to_the_group_and_are_not_hard_linked(project: Project) -> None:
     """A hard link would have given the group the cache's files, too."""
     load = f"module load {project.owner.stack.bundle_module}"
     made = project.as_owner(f"{load}; stackenv create --shared {project.root} fast biopython --uv")

@@ -36,7 +36,7 @@ def loaded(result, name: str) -> list[str]:
 
 
 @pytest.mark.all_shells
-def test_a_load_brings_environment_and_modules_and_an_unload_leaves_no_trace(session: Session, owner) -> None:
+def test_a_load_activates_the_environment_and_an_unload_leaves_no_trace(session: Session, owner) -> None:
     result = (
         session.snapshot("before")
         .check("module load alpha")
@@ -88,7 +88,7 @@ def test_a_reload_changes_nothing(session: Session) -> None:
     assert changed(result, "before", "after") == {}
 
 
-def test_an_update_of_all_modules_changes_nothing(session: Session) -> None:
+def test_module_update_changes_nothing(session: Session) -> None:
     result = (
         session.snapshot("before")
         .check("module load alpha")
@@ -115,7 +115,7 @@ EXCHANGES = {
 @pytest.mark.each_pair("exchange", "leave", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("leave", ["module unload beta", "module purge", "deactivate"])
-def test_of_two_personal_environments_the_later_stays(
+def test_the_environment_loaded_later_replaces_the_earlier(
     session: Session, exchange: str, leave: str, owner
 ) -> None:
     result = (
@@ -135,7 +135,7 @@ def test_of_two_personal_environments_the_later_stays(
     assert changed(result, "before", "after") == {}
 
 
-def test_there_and_back_again_by_family_is_as_before(session: Session) -> None:
+def test_loading_another_environment_and_the_first_again_changes_nothing(session: Session) -> None:
     result = (
         session.snapshot("before")
         .check("module load alpha")
@@ -151,7 +151,7 @@ def test_there_and_back_again_by_family_is_as_before(session: Session) -> None:
     assert changed(result, "before", "after") == {}
 
 
-def test_a_collection_brings_the_environment_back(session: Session) -> None:
+def test_a_saved_collection_restores_the_environment(session: Session) -> None:
     collection = f"shells-{session.dialect.name}"
     result = (
         session.snapshot("before")
@@ -188,7 +188,7 @@ OWN = {
 @pytest.mark.parametrize(
     "between", [(), ("module load alpha",), ("module load beta",), ("module swap alpha beta",)]
 )
-def test_what_the_user_had_set_comes_back(session: Session, between: tuple[str, ...]) -> None:
+def test_variables_set_before_the_load_are_restored(session: Session, between: tuple[str, ...]) -> None:
     for name, value in OWN.items():
         session.export(name, value)
     result = (
@@ -208,7 +208,7 @@ def test_what_the_user_had_set_comes_back(session: Session, between: tuple[str, 
         assert environment[name] == OWN[name]
 
 
-def test_what_the_user_sets_after_the_load_stays(session: Session) -> None:
+def test_variables_set_after_the_load_are_kept(session: Session) -> None:
     session.check("module load alpha")
     for name in ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONHOME"):
         session.export(name, OWN[name])
@@ -219,7 +219,7 @@ def test_what_the_user_sets_after_the_load_stays(session: Session) -> None:
     }
 
 
-def test_modules_of_the_user_stay_and_those_of_the_environment_go(session: Session, owner) -> None:
+def test_unload_keeps_the_users_modules_and_removes_the_environments(session: Session, owner) -> None:
     stack = owner.stack
     result = (
         session.check(f"module load {stack.other_module} {stack.bundle_module}")
@@ -235,7 +235,7 @@ def test_modules_of_the_user_stay_and_those_of_the_environment_go(session: Sessi
     assert loaded(result, "without") == [stack.other_module]
 
 
-def test_a_strict_script_goes_on(session: Session) -> None:
+def test_a_script_with_set_eu_runs_to_the_end(session: Session) -> None:
     if session.dialect.family != "sh":
         pytest.skip("csh and fish have no set -eu")
     session.strict = True

@@ -105,7 +105,7 @@ def of_tree(trees: Path, name: str, user: User, output: str) -> bool:
     )
 
 
-def test_at_one_path_an_environment_is_on_the_tree_of_each_node(on_node, trees, request) -> None:
+def test_at_one_path_an_environment_uses_the_software_tree_of_each_node(on_node, trees, request) -> None:
     user, run = on_node
     bundle = user.stack.bundle_module
     made = run("zen2", f"module load {bundle}; stackenv create biopy biopython")
@@ -155,9 +155,7 @@ def at_login(two_paths: Path, tmp_path: Path, one_stack: Stack) -> tuple[User, R
     return user, run
 
 
-def test_at_two_paths_one_environment_says_that_it_is_on_the_other_and_what_to_type(
-    at_login, two_paths
-) -> None:
+def test_at_two_paths_the_wrong_software_tree_is_reported_with_a_fix_that_works(at_login, two_paths) -> None:
     user, run = at_login
     made = run("zen2", f"module load {user.stack.bundle_module}; stackenv create biopy biopython")
     assert made.returncode == 0, made.stderr
@@ -183,7 +181,9 @@ def test_at_two_paths_one_environment_says_that_it_is_on_the_other_and_what_to_t
     assert "[other-tree]" in run("zen2", "stackenv check biopy-here").stdout
 
 
-def test_at_two_paths_a_folder_for_each_gives_an_environment_on_each(at_login, two_paths, tmp_path) -> None:
+def test_at_two_paths_a_folder_per_cpu_gives_an_environment_on_each_tree(
+    at_login, two_paths, tmp_path
+) -> None:
     user, run = at_login
     (tmp_path / "site.yaml").write_text(BY_CPU)
     user.environ["STACKENV_SITE_CONFIG"] = str(tmp_path / "site.yaml")

@@ -72,7 +72,7 @@ def list_processes(pattern: str) -> list[int]:
     return [int(number) for number in found.stdout.split()]
 
 
-def test_what_hangs_is_unmounted_all_the_same(tmp_path: Path) -> None:
+def test_a_hanging_mount_is_unmounted_after_the_timeout(tmp_path: Path) -> None:
     for name in ("squashfuse", "squashfuse_ll"):
         (tmp_path / name).write_text(STOPPED.format(folder=tmp_path))
         (tmp_path / name).chmod(0o755)
@@ -90,7 +90,7 @@ def test_what_hangs_is_unmounted_all_the_same(tmp_path: Path) -> None:
     assert list((tmp_path / "node").iterdir()) == list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_what_cannot_be_unmounted_is_left_and_said(tmp_path: Path) -> None:
+def test_a_mount_that_cannot_be_unmounted_is_kept_and_reported(tmp_path: Path) -> None:
     before = (
         "for f in fusermount3 fusermount umount; do "
         "[ ! -e /usr/bin/$f ] || mount --bind /bin/false /usr/bin/$f || exit 80; done"
@@ -106,7 +106,7 @@ def test_what_cannot_be_unmounted_is_left_and_said(tmp_path: Path) -> None:
     assert f"&& rm -r {left}\n" in done.stderr and list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_ctrl_c_leaves_nobody_in_the_namespace(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_no_process_in_the_namespace(tmp_path: Path) -> None:
     done = try_mount(tmp_path, "namespace", "true", "interrupt")
     assert "KeyboardInterrupt" in done.stderr
     assert list_processes(f"{tmp_path}/tmp/.*/enter_namespace.py") == []

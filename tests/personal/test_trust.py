@@ -38,7 +38,7 @@ def project(user: User) -> Path:
 
 
 @pytest.mark.parametrize("command", [["list"], ["info", "tool"], ["run", "tool", "true"], ["remove", "tool"]])
-def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
+def test_a_journal_written_by_another_user_is_not_carried_out(
     user: User, project: Path, command: list[str]
 ) -> None:
     precious = user.home / "precious"
@@ -91,7 +91,7 @@ def poisoned(made: User) -> Iterator[tuple[User, Path, Path]]:
 
 
 @pytest.mark.parametrize("how", ["of a colleague", "written by the group"])
-def test_info_loads_no_module_by_a_record_that_others_may_write(
+def test_info_loads_no_modules_from_a_record_that_others_may_write(
     poisoned: tuple[User, Path, Path], how: str
 ) -> None:
     user, record, mark = poisoned
@@ -112,7 +112,7 @@ def test_info_loads_no_module_by_a_record_that_others_may_write(
     assert user.stackenv("info", "tool").returncode == 0 and mark.exists()
 
 
-def test_edit_loads_modules_from_the_users_own_modulepath_alone(poisoned: tuple[User, Path, Path]) -> None:
+def test_edit_loads_modules_only_from_the_users_own_modulepath(poisoned: tuple[User, Path, Path]) -> None:
     user, record, mark = poisoned
     done = user.stackenv("edit", "tool", "--forbid-shadow", "packaging")
     assert done.returncode == 0 and not mark.exists(), done.stderr
@@ -130,7 +130,7 @@ def change_by_hand(user: User) -> tuple[Path, str]:
     return modulefile, modulefile.read_text()
 
 
-def test_what_was_changed_by_hand_is_kept_by_edit_and_rename(made: User) -> None:
+def test_edit_and_rename_back_up_a_modulefile_changed_by_hand(made: User) -> None:
     modulefile, original = made.modules / "tool/1.0.lua", (made.modules / "tool/1.0.lua").read_text()
     for number, name in enumerate(("1.0.lua.orig", "1.0.lua.orig.2")):
         _, text = change_by_hand(made)
@@ -148,7 +148,7 @@ def test_what_was_changed_by_hand_is_kept_by_edit_and_rename(made: User) -> None
     assert "other/1.0\n" in listed.stdout and "orig" not in listed.stdout, listed.stdout + listed.stderr
 
 
-def test_remove_says_that_what_was_changed_by_hand_goes_or_keeps_it(made: User) -> None:
+def test_remove_backs_up_a_modulefile_changed_by_hand(made: User) -> None:
     modulefile, text = change_by_hand(made)
     asked = made.stackenv("remove", "tool", "--dry-run")
     assert f"by hand, as {modulefile}.orig" in asked.stdout, asked.stderr
@@ -157,14 +157,14 @@ def test_remove_says_that_what_was_changed_by_hand_goes_or_keeps_it(made: User) 
     assert Path(f"{modulefile}.orig").read_text() == text and not modulefile.exists()
 
 
-def test_remove_with_yes_keeps_nothing_and_says_so(made: User) -> None:
+def test_remove_yes_deletes_a_modulefile_changed_by_hand_and_says_so(made: User) -> None:
     modulefile, _ = change_by_hand(made)
     done = made.stackenv("remove", "tool", "--yes")
     assert done.returncode == 0 and "delete the changes made by hand" in done.stderr, done.stderr
     assert not modulefile.parent.exists()
 
 
-def test_on_a_full_disk_a_module_can_be_removed(user: User) -> None:
+def test_an_environment_can_be_removed_on_a_full_disk(user: User) -> None:
     if os.geteuid() or not shutil.which("mount"):
         pytest.skip("a small disk takes a mount, and that takes root")
     user.modules.mkdir()
@@ -185,7 +185,7 @@ def test_on_a_full_disk_a_module_can_be_removed(user: User) -> None:
 
 
 @pytest.mark.parametrize("command", ["create", "adopt"])
-def test_a_modulefile_that_appears_while_the_environment_is_made_stays(user: User, command: str) -> None:
+def test_a_modulefile_created_by_another_program_meanwhile_is_kept(user: User, command: str) -> None:
     environment, modulefile = user.home / "venvs/it-1.0", user.modules / "it/1.0.lua"
     if command == "adopt":
         environment = user.home / "stats"

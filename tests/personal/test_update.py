@@ -90,7 +90,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(("arguments", "status"), [((), 2), (("--dry-run",), 0), (("--all", "--dry-run"), 0)])
-def test_the_table_shows_what_would_happen_and_nothing_is_changed(
+def test_the_table_shows_the_planned_updates_and_nothing_is_changed(
     user: User, arguments: tuple[str, ...], status: int
 ) -> None:
     before = describe_tree(user.home)
@@ -107,7 +107,7 @@ def test_the_table_shows_what_would_happen_and_nothing_is_changed(
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -> None:
+def test_packages_from_modules_are_listed_with_their_module_and_not_updated(user: User) -> None:
     before = without_journals(describe_tree(user.home))
     told = user.stackenv("update", "packaging", "--all", "--dry-run")
     module = user.stack.bundle_module
@@ -123,7 +123,7 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
     assert without_journals(describe_tree(user.home)) == before
 
 
-def test_the_commands_for_a_generic_one_install_it(user: User) -> None:
+def test_the_suggested_commands_replace_a_modules_package_with_a_generic_one(user: User) -> None:
     told = user.stackenv("update", "packaging", "--env", "held", "--dry-run")
     advice = told.stderr.strip().rpartition("for a generic one: ")[2]
     edit, separator, install = advice.partition("; ")
@@ -135,7 +135,7 @@ def test_the_commands_for_a_generic_one_install_it(user: User) -> None:
     assert ask_version(user, "held", "packaging") == "24.2"
 
 
-def test_the_commands_against_a_pin_in_the_way_update_the_package(user: User, tmp_path: Path) -> None:
+def test_the_suggested_commands_lift_a_pin_and_update_the_package(user: User, tmp_path: Path) -> None:
     make_wheel(tmp_path, "tiny-lib", "3.0", ["packaging>=24"])
     links = {"PIP_FIND_LINKS": f"{user.environ['PIP_FIND_LINKS']} {tmp_path}"}
     user.stackenv("edit", "one", "--forbid-shadow", "packaging")
@@ -154,7 +154,7 @@ def test_the_commands_against_a_pin_in_the_way_update_the_package(user: User, tm
 
 
 @pytest.mark.parametrize("words", ["", "--all --yes", "--env bare --env held --env two --yes"])
-def test_what_the_modules_of_all_bring_is_said_in_one_line(user: User, words: str) -> None:
+def test_a_package_from_modules_in_all_environments_is_reported_in_one_line(user: User, words: str) -> None:
     before = without_journals(describe_tree(user.home))
     done = user.stackenv("update", "numpy<9", *words.split())
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -166,7 +166,7 @@ def test_what_the_modules_of_all_bring_is_said_in_one_line(user: User, words: st
     assert without_journals(describe_tree(user.home)) == before
 
 
-def test_one_fails_and_is_as_it_was_and_the_others_are_updated(user: User) -> None:
+def test_a_failed_environment_is_unchanged_and_the_others_are_updated(user: User) -> None:
     before = {name: describe_tree(user.home / "venvs" / name) for name in ("two-1.0", "bare-1.0", "held-1.0")}
     modules = {n: (user.modules / n).read_bytes() for n in ("two/1.0.lua", "bare/1.0.lua", "held/1.0.lua")}
     done = user.stackenv("update", "tiny-lib", "--all", "--yes")
@@ -181,7 +181,7 @@ def test_one_fails_and_is_as_it_was_and_the_others_are_updated(user: User) -> No
     require_nothing_beside(user)
 
 
-def test_one_without_its_python_is_told_and_the_others_are_updated(user: User) -> None:
+def test_an_environment_without_python_is_reported_and_the_others_are_updated(user: User) -> None:
     gone = user.home / "venvs/two-1.0/bin"
     for python in gone.glob("python*"):
         python.unlink()
@@ -193,7 +193,7 @@ def test_one_without_its_python_is_told_and_the_others_are_updated(user: User) -
     assert ask_version(user, "one", "tiny-lib") == "2.1"
 
 
-def test_record_and_module_know_the_new_version(user: User) -> None:
+def test_record_and_modulefile_name_the_new_version(user: User) -> None:
     done = user.stackenv("update", "packaging", "--env", "one", "--yes")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "packaging") == "24.2"
@@ -207,7 +207,7 @@ def test_record_and_module_know_the_new_version(user: User) -> None:
     require_nothing_beside(user)
 
 
-def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
+def test_requested_versions_are_installed(user: User) -> None:
     done = user.stackenv("update", "tiny-lib>=1.5,<2.1", "--env", "one", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "tiny-lib") == "2.0"
@@ -232,12 +232,12 @@ def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
 
 
 @pytest.mark.parametrize("package", ["tiny-lib @ file:///x", "tiny-lib; python_version > '3'", "-r", ""])
-def test_what_is_more_than_a_name_and_versions_is_refused(user: User, package: str) -> None:
+def test_an_argument_other_than_a_name_and_versions_is_refused(user: User, package: str) -> None:
     refused = user.stackenv("update", "--all", "--", package)
     assert refused.returncode == 2 and "hint: " in refused.stderr
 
 
-def test_an_environment_without_the_package_is_not_given_it(user: User) -> None:
+def test_the_package_is_not_added_to_an_environment_without_it(user: User) -> None:
     before = without_journals(describe_tree(user.home))
     refused = user.stackenv("update", "tiny-lib", "--env", "held", "--yes")
     assert refused.returncode == 10 and "tiny-lib is not installed in held/1.0" in refused.stderr
@@ -246,7 +246,7 @@ def test_an_environment_without_the_package_is_not_given_it(user: User) -> None:
     assert without_journals(describe_tree(user.home)) == before
 
 
-def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
+def test_update_without_a_terminal_requires_yes(user: User) -> None:
     before = without_journals(describe_tree(user.home))
     refused = user.stackenv("update", "tiny-lib", "--env", "one")
     assert refused.returncode == 2
@@ -255,7 +255,9 @@ def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
 
 
 @pytest.mark.parametrize(("typed", "status", "version"), [("n\n", 1, "1.0"), ("y\n", 0, "2.1")])
-def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str) -> None:
+def test_update_asks_for_confirmation_on_a_terminal(
+    user: User, typed: str, status: int, version: str
+) -> None:
     words = [STACKENV, "update", "tiny-lib", "--env", "one"]
     done, shown = answer(words, user.environ, user.home, typed, early="y\n" if status else "n\n")
     assert done == status, shown
@@ -263,7 +265,7 @@ def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str
     assert ask_version(user, "one", "tiny-lib") == version
 
 
-def test_an_install_that_breaks_is_undone_and_told_in_pips_words(user: User, tmp_path: Path) -> None:
+def test_a_failed_install_is_undone_and_reported_in_pips_own_words(user: User, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "tiny-lib", "3.0", files={"tiny_lib/zz.txt": "whole and good"})
     break_wheel(wheel, "whole and good")
     before = without_journals(describe_tree(user.home))
@@ -275,7 +277,7 @@ def test_an_install_that_breaks_is_undone_and_told_in_pips_words(user: User, tmp
     require_nothing_beside(user)
 
 
-def test_what_was_not_installed_from_an_index_is_not_replaced(user: User, tmp_path: Path) -> None:
+def test_a_package_not_installed_from_an_index_is_not_replaced(user: User, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "tiny-lib", "0.1")
     done = user.run(f"ml use ~/modules; ml one; pip install -q {wheel}")
     assert done.returncode == 0, done.stderr
@@ -286,7 +288,7 @@ def test_what_was_not_installed_from_an_index_is_not_replaced(user: User, tmp_pa
     assert without_journals(describe_tree(user.home)) == before
 
 
-def test_a_shell_that_has_it_loaded_finds_the_new_version_and_is_told(user: User) -> None:
+def test_a_shell_with_the_module_loaded_gets_the_new_version_and_a_notice(user: User) -> None:
     done = user.run(
         f'ml use ~/modules; ml one; "{STACKENV}" update tiny-lib --env one --yes && tiny-lib; deactivate'
     )
@@ -294,7 +296,7 @@ def test_a_shell_that_has_it_loaded_finds_the_new_version_and_is_told(user: User
     assert "this shell has one/1.0 loaded" in done.stderr
 
 
-def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> None:
+def test_a_modulefile_changed_by_hand_is_backed_up(user: User) -> None:
     path = user.modules / "one/1.0.lua"
     path.write_text(path.read_text() + 'setenv("MINE", "1")\n')
     text = path.read_text()
@@ -303,7 +305,7 @@ def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> Non
     assert Path(f"{path}.orig").read_text() == text and "MINE" not in path.read_text()
 
 
-def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on(user: User) -> None:
+def test_an_environment_being_changed_by_another_process_is_not_updated(user: User) -> None:
     holding = (
         "import sys, time; from pathlib import Path; from stackenv.transactions.journal import Journal\n"
         f"with Journal(Path({str(user.modules)!r})).changing('one/1.0', 'test'):\n"
@@ -319,7 +321,7 @@ def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on
     assert ask_version(user, "one", "packaging") == "23.2"
 
 
-def test_pip_itself_is_updated(user: User) -> None:
+def test_pip_itself_can_be_updated(user: User) -> None:
     assert user.run("ml use ~/modules; ml one; pip install pip==23.2.1 --force-reinstall").returncode == 0
     done = user.stackenv("update", "pip", "--env", "one", "--yes")
     assert done.returncode == 0, done.stderr

@@ -106,7 +106,7 @@ def require_nothing_beside(user: User) -> None:
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_a_dry_run_shows_those_with_a_module_and_those_without_and_changes_nothing(user: User) -> None:
+def test_a_dry_run_lists_environments_with_and_without_a_module_and_changes_nothing(user: User) -> None:
     before = describe_tree(user.home)
     told = user.stackenv("update", "tool", "--all", "--dry-run")
     assert told.returncode == 0, told.stderr
@@ -118,7 +118,7 @@ def test_a_dry_run_shows_those_with_a_module_and_those_without_and_changes_nothi
     assert list((user.home.parent / "tmp").iterdir()) == []
 
 
-def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user: User) -> None:
+def test_update_all_updates_packages_modulefile_and_activation(user: User) -> None:
     other = describe_tree(path_of(user, "other"))
     done = user.stackenv("update", "tool", "--all", "--yes", "--json")
     assert done.returncode == 0, done.stderr
@@ -134,7 +134,7 @@ def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user:
     require_nothing_beside(user)
 
 
-def test_one_is_named_by_its_module_another_by_what_conda_calls_it(user: User) -> None:
+def test_environments_are_selected_by_module_conda_name_or_path(user: User) -> None:
     done = user.stackenv("update", "tool", "--env", "plain", "--yes")
     assert done.returncode == 0, done.stderr
     answers = [json.loads(next((path_of(user, n) / "conda-meta").glob("tool-*")).read_text()) for n in MADE]
@@ -145,7 +145,7 @@ def test_one_is_named_by_its_module_another_by_what_conda_calls_it(user: User) -
     assert again.returncode == 0 and "updated genes/1.0: tool 1.0 -> 2.0" in again.stderr, again.stderr
 
 
-def test_what_cannot_be_had_is_told_in_condas_words(user: User) -> None:
+def test_conda_errors_are_shown_in_condas_own_words(user: User) -> None:
     before = look_at(user)
     told = user.stackenv("update", "tool>=7", "--env", "genes", "--yes")
     assert told.returncode == 10
@@ -153,7 +153,7 @@ def test_what_cannot_be_had_is_told_in_condas_words(user: User) -> None:
     assert look_at(user) == before
 
 
-def test_pips_packages_are_left_to_pip(user: User) -> None:
+def test_packages_installed_by_pip_are_left_to_pip(user: User) -> None:
     site = path_of(user, "plain") / "lib/python3.11/site-packages/six-1.0.dist-info"
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.0\n")
@@ -169,7 +169,7 @@ def test_pips_packages_are_left_to_pip(user: User) -> None:
         (MADE[1], "both"),
     ],
 )
-def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -> None:
+def test_a_failed_or_killed_update_is_undone(user: User, name: str, way: str) -> None:
     before = look_at(user)
     named = name if "/" in name else str(path_of(user, name))
     done = user.stackenv("update", "tool", "--env", named, "--yes", TEST_KILL=way)
@@ -188,7 +188,7 @@ def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -
 
 @pytest.mark.parametrize("file", ["bin/tool", "share/tool/same-size.txt", "conda-meta/tool-1.0-0.json"])
 @pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.matrix)])
-def test_killed_at_a_file_it_is_as_it_was(user: User, file: str, number: int) -> None:
+def test_an_update_killed_while_changing_a_file_is_undone(user: User, file: str, number: int) -> None:
     before = look_at(user)
     path = path_of(user, "genes/1.0") / file
     calls = "rename,link,linkat,unlink"

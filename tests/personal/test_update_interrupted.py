@@ -112,7 +112,7 @@ def changes(origin: User) -> int:
 
 @pytest.mark.any_value("point", of=3)
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
-def test_a_pip_that_is_killed_is_undone_at_once(user: User, changes: int, point: int) -> None:
+def test_the_changes_of_a_killed_pip_are_undone_at_once(user: User, changes: int, point: int) -> None:
     before = look_at(user)
     done = user.stackenv(*WORDS, TEST_KILL_AT=str(changes * point // POINTS))
     assert done.returncode == 10, done.stderr
@@ -122,7 +122,9 @@ def test_a_pip_that_is_killed_is_undone_at_once(user: User, changes: int, point:
 
 @pytest.mark.any_value("point", of=3)
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
-def test_killed_with_its_pip_it_is_undone_by_the_next_command(user: User, changes: int, point: int) -> None:
+def test_an_update_killed_with_its_pip_is_undone_by_the_next_command(
+    user: User, changes: int, point: int
+) -> None:
     before = look_at(user)
     killed = user.stackenv(*WORDS, TEST_KILL_AT=str(changes * point // POINTS), TEST_KILL_PARENT="1")
     assert killed.returncode == -9, killed.stderr
@@ -133,7 +135,7 @@ def test_killed_with_its_pip_it_is_undone_by_the_next_command(user: User, change
 
 
 @pytest.mark.parametrize("typed", ["rm -r {kept}", "touch {kept}/undo"])
-def test_what_the_user_has_done_since_is_not_undone(user: User, changes: int, typed: str) -> None:
+def test_changes_made_by_the_user_since_are_not_undone(user: User, changes: int, typed: str) -> None:
     before = look_at(user)
     user.stackenv(*WORDS, TEST_KILL_AT=str(changes // 2), TEST_KILL_PARENT="1")
     (site,) = (user.home / "venvs/it-1.0").glob("lib/python3*/site-packages")
@@ -174,7 +176,9 @@ def renames(origin: User) -> int:
 
 @pytest.mark.any_value("before_the_end", of=3)
 @pytest.mark.parametrize("before_the_end", range(MOST_RENAMES - 3, -1, -3))
-def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, before_the_end: int) -> None:
+def test_an_update_killed_at_a_rename_leaves_the_old_or_the_new_state(
+    user: User, renames: int, before_the_end: int
+) -> None:
     assert renames < MOST_RENAMES
     number = renames - before_the_end
     if number < 1:
@@ -191,7 +195,7 @@ def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, befo
 
 @pytest.mark.any_value("number", of=2)
 @pytest.mark.parametrize("number", range(1, 5))
-def test_an_undo_that_is_killed_is_done_by_the_next_command(user: User, changes: int, number: int) -> None:
+def test_a_killed_undo_is_finished_by_the_next_command(user: User, changes: int, number: int) -> None:
     before = look_at(user)
     user.stackenv(*WORDS, TEST_KILL_AT=str(changes * 3 // 4), TEST_KILL_PARENT="1")
     inject = f"-e trace=rename,unlink,rmdir -e inject=rename,unlink,rmdir:signal=KILL:when={4 * number}"
@@ -217,7 +221,9 @@ def small_disk(user: User) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("left_kb", [0, *(pytest.param(n, marks=pytest.mark.matrix) for n in (32, 96)), 160])
-def test_on_a_full_disk_it_is_as_it_was(user: User, small_disk: Path, left_kb: int) -> None:
+def test_an_update_on_a_full_disk_succeeds_or_changes_nothing(
+    user: User, small_disk: Path, left_kb: int
+) -> None:
     status = os.statvfs(small_disk)
     with (small_disk / "filling").open("wb") as stream:
         stream.write(bytes(status.f_bavail * status.f_frsize - left_kb * 1024))
