@@ -68,7 +68,7 @@ def info(person: Person, name: str) -> tuple[dict[str, Any], list[str]]:
     return found["carried"], [line[13:] for line in lines if line.startswith("carries ")]
 
 
-def test_a_new_one_carries_and_info_shows_on_which_cpu(owner: Person) -> None:
+def test_a_new_environment_carries_its_modules_and_info_shows_the_cpu(owner: Person) -> None:
     prefix = owner.create("new")
     carried = require_carried(prefix)
     shown, lines = info(owner, "new")
@@ -79,7 +79,7 @@ def test_a_new_one_carries_and_info_shows_on_which_cpu(owner: Person) -> None:
     assert lines == [f"its modules, on {carried['cpu']} and newer CPUs"]
 
 
-def test_for_this_start_alone_it_is_turned_off_by_a_variable(owner: Person) -> None:
+def test_stackenv_carry_0_turns_carrying_off_for_one_start(owner: Person) -> None:
     started = start(owner.home / "venvs/biopy-1.0", STACKENV_CARRY="0")
     assert "Bundle/1 (not loaded)" in started.stderr and started.returncode == 1
 
@@ -91,7 +91,7 @@ MAKERS: dict[str, Callable[[Person, str, str], Path]] = {
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> None:
+def test_no_carry_turns_carrying_off_and_edit_turns_it_on_and_off(owner: Person, maker: str) -> None:
     prefix = MAKERS[maker](owner, f"{maker}-off", "--no-carry")
     name = f"{maker}-off"
     require_not_carried(prefix, "user")
@@ -113,7 +113,7 @@ def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> N
     assert not list(prefix.glob(f"{SITE_PACKAGES}/*stackenv*.p*"))
 
 
-def test_it_is_turned_off_where_the_modules_are_gone(mover: Person) -> None:
+def test_edit_turns_carrying_off_when_the_modules_are_missing(mover: Person) -> None:
     prefix = mover.create("lost")
     Path(mover.site.modulepath, "Bundle/1.lua").unlink()
     assert "is missing" in start(prefix).stderr
@@ -136,7 +136,7 @@ def test_it_is_turned_off_where_the_modules_are_gone(mover: Person) -> None:
         (("edit", "packed", "--no-carry"), {}, "packed/1.0 is packed and cannot be changed", 1),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_nothing_changed(
+def test_carry_options_that_do_not_apply_are_refused_and_nothing_changes(
     owner: Person, off: str, words: tuple[str, ...], changes: dict[str, bool], said: str, status: int
 ) -> None:
     if words[1] == "plain":
@@ -203,7 +203,7 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
         ({"libraries": ["/apps/lib"]}, "", "and newer CPUs; starts a second time to load their libraries"),
     ],
 )
-def test_info_shows_what_the_record_says(
+def test_info_shows_what_the_record_says_about_carrying(
     owner: Person, changes: dict[str, Any], reason: str, line: str
 ) -> None:
     """The record is replaced: of an older stackenv, another Python, another site."""
@@ -220,7 +220,7 @@ def test_info_shows_what_the_record_says(
     assert (shown["reason"], shown["carries"]) == (reason, not reason) and said.endswith(line)
 
 
-def test_what_a_file_says_of_a_conda_environment_takes_no_no(owner: Person) -> None:
+def test_no_carry_is_refused_for_an_exported_conda_environment(owner: Person) -> None:
     text = owner.stackenv("export", "biopy").stdout.replace("kind: venv", "kind: conda")
     assert "kind: conda" in text
     (owner.home / "conda.yaml").write_text(text)
@@ -228,7 +228,7 @@ def test_what_a_file_says_of_a_conda_environment_takes_no_no(owner: Person) -> N
     assert "describes a conda environment, whose Python needs no modules" in done.stderr
 
 
-def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
+def test_a_rebuild_on_other_modules_carries_the_new_modules(owner: Person) -> None:
     owner.create("again")
     owner.stackenv("rebuild", "again", "-m", "Bundle/2")
     carried = require_carried(owner.home / "venvs/again-1.0-2", "2.0")
@@ -238,7 +238,7 @@ def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
     require_carried(owner.home / "venvs/again-1.0")
 
 
-def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover: Person) -> None:
+def test_the_old_environment_says_where_the_rebuilt_one_is(mover: Person) -> None:
     old, new = mover.create("again"), mover.home / "venvs/again-1.0-2"
     done = mover.stackenv("rebuild", "again", "-m", "Bundle/2")
     assert f"in crontabs, scripts and editors, replace '{old}/bin' by '{new}/bin'" in done.stderr
@@ -262,7 +262,7 @@ def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover
     assert start(old, "-c", "").stderr.endswith("hint: stackenv edit older/1.0 --refresh\n")
 
 
-def test_an_edit_of_the_base_modules_carries_the_new_ones(owner: Person) -> None:
+def test_editing_the_base_modules_carries_the_new_modules(owner: Person) -> None:
     prefix = owner.create("edited")
     owner.stackenv("edit", "edited", "-m", "Bundle/2", "-m", "Extra/1")
     assert len(require_carried(prefix, "2.0")["modulefiles"]) == 2
@@ -276,7 +276,9 @@ def test_an_edit_of_the_base_modules_carries_the_new_ones(owner: Person) -> None
         ("update", "tiny-own", "--all", "--yes"),
     ],
 )
-def test_what_changes_no_module_keeps_what_is_carried(person: Person, words: tuple[str, ...]) -> None:
+def test_commands_that_change_no_module_keep_carrying_on_or_off(
+    person: Person, words: tuple[str, ...]
+) -> None:
     prefix = person.create("kept", "tiny-own==1.0")
     before = require_carried(prefix)
     person.stackenv(*words)
@@ -286,7 +288,7 @@ def test_what_changes_no_module_keeps_what_is_carried(person: Person, words: tup
     require_not_carried(person.home / "venvs/never-1.0", "user")
 
 
-def test_the_users_no_survives_a_rebuild_an_export_and_a_lost_record(owner: Person) -> None:
+def test_no_carry_survives_a_rebuild_an_export_and_a_lost_record(owner: Person) -> None:
     prefix = owner.create("no", "--no-carry")
     (owner.home / "no.yaml").write_text(owner.stackenv("export", "no").stdout)
     owner.stackenv("create", "no2", "--from", "no.yaml")
@@ -298,7 +300,7 @@ def test_the_users_no_survives_a_rebuild_an_export_and_a_lost_record(owner: Pers
     require_not_carried(owner.home / "venvs/no-1.0-2", "user")
 
 
-def test_a_lost_record_is_written_again_with_what_is_carried(owner: Person) -> None:
+def test_a_lost_record_is_restored_with_what_is_carried(owner: Person) -> None:
     prefix = owner.create("lost")
     before = record(prefix)["carried"]
     for words in (("edit", "lost", "--refresh"), ("adopt", str(prefix))):
@@ -308,14 +310,14 @@ def test_a_lost_record_is_written_again_with_what_is_carried(owner: Person) -> N
         assert require_carried(prefix) == before
 
 
-def test_an_adoption_again_keeps_the_users_no(owner: Person) -> None:
+def test_adopting_again_keeps_no_carry(owner: Person) -> None:
     prefix = owner.adopt("twice", "--no-carry")
     (owner.modules / "twice/1.0.lua").unlink()
     owner.stackenv("adopt", str(prefix), "twice", "-m", "Bundle/1")
     require_not_carried(prefix, "user")
 
 
-def test_what_is_carried_here_is_not_exported(owner: Person, off: str) -> None:
+def test_export_leaves_out_carried_modules_and_the_sites_carry_setting(owner: Person, off: str) -> None:
     owner.create("told")
     text = owner.stackenv("export", "told").stdout
     assert owner.site.modulepath not in text.partition("carried")[2] and "Bundle/1.lua" not in text
@@ -329,7 +331,7 @@ def test_what_is_carried_here_is_not_exported(owner: Person, off: str) -> None:
         require_not_carried(prefix, "user") if option else require_carried(prefix)
 
 
-def test_one_from_another_cpu_is_recorded_for_this_one(owner: Person) -> None:
+def test_refresh_replaces_the_recorded_cpu_with_the_current_one(owner: Person) -> None:
     """The record is replaced, for this machine has one CPU."""
     prefix = owner.create("from-zen9")
     path, here = prefix / "stackenv/record.json", record(prefix)
@@ -365,7 +367,7 @@ def list_open(home: Path) -> list[str]:
         ("pack", "mine"),
     ],
 )
-def test_a_change_under_a_wider_umask_opens_nothing_and_carries_on(
+def test_changes_under_a_wide_umask_give_no_write_access_and_keep_carrying(
     person: Person, umask: None, words: tuple[str, ...]
 ) -> None:
     prefix = person.create("mine", "tiny-own==1.0")
@@ -383,7 +385,7 @@ def test_a_change_under_a_wider_umask_opens_nothing_and_carries_on(
     require_carried(prefix)
 
 
-def test_a_module_of_the_site_that_is_loaded_is_not_brought_over(owner: Person) -> None:
+def test_nothing_is_carried_while_a_module_of_the_site_is_loaded(owner: Person) -> None:
     """The Python of the site's modules is loaded: nothing is brought, as without what is recorded."""
     started = start(owner.home / "venvs/biopy-1.0", LOADEDMODULES=f"Python/{VERSION}")
     assert "Bundle/1 (not loaded)" in started.stderr

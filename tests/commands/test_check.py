@@ -16,7 +16,7 @@ def check(person: Person, *arguments: str, status: int = 0, **changes: str) -> l
     return read_findings(person.stackenv("check", *arguments, "--json", status=status, **changes).stdout)
 
 
-def test_says_that_nothing_is_wrong(person: Person) -> None:
+def test_check_reports_no_problems(person: Person) -> None:
     person.create("biopy")
     done = person.stackenv("check", "biopy")
     assert done.stdout == "no problems found: 1 environment\n"
@@ -24,7 +24,7 @@ def test_says_that_nothing_is_wrong(person: Person) -> None:
 
 
 @pytest.mark.parametrize("options", [["--yes"], ["--dry-run"]])
-def test_fix_says_that_nothing_is_wrong_and_no_more(person: Person, options: list[str]) -> None:
+def test_fix_reports_no_problems_and_nothing_else(person: Person, options: list[str]) -> None:
     done = person.stackenv("check", "--fix", *options)
     assert (done.stdout, done.stderr) == ("no problems found: 0 environments and your account\n", "")
 
@@ -42,7 +42,7 @@ def test_fix_shows_what_cannot_be_fixed_automatically(
     assert done.stderr == "none of these can be fixed automatically; run the command shown under each\n"
 
 
-def test_environments_come_in_their_order_however_long_each_takes(person: Person) -> None:
+def test_findings_are_in_the_order_of_the_environments(person: Person) -> None:
     # Looked at side by side; each leads to nothing.
     names = [f"{name}/1.0" for name in "abcdefg"]
     for number, name in enumerate(names):
@@ -56,7 +56,7 @@ def test_environments_come_in_their_order_however_long_each_takes(person: Person
     assert found == check(person, status=1)
 
 
-def test_changes_nothing(person: Person) -> None:
+def test_check_and_a_dry_run_of_fix_change_nothing(person: Person) -> None:
     person.create("biopy")
     modulefile = person.modules / "biopy/1.0.lua"
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
@@ -66,7 +66,7 @@ def test_changes_nothing(person: Person) -> None:
     assert person.tree() == before
 
 
-def test_a_modulefile_changed_by_hand_is_found_and_written_anew(person: Person) -> None:
+def test_fix_rewrites_a_modulefile_changed_by_hand_and_keeps_a_copy(person: Person) -> None:
     person.create("biopy")
     modulefile = person.modules / "biopy/1.0.lua"
     as_written = modulefile.read_text()
@@ -79,7 +79,7 @@ def test_a_modulefile_changed_by_hand_is_found_and_written_anew(person: Person) 
     assert check(person) == []
 
 
-def test_modules_that_are_gone_name_those_that_take_their_place(tmp_path: Path) -> None:
+def test_missing_base_modules_are_reported_with_a_replacement(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy")
     Path(person.site.modulepath, "Bundle/1.lua").unlink()
@@ -101,7 +101,7 @@ def test_modules_that_are_gone_name_those_that_take_their_place(tmp_path: Path) 
         ("x: " + 3000 * "[", ""),
     ],
 )
-def test_a_condarc_that_cannot_be_read(person: Person, text: str, line: str) -> None:
+def test_an_invalid_condarc_is_reported_with_its_line_if_known(person: Person, text: str, line: str) -> None:
     condarc = person.home / ".condarc"
     condarc.write_text(text, encoding="latin-1")
     (found,) = check(person, status=1)
@@ -109,7 +109,7 @@ def test_a_condarc_that_cannot_be_read(person: Person, text: str, line: str) -> 
     assert found["where"] == f"{condarc}{line}"
 
 
-def test_fix_asks(person: Person) -> None:
+def test_fix_changes_nothing_without_a_terminal_to_ask_on(person: Person) -> None:
     person.create("biopy")
     modulefile = person.modules / "biopy/1.0.lua"
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
@@ -121,7 +121,9 @@ def test_fix_asks(person: Person) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-"])
 @pytest.mark.parametrize("words", ["check --fix", "remove biopy"])
-def test_closed_input_is_no_terminal(person: Person, words: str, closed: str) -> None:
+def test_fix_and_remove_change_nothing_when_the_input_is_closed(
+    person: Person, words: str, closed: str
+) -> None:
     person.create("biopy")
     modulefile = person.modules / "biopy/1.0.lua"
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
@@ -145,11 +147,13 @@ def test_clean_with_closed_input_removes_nothing(person: Person) -> None:
     ("closed", "status", "said"),
     [(">&-", 1, "cannot write the output: Bad file descriptor"), ("2>&-", 0, "")],
 )
-def test_closed_output(person: Person, closed: str, status: int, said: str) -> None:
+def test_list_with_closed_stdout_or_stderr_shows_no_traceback(
+    person: Person, closed: str, status: int, said: str
+) -> None:
     done = person.shell(f"{COMMAND} list --json {closed}")
     assert done.returncode == status and said in done.stderr and "Traceback" not in done.stderr
 
 
-def test_usage(person: Person) -> None:
+def test_yes_without_fix_and_json_with_fix_are_refused(person: Person) -> None:
     assert "--fix" in person.stackenv("check", "--yes", status=2).stderr
     assert "--json" in person.stackenv("check", "--json", "--fix", status=2).stderr

@@ -39,12 +39,12 @@ def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     return person
 
 
-def test_there_is_nothing(person: Person) -> None:
+def test_a_home_without_leftovers_has_nothing_to_clean(person: Person) -> None:
     person.create("biopy")
     assert person.stackenv("clean").stdout == "nothing to clean\n"
 
 
-def test_nothing_goes_without_an_answer(left: Person) -> None:
+def test_nothing_is_removed_without_an_answer(left: Person) -> None:
     before = hash_tree(left.home)
     shown = left.stackenv("clean")
     assert "left/1.0" in shown.stdout and "there is no terminal to ask on" in shown.stderr
@@ -54,7 +54,7 @@ def test_nothing_goes_without_an_answer(left: Person) -> None:
     assert hash_tree(left.home) == before
 
 
-def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -> None:
+def test_an_environment_without_a_module_is_removed_and_all_else_is_kept(left: Person) -> None:
     prefix = left.home / "venvs/left-1.0"
     others = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
     (item,) = show(left)
@@ -71,7 +71,7 @@ def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -
     assert classes(left) == []
 
 
-def test_a_module_without_an_environment_goes(person: Person) -> None:
+def test_a_module_without_an_environment_is_removed(person: Person) -> None:
     person.create("gone")
     person.create("kept")
     shutil.rmtree(person.home / "venvs/gone-1.0")
@@ -81,7 +81,7 @@ def test_a_module_without_an_environment_goes(person: Person) -> None:
     assert not (person.modules / "gone").exists() and (person.modules / "kept/1.0.lua").exists()
 
 
-def test_a_look_compiles_nothing(person: Person) -> None:
+def test_a_dry_run_writes_nothing_not_even_bytecode(person: Person) -> None:
     prefix = person.create("biopy")
     (person.home / ".cache/pip").mkdir(parents=True)
     (person.home / ".cache/pip/something").write_text("x")
@@ -117,7 +117,7 @@ def test_a_killed_removal_is_finished_by_the_next_command(left: Person, when: in
     assert hash_tree(left.home / "venvs/kept-1.0") == kept
 
 
-def test_the_cache_of_pip_is_emptied_by_pip(person: Person) -> None:
+def test_the_pip_cache_is_emptied_by_pip(person: Person) -> None:
     person.create("biopy")
     wheel = person.home / f".cache/pip/wheels/ab/cd/ef/{'0' * 50}/tiny-1.0-py3-none-any.whl"
     wheel.parent.mkdir(parents=True)
@@ -142,7 +142,7 @@ def conda(person: Person, words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_conda_cleans_what_no_environment_links_to(conda_person: Person) -> None:
+def test_conda_packages_that_no_environment_links_to_are_removed(conda_person: Person) -> None:
     conda(conda_person, "conda create -q -y --name used activating && conda create -q -y --name old python")
     conda(conda_person, "conda env remove -q -y --name old")
     used = hash_tree(conda_person.home / "conda/envs/used")
@@ -159,7 +159,7 @@ def test_conda_cleans_what_no_environment_links_to(conda_person: Person) -> None
     assert not set(classes(conda_person)) & {"conda-archives", "conda-packages"}
 
 
-def test_conda_cleans_a_cache_that_it_had_before(conda_person: Person) -> None:
+def test_a_former_conda_package_cache_is_cleaned(conda_person: Person) -> None:
     conda(conda_person, "conda create -q -y --name used activating")
     packages = conda_person.home / "conda/pkgs"
     old = conda_person.home / ".conda/pkgs"
@@ -177,7 +177,7 @@ def test_conda_cleans_a_cache_that_it_had_before(conda_person: Person) -> None:
     assert not set(classes(conda_person)) & {"conda-archives", "conda-packages", "conda-indexes"}
 
 
-def test_what_conda_has_not_put_into_its_cache_keeps_what_it_would_take_for_its_own(
+def test_conda_caches_are_kept_while_conda_would_delete_foreign_files(
     conda_person: Person,
 ) -> None:
     conda(conda_person, "conda create -q -y --name used activating")
@@ -204,7 +204,7 @@ def test_what_conda_has_not_put_into_its_cache_keeps_what_it_would_take_for_its_
     assert not set(classes(conda_person)) & set(names)
 
 
-def test_packages_stay_that_an_environment_links_to_by_name(conda_person: Person) -> None:
+def test_conda_packages_with_symlinks_from_an_environment_are_kept(conda_person: Person) -> None:
     conda(conda_person, "CONDA_ALWAYS_SOFTLINK=1 conda create -q -y --name soft activating")
     links = [p for p in (conda_person.home / "conda/envs/soft").rglob("*") if p.is_symlink()]
     assert links

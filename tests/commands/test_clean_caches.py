@@ -32,7 +32,7 @@ def cache_wheel(folder: Path) -> Path:
     return wheel
 
 
-def test_each_cache_of_pip_is_emptied_also_one_that_it_had_before(person: Person) -> None:
+def test_current_and_former_pip_caches_are_emptied(person: Person) -> None:
     changes = {
         **write_configuration(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n'),
         **{"WORKSPACE": f"{person.home}/ws", "PIP_CACHE_DIR": f"{person.home}/now", "PIP_NO_CACHE_DIR": "1"},
@@ -49,7 +49,7 @@ def test_each_cache_of_pip_is_emptied_also_one_that_it_had_before(person: Person
     assert show(person, **changes) == []
 
 
-def test_what_is_not_pips_in_its_folder_stays(person: Person) -> None:
+def test_foreign_files_in_the_pip_cache_folder_are_kept(person: Person) -> None:
     wheel = cache_wheel(person.home / "mine")
     results = person.home / "mine/results.csv"
     results.write_text("of a night")
@@ -60,7 +60,7 @@ def test_what_is_not_pips_in_its_folder_stays(person: Person) -> None:
 @pytest.mark.parametrize(
     "name", ["wheels/mine-1.0-py3-none-any.whl", "http/server.conf", "http-v2/a/b/c/d/e/server.conf"]
 )
-def test_what_pip_has_not_put_where_it_caches_keeps_all(person: Person, name: str) -> None:
+def test_a_pip_cache_is_kept_while_pip_would_delete_foreign_files(person: Person, name: str) -> None:
     wheel = cache_wheel(person.home / "data")
     mine = person.home / "data" / name
     mine.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ class Index(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_a_cache_that_a_real_pip_has_filled_is_emptied(person: Person, tmp_path: Path) -> None:
+def test_a_cache_filled_by_a_real_pip_is_emptied(person: Person, tmp_path: Path) -> None:
     project, cache = tmp_path / "index/mine", person.home / ".cache/pip"
     project.mkdir(parents=True)
     with tarfile.open(project / "mine-1.0.tar.gz", "w:gz") as archive:
@@ -117,7 +117,7 @@ def test_a_cache_that_a_real_pip_has_filled_is_emptied(person: Person, tmp_path:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a file away takes root")
-def test_a_cache_in_which_a_colleague_has_files_stays(person: Person) -> None:
+def test_a_pip_cache_with_files_of_another_user_is_kept(person: Person) -> None:
     wheel = cache_wheel(person.home / "shared")
     os.chown(wheel, 4711, -1)
     changes = {"PIP_CACHE_DIR": f"{person.home}/shared"}
@@ -129,7 +129,7 @@ def test_a_cache_in_which_a_colleague_has_files_stays(person: Person) -> None:
     assert show(person, **changes) == []
 
 
-def test_of_a_newer_pips_cache_an_older_pip_says_that_it_cannot_empty_it(person: Person) -> None:
+def test_the_http_cache_of_newer_pips_is_emptied_only_by_pip_23_3_or_newer(person: Person) -> None:
     file = person.home / ".cache/pip/http-v2" / HTTP
     file.parent.mkdir(parents=True)
     file.write_text("x")
@@ -173,7 +173,7 @@ def download(tool: str, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", DOWNLOADS)
-def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person, tool: str) -> None:
+def test_downloaded_models_are_kept_and_listed_with_size_and_command(person: Person, tool: str) -> None:
     cache = person.home / ".cache" / tool
     download(tool, cache)
     token = cache / "token"
@@ -202,7 +202,7 @@ def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person,
         ("TORCH_HOME", "huggingface", 0),
     ],
 )
-def test_what_is_the_users_own_is_never_to_be_removed(
+def test_the_users_own_files_beside_downloaded_models_are_never_removed(
     person: Person, variable: str, tool: str, count: int, place: str
 ) -> None:
     folder = person.home / place
@@ -225,7 +225,7 @@ def test_what_is_the_users_own_is_never_to_be_removed(
     assert own <= set(person.tree()) and show(person, **named) == []
 
 
-def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -> None:
+def test_model_caches_set_by_the_site_are_listed_once(person: Person) -> None:
     folder = person.home / "ws/models"
     download("huggingface", folder)
     (person.home / ".cache/huggingface").mkdir(parents=True)
@@ -239,7 +239,7 @@ def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -
     assert sorted(places) == [f"{folder}/{name}" for name in names]
 
 
-def test_of_a_project_no_caches_are_cleaned(person: Person) -> None:
+def test_no_caches_are_cleaned_for_a_shared_project(person: Person) -> None:
     (person.home / "project").mkdir()
     cache_wheel(person.home / ".cache/pip")
     download("torch", person.home / ".cache/torch")

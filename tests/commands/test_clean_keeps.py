@@ -14,7 +14,7 @@ from people import COMMAND, MINOR, Person
 from terminals import open_terminal
 
 
-def test_what_is_not_stackenvs_stays(person: Person) -> None:
+def test_adopted_and_copied_environments_are_kept(person: Person) -> None:
     adopted = person.adopt("mine")
     (person.modules / "mine/1.0.lua").unlink()
     copied = person.create("whole").with_name("copy")
@@ -43,7 +43,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("name", "told"), FOREIGN.items())
-def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, name: str, told: str) -> None:
+def test_an_environment_with_the_users_own_files_is_kept(left: Person, name: str, told: str) -> None:
     prefix = left.home / "venvs/left-1.0"
     (prefix / name).parent.mkdir(parents=True, exist_ok=True)
     was = (prefix / name).read_text() if (prefix / name).exists() else ""
@@ -65,7 +65,7 @@ def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, na
 @pytest.mark.each_value("name", "metadata")
 @pytest.mark.parametrize("name", ["bin/by-hand", f"{SITE}/mine.py", "share/db/reference.fa"])
 @pytest.mark.parametrize("metadata", ["old_tool-1.0.egg-info", "old_tool-1.0.dist-info/METADATA"])
-def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
+def test_the_users_files_are_found_beside_a_package_without_a_file_list(
     left: Person, name: str, metadata: str
 ) -> None:
     prefix = left.home / "venvs/left-1.0"
@@ -85,7 +85,7 @@ def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
     assert item["kept_reason"].startswith(f"it contains files that were not installed: {told}; ")
 
 
-def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
+def test_an_environment_with_a_file_added_during_the_question_is_kept(left: Person) -> None:
     prefix = left.home / "venvs/left-1.0"
     outer, inner = open_terminal(columns=300)
     with subprocess.Popen(
@@ -104,7 +104,7 @@ def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
     assert b"not removed: it contains files that were not installed: results.csv;" in words
 
 
-def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Person) -> None:
+def test_an_environment_that_the_users_own_kernel_starts_is_kept(person: Person) -> None:
     prefix = person.create("biopy", "tiny-own")
     kernel = person.home / ".local/share/jupyter/kernels/mine/kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Pers
     assert not prefix.exists()
 
 
-def test_a_module_without_an_environment_that_was_changed_by_hand_stays(person: Person) -> None:
+def test_a_module_edited_by_hand_is_kept_without_its_environment(person: Person) -> None:
     shutil.rmtree(person.create("gone"))
     modulefile = person.modules / "gone/1.0.lua"
     modulefile.write_text(modulefile.read_text() + 'setenv("MINE", "1")\n')
@@ -130,7 +130,7 @@ def test_a_module_without_an_environment_that_was_changed_by_hand_stays(person: 
     assert 'setenv("MINE", "1")' in modulefile.read_text()
 
 
-def test_an_environment_stays_on_which_somebody_has_made_a_venv(left: Person) -> None:
+def test_an_environment_that_a_venv_is_based_on_is_kept(left: Person) -> None:
     venv = left.home / "venvs/on-it"
     venv.mkdir()
     (venv / "pyvenv.cfg").write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
@@ -145,7 +145,7 @@ def test_an_environment_stays_on_which_somebody_has_made_a_venv(left: Person) ->
 
 
 @pytest.mark.parametrize("name", ["biology/1.0.lua", "biopy/.1.0.lua", ".biopy/1.0.lua", "old/biopy/1.0.lua"])
-def test_a_module_that_was_renamed_by_hand_keeps_its_environment(person: Person, name: str) -> None:
+def test_an_environment_is_kept_if_its_module_was_renamed_by_hand(person: Person, name: str) -> None:
     prefix = person.create("biopy")
     (person.modules / name).parent.mkdir(parents=True, exist_ok=True)
     (person.modules / "biopy/1.0.lua").rename(person.modules / name)
@@ -154,7 +154,7 @@ def test_a_module_that_was_renamed_by_hand_keeps_its_environment(person: Person,
     assert prefix.is_dir()
 
 
-def test_what_a_colleague_has_made_is_not_this_users_to_clean(person: Person) -> None:
+def test_environments_of_other_project_members_are_not_listed(person: Person) -> None:
     project = person.home / "project"
     project.mkdir(mode=0o2770)
     person.stackenv("create", "left", "-m", "Bundle/1", "--shared", str(project))
@@ -170,7 +170,7 @@ def test_what_a_colleague_has_made_is_not_this_users_to_clean(person: Person) ->
     assert read_result(person.stackenv(*words).stdout) == []
 
 
-def test_a_module_stays_while_the_file_system_of_its_environment_is_away(person: Person) -> None:
+def test_a_module_is_kept_while_its_environments_folder_is_not_mounted(person: Person) -> None:
     path = person.home / "mounted/venvs/far"
     path.parent.mkdir(parents=True)
     person.create("far", "--path", str(path))
@@ -178,7 +178,7 @@ def test_a_module_stays_while_the_file_system_of_its_environment_is_away(person:
     assert classes(person) == []
 
 
-def test_what_the_command_was_started_by_stays(left: Person) -> None:
+def test_an_environment_whose_python_started_clean_is_kept(left: Person) -> None:
     python = left.home / "venvs/left-1.0/bin/python"
     script = f"import subprocess; print(subprocess.call([{COMMAND!r}, 'clean', '--yes']))"
     done = subprocess.run(
@@ -190,7 +190,7 @@ def test_what_the_command_was_started_by_stays(left: Person) -> None:
     assert not python.exists()
 
 
-def test_what_a_process_here_uses_stays(left: Person) -> None:
+def test_an_environment_used_by_a_process_is_kept(left: Person) -> None:
     python = left.home / "venvs/left-1.0/bin/python"
     with subprocess.Popen([python, "-c", "import time; time.sleep(600)"], env=left.environ) as process:
         try:
@@ -204,7 +204,7 @@ def test_what_a_process_here_uses_stays(left: Person) -> None:
     assert not python.exists()
 
 
-def test_what_this_shell_has_active_stays_and_what_a_script_will_start(left: Person) -> None:
+def test_an_environment_active_in_the_shell_or_in_a_script_is_kept(left: Person) -> None:
     prefix = left.home / "venvs/left-1.0"
     done = left.stackenv("clean", "--yes", VIRTUAL_ENV=str(prefix))
     assert f"in use in this shell (VIRTUAL_ENV is {prefix})" in done.stderr and prefix.is_dir()

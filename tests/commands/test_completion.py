@@ -75,12 +75,12 @@ ONE_WORD = ("info", "check", "run", "job", "edit", "export", "pack", "unpack", "
 
 
 @pytest.mark.parametrize("command", [*ONE_WORD, "kernel add", "update numpy --env"])
-def test_names_of_environments_are_offered_where_a_command_takes_one(typist, command) -> None:
+def test_environment_names_are_offered_where_a_command_takes_one(typist, command) -> None:
     assert offer(typist, f"stackenv {command} ") == ["biopy", "genes", "geo/2.0", "geo/10.0"]
     assert offer(typist, f"stackenv {command} g") == ["genes", "geo/2.0", "geo/10.0"]
 
 
-def test_what_is_answered_before_click_is_what_click_answers(typist, monkeypatch) -> None:
+def test_answers_without_click_equal_the_answers_of_click(typist, monkeypatch) -> None:
     for name, value in typist.environ.items():
         monkeypatch.setenv(name, value)
     named = {
@@ -100,7 +100,7 @@ def test_what_is_answered_before_click_is_what_click_answers(typist, monkeypatch
             assert completion.answer(line).rstrip("\n") == by_click, line
 
 
-def test_names_are_answered_without_what_is_slow_to_import(typist) -> None:
+def test_environment_names_are_completed_without_slow_imports(typist) -> None:
     # The first TAB keeps what the site configuration says.
     offer(typist, "stackenv info g")
     slow = {"click", "rich", "jinja2", "yaml", "voluptuous", "dataclasses", "inspect"}
@@ -128,16 +128,16 @@ def test_names_are_answered_without_what_is_slow_to_import(typist) -> None:
         ("--shared /nowhere ", []),
     ],
 )
-def test_a_name_can_become_what_begins_so(typist, typed, offered) -> None:
+def test_the_first_argument_is_completed_to_matching_names_or_folders(typist, typed, offered) -> None:
     assert offer(typist, f"stackenv info {typed}") == offered
 
 
-def test_the_names_of_a_project_are_offered_behind_the_option(typist, tmp_path) -> None:
+def test_environment_names_of_a_project_are_offered_after_shared(typist, tmp_path) -> None:
     shutil.copytree(typist.modules / "genes", tmp_path / "modules/shared")
     assert offer(typist, f"stackenv info --shared {tmp_path} ") == ["shared"]
 
 
-def test_commands_and_options_are_offered_with_what_they_do(typist) -> None:
+def test_commands_and_options_are_offered_with_their_help(typist) -> None:
     assert offer(typist, "stackenv re") == ["rebuild", "remove", "rename"]
     assert offer(typist, "stackenv kernel ") == ["add", "list", "remove"]
     assert offer(typist, "stackenv info --j") == ["--json"]
@@ -148,12 +148,12 @@ def test_commands_and_options_are_offered_with_what_they_do(typist) -> None:
 @pytest.mark.parametrize(
     "typed", ["run biopy -- ", "job biopy -- ", "create x --from ", "create x -r ", "site check "]
 )
-def test_files_are_left_to_the_shell(typist, typed) -> None:
+def test_file_arguments_are_completed_by_the_shell(typist, typed) -> None:
     assert offer(typist, f"stackenv {typed}") == ["file"]
 
 
 @pytest.mark.parametrize("typed", ["create x --path ", "unpack x --to ", "adopt ", "info --shared "])
-def test_folders_are_left_to_the_shell(typist, typed) -> None:
+def test_folder_arguments_are_completed_by_the_shell(typist, typed) -> None:
     assert offer(typist, f"stackenv {typed}") == ["dir"]
 
 
@@ -186,7 +186,7 @@ def module_tree(tmp_path: Path) -> Path:
         ("../", []),
     ],
 )
-def test_modules_are_those_of_the_folders_on_modulepath(
+def test_modules_on_modulepath_are_offered_without_starting_lmod(
     typist, module_tree, tmp_path, typed, offered
 ) -> None:
     (tmp_path / "second/Bundle").mkdir(parents=True)
@@ -199,7 +199,7 @@ def test_modules_are_those_of_the_folders_on_modulepath(
     assert joined == [f"--module={name}" for name in offered]
 
 
-def test_a_link_to_a_folder_above_it_ends(typist, module_tree) -> None:
+def test_a_link_to_its_own_parent_folder_is_not_followed_forever(typist, module_tree) -> None:
     found = offer(typist, "stackenv create x -m rou", MODULEPATH=str(module_tree))
     assert found[:2] == ["round", "round/round"] and len(found) < 10
 
@@ -235,7 +235,7 @@ def count_lines(path: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_partitions_are_asked_of_slurm_once_and_kept(person, sinfo) -> None:
+def test_partitions_are_requested_from_slurm_once_and_cached(person, sinfo) -> None:
     assert offer(person, "stackenv job x --partition ") == ["epyc2", "bdw"]
     assert offer(person, "stackenv job x -p ep") == ["epyc2"]
     assert offer(person, "stackenv job x -p bdw,") == ["bdw,epyc2"]
@@ -249,7 +249,7 @@ def test_partitions_are_asked_of_slurm_once_and_kept(person, sinfo) -> None:
 
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"asked": "x"}', '{"asked": 9e99, "names": [1]}', "\0\xff"])
-def test_a_list_of_partitions_that_is_damaged_is_made_again(person, sinfo, kept) -> None:
+def test_a_damaged_partition_cache_is_replaced(person, sinfo, kept) -> None:
     path = person.home / ".cache/stackenv/partitions.json"
     path.parent.mkdir(parents=True)
     path.write_text(kept)
@@ -257,7 +257,7 @@ def test_a_list_of_partitions_that_is_damaged_is_made_again(person, sinfo, kept)
     assert json.loads(path.read_text())["names"] == ["epyc2", "bdw"]
 
 
-def test_a_slurm_that_hangs_is_waited_for_once_for_a_moment(person, sinfo, tmp_path) -> None:
+def test_a_hanging_slurm_is_asked_once_and_cached_partitions_are_offered(person, sinfo, tmp_path) -> None:
     offer(person, "stackenv job x -p ")
     kept = person.home / ".cache/stackenv/partitions.json"
     kept.write_text(json.dumps({**json.loads(kept.read_text()), "asked": 0}))
@@ -268,7 +268,7 @@ def test_a_slurm_that_hangs_is_waited_for_once_for_a_moment(person, sinfo, tmp_p
     assert count_lines(sinfo) == 2
 
 
-def test_a_slurm_that_was_busy_at_first_is_asked_again_soon(person, sinfo, tmp_path) -> None:
+def test_a_slurm_that_did_not_answer_is_asked_again_soon(person, sinfo, tmp_path) -> None:
     answering = (tmp_path / "slurm/sinfo").read_text()
     (tmp_path / "slurm/sinfo").write_text(SLOW_SINFO.format(log=sinfo))
     assert offer(person, "stackenv job x -p ") == []
@@ -285,7 +285,7 @@ def test_a_slurm_that_was_busy_at_first_is_asked_again_soon(person, sinfo, tmp_p
     assert count_lines(sinfo) == 2
 
 
-def test_without_a_home_that_can_be_written_partitions_are_offered_all_the_same(person, sinfo) -> None:
+def test_partitions_are_offered_without_a_writable_home(person, sinfo) -> None:
     assert offer(person, "stackenv job x -p ", HOME="/proc/nowhere") == ["epyc2", "bdw"]
 
 
@@ -302,7 +302,7 @@ def test_without_a_home_that_can_be_written_partitions_are_offered_all_the_same(
         "\udcff \udcfe",
     ],
 )
-def test_whatever_is_typed_there_is_no_error(typist, typed) -> None:
+def test_odd_command_lines_cause_no_error(typist, typed) -> None:
     offer(typist, typed)
 
 
@@ -317,12 +317,12 @@ def test_whatever_is_typed_there_is_no_error(typist, typed) -> None:
     ],
     ids=lambda changes: "=".join(*changes.items()),
 )
-def test_nothing_is_said_where_nothing_can_be_found(typist, changes) -> None:
+def test_unusable_homes_and_configurations_cause_no_error(typist, changes) -> None:
     assert offer(typist, "stackenv info ", **changes) in ([], ["biopy", "genes", "geo/2.0", "geo/10.0"])
     assert offer(typist, "stackenv kernel remove ", **changes) == []
 
 
-def test_a_file_that_does_not_answer_is_given_up(typist, tmp_path) -> None:
+def test_completion_gives_up_on_a_modulefile_that_blocks(typist, tmp_path) -> None:
     # To open a pipe waits for whoever writes into it, as a file of a server that is gone does.
     (tmp_path / "modules/stuck").mkdir(parents=True)
     os.mkfifo(tmp_path / "modules/stuck/1.0.lua")
@@ -384,7 +384,7 @@ TYPED = {
 
 
 @pytest.mark.parametrize("terminal", list(SHELLS), indirect=True)
-def test_tab_in_a_shell(terminal, tmp_path) -> None:
+def test_tab_completes_the_command_line_in_each_shell(terminal, tmp_path) -> None:
     for typed, meant in TYPED.items():
         seen = terminal.type(typed)
         assert meant in seen, (typed, seen)

@@ -20,7 +20,7 @@ def export(person: Person, name: str) -> Path:
     return file
 
 
-def test_at_another_home(new_person: Callable[[], Person]) -> None:
+def test_an_exported_environment_is_created_in_another_home(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy", "tiny-own==1.0", "--description", "Biology")
     file = export(here, "biopy")
@@ -33,7 +33,7 @@ def test_at_another_home(new_person: Callable[[], Person]) -> None:
     assert read_result(there.stackenv("check", "again", "--json").stdout) == []
 
 
-def test_on_other_modules(new_person: Callable[[], Person]) -> None:
+def test_an_exported_environment_is_created_on_other_modules(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy", "tiny-own==1.0", "tiny-new")
     done = there.stackenv("create", "biopy", "--from", str(export(here, "biopy")), "-m", "Bundle/2")
@@ -41,7 +41,7 @@ def test_on_other_modules(new_person: Callable[[], Person]) -> None:
     assert read_result(there.stackenv("info", "biopy", "--json").stdout)["modules"] == ["Bundle/2"]
 
 
-def test_modules_that_are_not_here_are_named_with_others(new_person: Callable[[], Person]) -> None:
+def test_missing_modules_are_reported_with_a_replacement(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy")
     file = export(here, "biopy")
@@ -63,7 +63,7 @@ def test_modules_that_are_not_here_are_named_with_others(new_person: Callable[[]
         "- 1\n",
     ],
 )
-def test_what_is_no_export_is_told(person: Person, text: str) -> None:
+def test_a_file_that_is_not_an_export_is_refused(person: Person, text: str) -> None:
     file = person.home / "file.yaml"
     file.write_text(text)
     before = person.tree()
@@ -72,7 +72,7 @@ def test_what_is_no_export_is_told(person: Person, text: str) -> None:
     assert person.tree() == before
 
 
-def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Person]) -> None:
+def test_an_import_failure_after_creation_is_reported_in_a_sentence(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     wheels = here.home.parent / "wheels"
     for owner in (here, there):
@@ -86,7 +86,7 @@ def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Per
     assert "; hint: stackenv run again/1.0 " in line and "RunCommand" not in line
 
 
-def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[], Person]) -> None:
+def test_no_value_in_the_file_is_used_as_an_option_or_a_path(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy", "tiny-own==1.0")
     text = export(here, "biopy").read_text()
@@ -106,7 +106,7 @@ def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[]
         assert there.tree() == before
 
 
-def test_no_name_in_the_file_leads_pip_elsewhere(new_person: Callable[[], Person]) -> None:
+def test_package_names_that_would_lead_pip_elsewhere_are_refused(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy", "tiny-own==1.0")
     evil = make_wheel(there.home.parent / "evil", "tiny-own", "9.0")
@@ -124,7 +124,7 @@ def test_no_name_in_the_file_leads_pip_elsewhere(new_person: Callable[[], Person
 ARCHIVES = ("tiny_own-9.0-py3-none-any.whl", "evil.zip", "evil.TAR.GZ", "evil.tgz")
 
 
-def test_no_line_of_the_file_is_a_file_of_the_current_folder(new_person: Callable[[], Person]) -> None:
+def test_archive_names_in_the_file_do_not_install_local_archives(new_person: Callable[[], Person]) -> None:
     here, there = new_person(), new_person()
     here.create("biopy", "tiny-own==1.0")
     file = there.home.parent / "evil.yaml"
@@ -150,13 +150,15 @@ def test_a_dry_run_changes_nothing(owner: Person) -> None:
     assert owner.tree() == before
 
 
-def test_what_the_file_says_already_is_refused(owner: Person) -> None:
+def test_options_that_the_file_already_defines_are_refused(owner: Person) -> None:
     file = export(owner, "biopy")
     for words in (("tiny-own",), ("--conda",), ("--python", "3.12")):
         assert "--from" in owner.stackenv("create", "it", *words, "--from", str(file), status=2).stderr
 
 
-def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> None:
+def test_an_exported_conda_environment_is_created_with_the_same_packages(
+    person: Person, built_modules: BuiltModules
+) -> None:
     configuration = person.home.parent / "site.yaml"
     configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
@@ -168,7 +170,7 @@ def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> Non
     assert again["environment"] == str(person.home / "conda/envs/again-1.0")
 
 
-def test_conda_packages_that_are_nowhere_are_asked_of_conda(
+def test_missing_conda_packages_are_reported_with_a_hint_to_conda_search(
     person: Person, built_modules: BuiltModules
 ) -> None:
     configuration = person.home.parent / "site.yaml"

@@ -28,7 +28,7 @@ def seen_version(person: Person, name: str) -> str:
     return person.stackenv("run", name, "--", "python", "-c", code).stdout.strip()
 
 
-def test_other_modules_of_the_same_python(owner: Person) -> None:
+def test_edit_switches_to_other_modules_of_the_same_python(owner: Person) -> None:
     owner.create("moved")
     owner.stackenv("edit", "moved", "--module", "Bundle/2", "--module", "Extra/1")
     assert record(owner, "moved")["modules"] == ["Bundle/2", "Extra/1"]
@@ -38,7 +38,7 @@ def test_other_modules_of_the_same_python(owner: Person) -> None:
     assert (done.stdout.split(), done.stderr) == (["2.0", "1"], "")
 
 
-def test_another_python_is_refused_and_nothing_changed(owner: Person) -> None:
+def test_modules_of_another_python_are_refused_and_nothing_changes(owner: Person) -> None:
     owner.create("kept")
     before = owner.tree()
     done = owner.stackenv("edit", "kept", "--module", "Bundle/next", status=1)
@@ -49,14 +49,16 @@ def test_another_python_is_refused_and_nothing_changed(owner: Person) -> None:
 
 
 @pytest.mark.parametrize(("module", "status"), [("Extra/1", 1), ("Nosuch/1", 7)])
-def test_modules_that_it_cannot_stand_on(owner: Person, module: str, status: int) -> None:
+def test_modules_without_python_and_unknown_modules_are_refused(
+    owner: Person, module: str, status: int
+) -> None:
     before = owner.tree()
     done = owner.stackenv("edit", "biopy", "--module", module, status=status)
     assert module in done.stderr
     assert owner.tree() == before
 
 
-def test_a_package_is_freed_and_held_again(owner: Person) -> None:
+def test_allow_shadow_unpins_a_package_and_forbid_shadow_pins_it_again(owner: Person) -> None:
     owner.create("free")
     owner.stackenv("edit", "free", "--allow-shadow", "Tiny_Stack")
     assert constraints(owner, "free") == []
@@ -70,18 +72,18 @@ def test_a_package_is_freed_and_held_again(owner: Person) -> None:
     assert "tiny-stack==1.0" in refused.stdout + refused.stderr
 
 
-def test_forbidding_what_was_never_allowed(owner: Person) -> None:
+def test_a_needless_or_contradictory_forbid_shadow_is_refused(owner: Person) -> None:
     done = owner.stackenv("edit", "biopy", "--forbid-shadow", "tiny-stack", status=2)
     assert "already keeps the modules' version of tiny-stack" in done.stderr
     both = ("--allow-shadow", "tiny-stack", "--forbid-shadow", "tiny_stack")
     assert "both allowed and forbidden" in owner.stackenv("edit", "biopy", *both, status=2).stderr
 
 
-def test_nothing_to_change(owner: Person) -> None:
+def test_edit_without_a_change_is_refused(owner: Person) -> None:
     assert "no change was requested" in owner.stackenv("edit", "biopy", status=2).stderr
 
 
-def test_a_description_with_everything_in_it(owner: Person) -> None:
+def test_a_description_with_special_characters_is_kept_as_typed(owner: Person) -> None:
     owner.create("described")
     text = "a \"quoted\" 'text' $HOME `id` \\ ]] %s ä"
     owner.stackenv("edit", "described", "--description", text)
@@ -100,7 +102,7 @@ def test_a_dry_run_changes_nothing(owner: Person) -> None:
     assert owner.tree() == before
 
 
-def test_a_users_own_pip_conf_stays(owner: Person) -> None:
+def test_a_users_own_pip_conf_is_kept(owner: Person) -> None:
     place = owner.create("own")
     (place / "pip.conf").write_text("[global]\ntimeout = 7\n")
     done = owner.stackenv("edit", "own", "--module", "Bundle/2")
@@ -109,7 +111,7 @@ def test_a_users_own_pip_conf_stays(owner: Person) -> None:
     assert constraints(owner, "own") == ["tiny-new==1.0", "tiny-stack==2.0"]
 
 
-def test_a_modulefile_changed_by_hand_is_kept_byte_by_byte(owner: Person) -> None:
+def test_a_modulefile_changed_by_hand_is_saved_as_orig_byte_for_byte(owner: Person) -> None:
     owner.create("latin")
     modulefile = owner.modules / "latin/1.0.lua"
     changed = modulefile.read_bytes() + b"-- Z\xfcrich \xe2\x82\xac\r\n"
@@ -118,7 +120,7 @@ def test_a_modulefile_changed_by_hand_is_kept_byte_by_byte(owner: Person) -> Non
     assert Path(f"{modulefile}.orig").read_bytes() == changed != modulefile.read_bytes()
 
 
-def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Person) -> None:
+def test_a_pip_conf_changed_by_hand_is_saved_as_orig_byte_for_byte(owner: Person) -> None:
     place = owner.adopt("added")
     conf, kept = place / "pip.conf", place / "pip.conf.orig"
     written = conf.read_bytes()
@@ -141,7 +143,7 @@ def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Pers
     assert not conf.exists() and Path(f"{kept}.2").read_bytes() == mine
 
 
-def test_adopt_keeps_what_a_user_has_added_to_stackenvs_pip_conf(owner: Person) -> None:
+def test_adopt_saves_a_pip_conf_changed_by_hand_as_orig(owner: Person) -> None:
     place = owner.adopt("again")
     (owner.modules / "again/1.0.lua").unlink()
     mine = (place / "pip.conf").read_bytes() + b"[global]\ntimeout = 7\n"
@@ -150,14 +152,14 @@ def test_adopt_keeps_what_a_user_has_added_to_stackenvs_pip_conf(owner: Person) 
     assert (place / "pip.conf.orig").read_bytes() == mine != (place / "pip.conf").read_bytes()
 
 
-def test_what_pip_has_installed_meanwhile_is_found_by_spider(owner: Person) -> None:
+def test_module_spider_finds_packages_installed_before_an_edit(owner: Person) -> None:
     owner.create("later")
     owner.stackenv("run", "later", "python", "-m", "pip", "install", "-q", "tiny-own")
     owner.stackenv("edit", "later", "--description", "now")
     assert "later/1.0" in owner.shell("module spider tiny-own/1.1 2>&1").stdout
 
 
-def test_the_default_version(owner: Person) -> None:
+def test_edit_default_sets_the_version_that_lmod_loads(owner: Person) -> None:
     for version in ("1.0", "2.0", "3.0"):
         owner.create("three", "--version", version)
     assert "three/3.0" in owner.shell("module load three; module -t list 2>&1").stdout.split()
@@ -170,7 +172,7 @@ def test_the_default_version(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("name", [".modulerc.lua", "default"])
-def test_a_default_that_stackenv_did_not_write(owner: Person, name: str) -> None:
+def test_a_default_not_written_by_stackenv_is_kept(owner: Person, name: str) -> None:
     theirs = owner.modules / "biopy" / name
     if name == "default":
         theirs.symlink_to("1.0.lua")
@@ -185,7 +187,7 @@ def test_a_default_that_stackenv_did_not_write(owner: Person, name: str) -> None
     assert str(theirs) in done.stderr
 
 
-def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(owner: Person) -> None:
+def test_an_environment_adopted_with_no_pth_gets_no_layers(owner: Person) -> None:
     place = owner.adopt("plain", "--no-pth")
     for words in (("--description", "now"), ("--refresh",)):
         owner.stackenv("edit", "plain", *words)
@@ -215,7 +217,7 @@ def old(person: Person) -> Person:
     return person
 
 
-def test_all_are_refreshed_and_one_that_fails_stops_no_other(old: Person) -> None:
+def test_refresh_all_continues_after_an_environment_that_fails(old: Person) -> None:
     before = old.tree()
     shown = old.stackenv("edit", "--refresh", "--all", "--dry-run", status=1)
     assert shown.stdout.count("write the record, the files in") == 2
@@ -246,11 +248,13 @@ def test_all_are_refreshed_and_one_that_fails_stops_no_other(old: Person) -> Non
         (("--all", "--refresh", "--default"), "--all requires --refresh, and cannot be combined"),
     ],
 )
-def test_all_or_a_name(owner: Person, words: tuple[str, ...], said: str) -> None:
+def test_edit_requires_either_a_name_or_all_with_refresh(
+    owner: Person, words: tuple[str, ...], said: str
+) -> None:
     assert said in owner.stackenv("edit", *words, status=2).stderr
 
 
-def test_a_module_that_is_loaded_is_told_of(owner: Person) -> None:
+def test_editing_a_loaded_module_says_how_to_reload_it(owner: Person) -> None:
     changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
     done = owner.stackenv("edit", "biopy", "--description", "Biology", load="biopy", **changes)
     assert "module unload biopy/1.0; ml biopy/1.0" in done.stderr
@@ -271,7 +275,7 @@ def test_a_copied_modulefile_is_not_edited(owner: Person) -> None:
     assert f"rm {copy}" in done.stderr
 
 
-def test_an_environment_whose_python_is_gone(owner: Person) -> None:
+def test_a_missing_python_is_named_in_the_error(owner: Person) -> None:
     place = owner.create("broken")
     for python in place.glob("bin/python*"):
         python.unlink()

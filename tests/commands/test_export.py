@@ -10,7 +10,7 @@ import yaml
 from people import VERSION, Person
 
 
-def test_the_record_as_yaml_is_the_record(owner: Person) -> None:
+def test_the_yaml_export_is_the_record_without_carried_modules_and_stubs(owner: Person) -> None:
     exported = yaml.safe_load(owner.stackenv("export", "biopy").stdout)
     record = json.loads((owner.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
     # Found in the order of the disk when it was made.
@@ -23,7 +23,7 @@ def test_the_record_as_yaml_is_the_record(owner: Person) -> None:
     assert exported == record
 
 
-def test_requirements_make_the_same_environment(owner: Person) -> None:
+def test_requirements_recreate_the_same_environment(owner: Person) -> None:
     text = owner.stackenv("export", "biopy", "--format", "requirements").stdout
     assert "# module load Bundle/1\n" in text
     assert f"# Python {VERSION}\n" in text
@@ -35,7 +35,7 @@ def test_requirements_make_the_same_environment(owner: Person) -> None:
     assert again.splitlines()[1:] == text.splitlines()[1:]
 
 
-def test_a_package_from_a_file_is_named_by_its_url(owner: Person) -> None:
+def test_a_package_installed_from_a_file_is_exported_by_its_url(owner: Person) -> None:
     wheel = owner.site.wheels / "tiny_own-1.0-py3-none-any.whl"
     owner.create("local", str(wheel))
     text = owner.stackenv("export", "local", "--format", "requirements").stdout
@@ -48,14 +48,14 @@ def test_a_description_cannot_become_a_requirement(owner: Person) -> None:
     assert [line for line in lines if not line.startswith("#")] == []
 
 
-def test_an_environment_file_for_conda(owner: Person) -> None:
+def test_the_conda_environment_file_lists_python_and_the_pip_packages(owner: Person) -> None:
     found = yaml.safe_load(owner.stackenv("export", "biopy", "--format", "environment").stdout)
     assert found["name"] == "biopy"
     assert found["channels"] == ["conda-forge"]
     assert found["dependencies"] == [f"python={VERSION}", "pip", {"pip": ["tiny-own==1.1"]}]
 
 
-def test_requirements_are_what_pip_freeze_says(owner: Person) -> None:
+def test_requirements_match_pip_freeze_without_the_modules_packages(owner: Person) -> None:
     python = owner.home / "venvs/biopy-1.0/bin/python"
     frozen = subprocess.run(
         [python, "-I", "-m", "pip", "freeze", "--local"], capture_output=True, text=True, check=True
@@ -66,7 +66,7 @@ def test_requirements_are_what_pip_freeze_says(owner: Person) -> None:
     assert [line for line in text.splitlines() if not line.startswith("#")] == frozen
 
 
-def test_a_record_that_is_gone(owner: Person) -> None:
+def test_a_missing_record_is_an_error_with_a_hint(owner: Person) -> None:
     place = owner.create("gone")
     (place / "stackenv/record.json").unlink()
     done = owner.stackenv("export", "gone", status=1)
@@ -82,7 +82,7 @@ def read_held(text: str) -> list[str]:
     return held
 
 
-def test_what_a_project_of_uv_is_to_hold(owner: Person) -> None:
+def test_the_uv_export_pins_the_modules_packages_for_their_python(owner: Person) -> None:
     text = owner.stackenv("export", "biopy", "--format", "uv").stdout
     # For the Python of the module alone; an editor may have left the last line of the file without an end.
     assert read_held(text) == ["tiny-stack==1.0 ; python_version == '3.11'"]
@@ -90,7 +90,7 @@ def test_what_a_project_of_uv_is_to_hold(owner: Person) -> None:
     assert read_held(f"# a comment{text}") == read_held(text)
 
 
-def test_what_a_module_calls_itself_stays_in_its_comment(owner: Person) -> None:
+def test_odd_module_names_and_versions_do_not_break_the_uv_export(owner: Person) -> None:
     prefix = owner.create("odd")
     record = json.loads((prefix / "stackenv/record.json").read_text())
     record["pinned"] = [["tiny-stack", '1.0"]\n', "Bundle/1\nevil = 1"]]
@@ -99,7 +99,7 @@ def test_what_a_module_calls_itself_stays_in_its_comment(owner: Person) -> None:
     assert read_held(text) == ["tiny-stack==1.0\"]\n ; python_version == '3.11'"]
 
 
-def test_an_environment_that_holds_nothing(owner: Person) -> None:
+def test_the_uv_export_fails_when_there_is_nothing_to_pin(owner: Person) -> None:
     owner.create("free", "--os-python", module="Extra/1")
     done = owner.stackenv("export", "free", "--format", "uv", status=1)
     assert (done.stdout, "free/1.0 has no packages of modules to pin" in done.stderr) == ("", True)

@@ -118,7 +118,7 @@ def run_script(
     )
 
 
-def test_the_script_word_by_word(owner: Person) -> None:
+def test_the_plain_script_has_exactly_the_expected_text(owner: Person) -> None:
     done = owner.stackenv("job", "biopy", "--", "python", "script.py")
     expected = PLAIN.lstrip("\n")
     for name, value in {
@@ -130,7 +130,7 @@ def test_the_script_word_by_word(owner: Person) -> None:
     assert (done.stdout, done.stderr) == (expected, "")
 
 
-def test_all_that_can_be_asked_for(owner: Person) -> None:
+def test_each_option_becomes_a_line_of_the_script(owner: Person) -> None:
     words = (
         "--partition gpu --account paygo --nodes 2-4 --ntasks 8 --cpus 4 --mem 8G --time 1-12 --array 1-20%5 "
         "--gpus a100:2 -J deep -o %x-%j.out --sbatch qos=long --sbatch exclusive --sbatch=--gres=gpu:1"
@@ -154,12 +154,14 @@ def test_all_that_can_be_asked_for(owner: Person) -> None:
     ],
     ids=str,
 )
-def test_several_tasks_are_started_by_srun(owner: Person, options: tuple[str, ...], started: str) -> None:
+def test_srun_is_used_only_for_several_tasks_or_nodes(
+    owner: Person, options: tuple[str, ...], started: str
+) -> None:
     script = owner.stackenv("job", "biopy", *options, "--", "python", "x").stdout
     assert script.splitlines()[-1] == started
 
 
-def test_the_sites_defaults(owner: Person, tmp_path: Path) -> None:
+def test_site_defaults_are_used_unless_options_override_them(owner: Person, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE)
     changes = {"STACKENV_SITE_CONFIG": str(tmp_path / "site.yaml")}
     script = owner.stackenv("job", "biopy", "--", "python", "x", **changes).stdout
@@ -183,7 +185,7 @@ def test_the_sites_defaults(owner: Person, tmp_path: Path) -> None:
     assert "gratis" not in script and "#SBATCH --qos=normal" in script
 
 
-def test_the_configuration_of_ubelix_gives_the_partitions_of_its_guide(owner: Person) -> None:
+def test_the_ubelix_configuration_sets_the_partitions_of_its_guide(owner: Person) -> None:
     changes = {"STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/ubelix.yaml")}
     script = owner.stackenv("job", "biopy", "--", "python", "x", **changes).stdout
     assert "\n#SBATCH --partition=epyc2,bdw\n" in script
@@ -209,7 +211,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("before", list(BEFORE))
-def test_the_environment_is_the_one_whatever_was_loaded_before(owner: Person, before: str) -> None:
+def test_the_job_uses_its_environment_whatever_was_loaded_before(owner: Person, before: str) -> None:
     if not (owner.modules / "other").exists():
         owner.create("other", module="Bundle/next")
     script = owner.stackenv("job", "biopy", "--cpus", "3", "--", "python", "-c", WHERE).stdout
@@ -218,7 +220,7 @@ def test_the_environment_is_the_one_whatever_was_loaded_before(owner: Person, be
     assert (done.stdout.split(), done.stderr) == ([str(owner.home / "venvs/biopy-1.0"), "3"], "")
 
 
-def test_what_is_active_by_nobodys_module_is_left(owner: Person) -> None:
+def test_active_conda_and_venv_environments_are_deactivated(owner: Person) -> None:
     """As conda's own init in a start-up file leaves it, and a venv, with a PYTHONPATH."""
     shown = 'echo "${CONDA_PREFIX-}${CONDA_PREFIX_1-}${PYTHONHOME-}"; which-one || echo none'
     asked = f'python -c "{WHERE}"; {shown}'
@@ -226,19 +228,19 @@ def test_what_is_active_by_nobodys_module_is_left(owner: Person) -> None:
     assert done.stdout == f"{owner.home}/venvs/biopy-1.0 1\n\nnone\n", done.stderr
 
 
-def test_the_folders_of_modules_keep_their_order(owner: Person) -> None:
+def test_modulepath_keeps_its_order(owner: Person) -> None:
     script = owner.stackenv("job", "biopy", "--", "sh", "-c", "echo $MODULEPATH").stdout
     done = run_script(owner, script, MODULEPATH=f"/first:{owner.site.modulepath}:/last")
     assert done.stdout == f"{owner.modules}:/first:{owner.site.modulepath}:/last\n"
 
 
-def test_words_arrive_as_they_are(owner: Person) -> None:
+def test_words_of_the_command_arrive_unchanged(owner: Person) -> None:
     script = owner.stackenv("job", "biopy", "--", "python", "-c", ARGUMENTS, *HOSTILE).stdout
     done = run_script(owner, script)
     assert (json.loads(done.stdout), done.stderr) == (HOSTILE, "")
 
 
-def test_bytes_that_are_no_text_arrive_as_they_are(owner: Person) -> None:
+def test_bytes_that_are_not_text_arrive_unchanged(owner: Person) -> None:
     printed = subprocess.run(
         [COMMAND, "job", "biopy", "--", "printf", "%s", b"\xff\xfe"],
         env=owner.environ,
@@ -251,7 +253,7 @@ def test_bytes_that_are_no_text_arrive_as_they_are(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("word", ["if", "while", "case", "{", "!", "A=1", "a;b"])
-def test_no_first_word_is_the_shells(owner: Person, word: str) -> None:
+def test_the_first_word_is_never_treated_as_shell_syntax(owner: Person, word: str) -> None:
     done = run_script(owner, owner.stackenv("job", "biopy", "--", word, "x").stdout)
     assert done.returncode == 127
     assert f"{word}: command not found" in done.stderr

@@ -52,7 +52,7 @@ def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: s
         ("sbatch", "qos=", "--sbatch gres=gpu:1"),
     ],
 )
-def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
+def test_a_value_that_slurm_would_refuse_is_refused_with_a_hint(
     owner: Person, option: str, value: str, hint: str
 ) -> None:
     done = owner.stackenv("job", "biopy", f"--{option}", value, "--", "python", "x", status=2)
@@ -73,22 +73,24 @@ def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
     ],
     ids=str,
 )
-def test_wrong_usage(owner: Person, words: tuple[str, ...], told: str) -> None:
+def test_a_missing_name_or_command_or_a_count_of_0_is_refused(
+    owner: Person, words: tuple[str, ...], told: str
+) -> None:
     done = owner.stackenv("job", *words, status=2)
     assert told in done.stderr and done.stdout == ""
 
 
-def test_an_unknown_environment(owner: Person) -> None:
+def test_an_unknown_environment_is_refused(owner: Person) -> None:
     done = owner.stackenv("job", "nosuch", "--", "python", status=1)
     assert "there is no module nosuch" in done.stderr
 
 
-def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
+def test_submit_without_sbatch_fails_with_a_hint(owner: Person, tmp_path: Path) -> None:
     done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
     assert done.stderr.startswith("error: the job was not submitted: sbatch not found on PATH\n\nhint: ")
 
 
-def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
+def test_output_to_a_missing_folder_is_a_warning_and_not_submitted(owner: Person) -> None:
     asked = ("job", "biopy", "--output", "no-such/%j.out")
     done = owner.stackenv(*asked, "--", "python", "x")
     assert done.stderr == (
@@ -116,12 +118,14 @@ def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
         ("wait", "has no effect in a job script"),
     ],
 )
-def test_an_option_of_its_own_is_none_for_sbatch(owner: Person, word: str, told: str) -> None:
+def test_the_sbatch_option_refuses_wait_and_options_of_job_itself(
+    owner: Person, word: str, told: str
+) -> None:
     done = owner.stackenv("job", "biopy", f"--sbatch={word}", "--", "python", "x", status=2)
     assert done.stdout == "" and told in done.stderr
 
 
-def test_a_variable_that_is_stronger_than_the_script_is_told_of(owner: Person) -> None:
+def test_variables_that_override_the_script_are_reported(owner: Person) -> None:
     asked = ("--sbatch", "qos=long", "--sbatch", "exclusive", "--time", "5")
     set_there = {
         "SBATCH_QOS": "debug",

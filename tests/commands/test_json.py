@@ -262,7 +262,7 @@ def test_each_command_prints_what_the_golden_file_says(answers: Answers, name: s
     assert set(keys) - {path for path, _ in answers.seen[name]} == set()
 
 
-def test_the_example_on_the_page_is_real(owner: Person) -> None:
+def test_the_example_in_the_reference_is_what_list_prints(owner: Person) -> None:
     printed = owner.stackenv("list", "--json").stdout
     for real, shown in (
         (str(owner.home), "/home/you"),
@@ -305,7 +305,7 @@ def test_info_of_a_broken_module_has_what_is_known_and_the_error(owner: Person) 
     assert answer["error"]["message"] == answer["result"]["problem"] != ""
 
 
-def test_what_was_done_and_what_was_not_is_in_the_answer(new_person: Callable[[], Person]) -> None:
+def test_a_partial_failure_lists_changed_and_failed_environments(new_person: Callable[[], Person]) -> None:
     person = new_person()
     assert read_result(person.stackenv("edit", "--refresh", "--all", "--json").stdout) == []
     for name in ("first", "second"):
@@ -320,7 +320,7 @@ def test_what_was_done_and_what_was_not_is_in_the_answer(new_person: Callable[[]
     assert answer["error"]["message"] == "1 environment could not be changed: second/1.0"
 
 
-def test_after_ctrl_c_what_was_done_is_in_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_after_ctrl_c_contains_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(click.Abort), answering(["remove", "a", "b", "--yes", "--json"]):
         Asked.command = "remove"
         set_result(["a"])
@@ -333,7 +333,7 @@ def test_after_ctrl_c_what_was_done_is_in_the_answer(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
-def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) -> None:
+def test_a_usage_error_is_answered_in_json(person: Person) -> None:
     for words in (
         ("kernel", "list", "--json", "--bogus"),
         ("kernel", "list", "--bogus", "--json"),
@@ -348,7 +348,7 @@ def test_a_command_line_that_is_refused_is_answered_in_json_too(person: Person) 
         assert f"error: {error['message']}\n" in said and said.endswith(f"\nhint: {error['hint']}\n")
 
 
-def test_without_json_stdout_has_nothing_of_an_error(person: Person) -> None:
+def test_errors_without_json_print_nothing_on_stdout(person: Person) -> None:
     for words in (("info", "nothing"), ("run", "nothing", "--json")):
         assert person.stackenv(*words, status=1).stdout == ""
     for words in (("list", "--bogus"), ("bogus", "--json")):
@@ -357,7 +357,7 @@ def test_without_json_stdout_has_nothing_of_an_error(person: Person) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_a_path_of_any_bytes_is_json_in_each_locale(person: Person, locale: str) -> None:
+def test_a_path_with_arbitrary_bytes_is_valid_json_in_each_locale(person: Person, locale: str) -> None:
     folder = os.fsencode(person.home) + b'/caf\xc3\xa9 "\xff"'
     os.mkdir(folder)  # noqa: PTH102 (a path of bytes)
     environ = {**person.environ, "PIP_CACHE_DIR": os.fsdecode(folder), "LC_ALL": locale}
@@ -366,6 +366,6 @@ def test_a_path_of_any_bytes_is_json_in_each_locale(person: Person, locale: str)
     assert folder in [os.fsencode(place["path"]) for place in places]
 
 
-def test_what_the_system_refuses_is_said_as_on_stderr() -> None:
+def test_an_operating_system_error_is_described_by_path_and_reason() -> None:
     error = PermissionError(13, "Permission denied", b"/project/a\xff")
     assert describe_failure(error) == Failure("/project/a\udcff: Permission denied", "", 1)

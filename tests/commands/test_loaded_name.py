@@ -16,7 +16,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("command", list(WORDS))
-def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
+def test_the_default_is_the_loaded_environment(owner: Person, command: str) -> None:
     load = "module load biopy || exit 99\n"
     named, left = (
         owner.shell(f"{load}{COMMAND} {command} {WORDS[command].format(name=name)}")
@@ -31,14 +31,14 @@ def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["remove --yes", "rename", "pack", "unpack", "rebuild --dry-run"])
-def test_what_deletes_moves_or_makes_anew_wants_a_name(owner: Person, command: str) -> None:
+def test_commands_that_remove_move_or_rebuild_require_a_name(owner: Person, command: str) -> None:
     before = owner.tree()
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} {command}")
     assert done.returncode == 2 and "missing argument" in done.stderr
     assert owner.tree() == before
 
 
-def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) -> None:
+def test_a_loaded_project_environment_is_not_mistaken_for_ones_own(owner: Person) -> None:
     project = owner.home / "project"
     project.mkdir()
     project.chmod(0o2770)
@@ -59,12 +59,12 @@ def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) ->
     assert done.returncode == 2 and f"is in {owner.modules}" in done.stderr
 
 
-def test_an_empty_name_is_none(owner: Person) -> None:
+def test_an_empty_name_does_not_mean_the_loaded_environment(owner: Person) -> None:
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} info ''")
     assert done.returncode != 0 and done.stdout == ""
 
 
-def test_a_program_in_the_place_of_the_name_is_answered_with_the_dashes(owner: Person) -> None:
+def test_a_program_in_place_of_the_name_gets_a_hint_with_dashes(owner: Person) -> None:
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} run python -c 'print(1)'")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: there is no environment python; ")

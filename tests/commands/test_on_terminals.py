@@ -57,7 +57,7 @@ def look(owner: Person, name: str, columns: int = 80, **changes: str) -> str:
     return ERASED.sub("", shown)
 
 
-def test_findings_are_coloured_by_their_level_and_hints_too(owner: Person) -> None:
+def test_findings_are_coloured_by_level_and_hints_are_coloured(owner: Person) -> None:
     shown = look(owner, "check")
     assert f"  {RED}broken:{END} its environment" in shown
     assert f"  {RED}insecure:{END} " in shown
@@ -76,14 +76,14 @@ def test_an_error_and_its_hint_are_coloured(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_neither_no_color_nor_a_dumb_terminal_gets_colour(owner: Person, name: str) -> None:
+def test_no_color_and_dumb_terminals_get_no_colour(owner: Person, name: str) -> None:
     assert not COLOUR.search(look(owner, name, NO_COLOR="1"))
     _, shown = show([COMMAND, *LOOKS[name]], {**owner.environ, "TERM": "dumb"}, owner.home)
     assert "\x1b" not in shown
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_no_escape_sequence_goes_into_a_pipe_unless_it_is_demanded(owner: Person, name: str) -> None:
+def test_a_pipe_gets_no_escape_sequences_unless_force_color_is_set(owner: Person, name: str) -> None:
     done = owner.stackenv(*LOOKS[name], status=None)
     assert "\x1b" not in done.stdout + done.stderr
     demanded = owner.stackenv(*LOOKS[name], status=None, FORCE_COLOR="1")
@@ -96,7 +96,7 @@ def test_no_escape_sequence_goes_into_a_pipe_unless_it_is_demanded(owner: Person
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("name", LOOKS)
-def test_at_each_width_lines_fit_and_no_name_is_cut(owner: Person, name: str, columns: int) -> None:
+def test_lines_fit_each_terminal_width_and_no_name_is_cut(owner: Person, name: str, columns: int) -> None:
     shown = ESCAPE.sub("", look(owner, name, columns))
     for line in shown.splitlines():
         # What is longer is a name, a path or a command alone, behind its label.
@@ -113,13 +113,13 @@ def test_at_each_width_lines_fit_and_no_name_is_cut(owner: Person, name: str, co
     assert SPACED in shown or name not in ("check", "list")
 
 
-def test_a_terminal_shows_the_home_as_a_tilde_and_a_pipe_the_whole_path(owner: Person) -> None:
+def test_a_terminal_shows_the_home_as_a_tilde_and_a_pipe_full_paths(owner: Person) -> None:
     shown = ESCAPE.sub("", look(owner, "check"))
     assert "    where: ~/modules/lost/1.0.lua" in shown and f" {owner.home}" not in shown
     assert f"    where: {owner.home}/modules/lost/1.0.lua" in owner.stackenv("check", status=1).stdout
 
 
-def test_a_pipe_gets_lines_as_long_as_they_are(owner: Person) -> None:
+def test_lines_in_a_pipe_are_not_wrapped(owner: Person) -> None:
     lines = owner.stackenv("check", status=1).stdout.splitlines()
     assert max(map(len, lines)) > 120
     # Each is what it says that it is.
@@ -127,7 +127,7 @@ def test_a_pipe_gets_lines_as_long_as_they_are(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_in_each_shell_an_error_is_red_and_its_command_whole(owner: Person, shell: str) -> None:
+def test_errors_are_red_and_their_command_is_unbroken_in_each_shell(owner: Person, shell: str) -> None:
     if not shutil.which(shell):
         pytest.skip(f"no {shell}")
     environ = {**owner.environ, "PATH": f"{os.path.dirname(COMMAND)}:{owner.environ['PATH']}"}  # noqa: PTH120
@@ -143,7 +143,7 @@ def test_in_each_shell_an_error_is_red_and_its_command_whole(owner: Person, shel
         terminal.close()
 
 
-def test_quiet_leaves_the_result_errors_and_questions(owner: Person) -> None:
+def test_quiet_keeps_the_result_errors_and_questions(owner: Person) -> None:
     made = owner.stackenv("create", "quiet", "-m", "Bundle/1", "--quiet")
     assert (made.stdout, made.stderr) == ("ml use ~/modules; ml quiet\n", "")
     failed = owner.stackenv("create", "quiet", "-q", "-m", "Bundle/1", status=9)
@@ -155,12 +155,12 @@ def test_quiet_leaves_the_result_errors_and_questions(owner: Person) -> None:
     assert (gone.stdout, gone.stderr) == ("", "")
 
 
-def test_quiet_and_verbose_are_refused_together(owner: Person) -> None:
+def test_quiet_cannot_be_combined_with_verbose(owner: Person) -> None:
     done = owner.stackenv("create", "both", "-q", "-v", status=2)
     assert done.stderr.startswith("error: `--quiet` cannot be combined with `--verbose`")
 
 
-def test_what_works_long_ends_with_what_it_has_done(person: Person) -> None:
+def test_long_commands_end_with_a_line_that_says_what_was_done(person: Person) -> None:
     steps = {
         (
             "create",
@@ -179,7 +179,7 @@ def test_what_works_long_ends_with_what_it_has_done(person: Person) -> None:
         assert re.match(last, done.stderr.splitlines()[-1]), done.stderr
 
 
-def test_a_terminal_keeps_what_was_done_and_repeats_nothing(person: Person) -> None:
+def test_a_terminal_keeps_the_results_and_repeats_no_line(person: Person) -> None:
     def lines_of(*words: str, typed: str = "") -> list[str]:
         status, shown = show([COMMAND, *words], person.environ, person.home, 200, typed)
         assert status == 0, shown

@@ -34,7 +34,7 @@ def look(person: Person, script: str) -> str:
 WHAT = 'python -c "import sys, tiny_own, tiny_stack; print(tiny_own.VERSION, tiny_stack.VERSION, sys.prefix)"'
 
 
-def test_a_newer_generation(biologist: Person) -> None:
+def test_rebuild_creates_a_new_environment_and_leaves_the_old_to_clean(biologist: Person) -> None:
     old, new = biologist.home / "venvs/biopy-1.0", biologist.home / "venvs/biopy-1.0-2"
     before = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
     done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--json")
@@ -55,14 +55,14 @@ def test_a_newer_generation(biologist: Person) -> None:
     assert not old.exists() and look(biologist, WHAT) == f"1.0 2.0 {new}"
 
 
-def test_again_on_the_same_modules(biologist: Person) -> None:
+def test_an_environment_can_be_rebuilt_twice_on_the_same_modules(biologist: Person) -> None:
     biologist.stackenv("rebuild", "biopy")
     biologist.stackenv("rebuild", "biopy")
     assert look(biologist, WHAT).endswith("/venvs/biopy-1.0-3")
     assert read_result(biologist.stackenv("check", "biopy", "--json").stdout) == []
 
 
-def test_what_could_not_be_had_is_listed(tmp_path: Path) -> None:
+def test_missing_changed_and_provided_packages_are_listed(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     wheels = [make_wheel(person.site.wheels, name, "1.0") for name in ("tiny-gone", "tiny-moved")]
     person.create("biopy", "tiny-own==1.0", "tiny-gone", "tiny-moved", "tiny-new", module="Bundle/1")
@@ -76,7 +76,7 @@ def test_what_could_not_be_had_is_listed(tmp_path: Path) -> None:
     assert look(person, WHAT).startswith("1.0 2.0")
 
 
-def test_modules_that_are_gone_name_others(tmp_path: Path) -> None:
+def test_missing_modules_are_reported_with_a_replacement(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
     Path(person.site.modulepath, "Bundle/1.lua").unlink()
@@ -88,7 +88,7 @@ def test_modules_that_are_gone_name_others(tmp_path: Path) -> None:
     assert look(person, WHAT).startswith("1.0 2.0")
 
 
-def test_from_the_record_alone_when_the_packages_are_purged(biologist: Person) -> None:
+def test_an_environment_with_purged_files_is_rebuilt_from_its_record(biologist: Person) -> None:
     for path in (biologist.home / "venvs/biopy-1.0/lib").rglob("*"):
         if path.is_file() and not path.is_symlink():
             path.unlink()
@@ -103,7 +103,7 @@ def test_a_dry_run_changes_nothing(biologist: Person) -> None:
     assert biologist.tree() == before
 
 
-def test_what_does_not_check_out_is_not_switched_to(tmp_path: Path) -> None:
+def test_a_rebuild_with_new_conflicts_requires_force(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
     before = person.tree()
@@ -130,7 +130,7 @@ def add_need(wheel: Path, need: str) -> None:
 
 @pytest.mark.any_value("when", of=2)
 @pytest.mark.parametrize("when", [1, 2, 3, 5, 8, 12, 16, 20])
-def test_killed_at_any_step_nothing_is_lost(biologist: Person, when: int) -> None:
+def test_a_rebuild_killed_at_any_step_loses_nothing(biologist: Person, when: int) -> None:
     killed = subprocess.run(
         [
             *("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,link,unlink"),
@@ -156,7 +156,7 @@ def test_killed_at_any_step_nothing_is_lost(biologist: Person, when: int) -> Non
     assert str(old) in left
 
 
-def test_an_adopted_one_gets_one_of_stackenvs(person: Person) -> None:
+def test_rebuilding_an_adopted_environment_keeps_the_original(person: Person) -> None:
     path = person.adopt("mine")
     person.stackenv("rebuild", "mine", "-m", "Bundle/2")
     assert path.is_dir()
@@ -175,7 +175,7 @@ def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     return person
 
 
-def test_a_conda_environment(conda_person: Person) -> None:
+def test_a_conda_environment_is_rebuilt_with_the_same_packages(conda_person: Person) -> None:
     person = conda_person
     person.stackenv("create", "--conda", "it", "activating")
     before = read_result(person.stackenv("info", "it", "--json").stdout)

@@ -44,7 +44,7 @@ def list_requirements(person: Person, name: str = "biopy") -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person) -> None:
+def test_packages_from_files_and_folders_are_installed_from_there_again(person: Person) -> None:
     project = make_project(person.home / "my project", "mine")
     wheel = make_wheel(person.home / "my wheels", "from-file", "1.0")
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
@@ -67,7 +67,7 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     assert all("pip install" in missing["problem"] for missing in again["missing"])
 
 
-def test_a_stack_whose_metadata_are_not_utf8_is_held_as_another(person: Person, tmp_path: Path) -> None:
+def test_module_packages_with_metadata_not_in_utf8_are_pinned(person: Person, tmp_path: Path) -> None:
     packages = tmp_path / "latin/lib"
     packages.mkdir(parents=True)
     text = b"Metadata-Version: 1.0\nName: latin\nVersion: 1.5\nAuthor: Ren\xe9\n"
@@ -80,7 +80,7 @@ def test_a_stack_whose_metadata_are_not_utf8_is_held_as_another(person: Person, 
     assert ["latin", "1.5", "Latin/1"] in record["pinned"]
 
 
-def test_what_setup_py_develop_has_linked_is_made_again_or_missed(person: Person) -> None:
+def test_setup_py_develop_links_are_restored_or_reported_missing(person: Person) -> None:
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
     prefix = person.create("biopy", "setuptools==65.5.0", "wheel")
     projects = [make_project(person.home / f"my {name}", name) for name in ("kept", "deleted")]
@@ -97,7 +97,7 @@ def test_what_setup_py_develop_has_linked_is_made_again_or_missed(person: Person
     assert done.stdout == f"{projects[0]}/kept.py\n"
 
 
-def test_sources_in_the_old_environment_stay_there_and_are_told(person: Person) -> None:
+def test_sources_in_the_old_environment_are_kept_and_reported(person: Person) -> None:
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
     prefix = person.create("biopy", "wheel")
     # Where pip puts what it clones for --editable.
@@ -126,7 +126,9 @@ def test_sources_in_the_old_environment_stay_there_and_are_told(person: Person) 
         ),
     ],
 )
-def test_odd_origins_end_no_command(person: Person, origin: dict[str, object], line: str) -> None:
+def test_odd_direct_url_files_do_not_break_any_command(
+    person: Person, origin: dict[str, object], line: str
+) -> None:
     prefix = person.create("biopy")
     (site,) = prefix.glob("lib/python3*/site-packages")
     (site / "odd-1.0.dist-info").mkdir()
@@ -137,7 +139,7 @@ def test_odd_origins_end_no_command(person: Person, origin: dict[str, object], l
         assert "Traceback" not in person.stackenv(*words, status=None).stderr
 
 
-def test_a_package_of_which_a_purge_has_left_the_folder_is_wanted_too(person: Person) -> None:
+def test_a_package_with_an_emptied_metadata_folder_is_installed_again(person: Person) -> None:
     prefix = person.create("biopy", "tiny-own==1.0", "tiny-new")
     (folder,) = prefix.glob("lib/*/site-packages/tiny_own-1.0.dist-info")
     for file in folder.iterdir():
@@ -146,7 +148,7 @@ def test_a_package_of_which_a_purge_has_left_the_folder_is_wanted_too(person: Pe
     assert {p["name"]: p["version"] for p in result["kept"]} == {"tiny-own": "1.0", "tiny-new": "1.0"}
 
 
-def test_without_a_way_to_the_index_nothing_is_changed(person: Person, tmp_path: Path) -> None:
+def test_nothing_changes_when_the_package_index_is_unreachable(person: Person, tmp_path: Path) -> None:
     person.create("biopy", "tiny-own==1.0")
     before = person.tree()
     unreachable = {
@@ -166,7 +168,7 @@ def test_without_a_way_to_the_index_nothing_is_changed(person: Person, tmp_path:
     assert person.tree() == before
 
 
-def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
+def test_a_rebuild_is_created_beside_the_old_one_and_clean_finds_the_old(person: Person) -> None:
     place = person.home / "elsewhere"
     person.stackenv("create", "biopy", "-m", "Bundle/1", "--path", str(place / "mine"))
     person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
@@ -180,7 +182,7 @@ def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
     assert [path.name for path in place.iterdir()] == ["biopy-1.0-3"]
 
 
-def test_of_a_project_its_group_can_use_it(person: Person) -> None:
+def test_a_rebuild_in_a_project_is_readable_by_its_group(person: Person) -> None:
     if os.geteuid():
         pytest.skip("to give a folder to a group takes root")
     project, group = person.home / "project", 74001
@@ -198,7 +200,7 @@ def test_of_a_project_its_group_can_use_it(person: Person) -> None:
     assert closed == []
 
 
-def test_one_that_somebody_changes_meanwhile_is_left_alone(person: Person) -> None:
+def test_a_modulefile_changed_during_the_rebuild_is_saved_as_orig(person: Person) -> None:
     """The edit comes from a wheel's own build, in the midst of the rebuilding."""
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
     person.create("biopy", "tiny-own==1.0", "wheel")
@@ -251,7 +253,9 @@ def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     return person
 
 
-def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person, channel: Path) -> None:
+def test_withdrawn_conda_packages_are_reported_and_pip_packages_kept(
+    conda_person: Person, channel: Path
+) -> None:
     person = conda_person
     words = ("moving", "goner", "plain", "python", "pip")
     person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), *words)
@@ -276,9 +280,7 @@ def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person
     assert done.stdout == f"1.0 {rebuilt['environment']}\n"
 
 
-def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_there(
-    conda_person: Person, channel: Path
-) -> None:
+def test_a_conda_export_includes_its_channels_and_pip_packages(conda_person: Person, channel: Path) -> None:
     person = conda_person
     person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), "moving", "python", "pip")
     installed = person.shell("module load it && python -m pip install tiny-own==1.0", PIP_NO_INDEX="1")
@@ -294,7 +296,7 @@ def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_ther
     assert (result["missing"], result["changed"]) == ([], [])
 
 
-def test_without_a_way_to_the_channels_nothing_is_changed(conda_person: Person, channel: Path) -> None:
+def test_nothing_changes_when_no_conda_channel_is_reachable(conda_person: Person, channel: Path) -> None:
     person = conda_person
     person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), "moving", "plain")
     shutil.rmtree(person.home / "pkgs")

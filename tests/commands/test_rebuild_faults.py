@@ -55,7 +55,7 @@ def owner(person: Person, tmp_path: Path) -> Callable[..., Person]:
     return make
 
 
-def test_out_of_a_module_that_is_gone(owner: Callable[..., Person]) -> None:
+def test_conflicts_are_only_reported_when_the_old_module_is_missing(owner: Callable[..., Person]) -> None:
     person = owner("a-1", module="Old/1")
     Path(person.environ["MODULEPATH"], "Old/1.lua").unlink()
     done = person.stackenv("rebuild", "it", "-m", "Bundle/1")
@@ -64,7 +64,9 @@ def test_out_of_a_module_that_is_gone(owner: Callable[..., Person]) -> None:
     assert (person.home / "venvs/it-1.0-2").is_dir()
 
 
-def test_one_complaint_less_is_none_more(owner: Callable[..., Person], tmp_path: Path) -> None:
+def test_fewer_conflicts_than_before_do_not_stop_the_rebuild(
+    owner: Callable[..., Person], tmp_path: Path
+) -> None:
     person = owner(*NEEDY)
     (wheel,) = (tmp_path / "wheels").glob("a_1-*.whl")
     wheel.unlink()
@@ -72,7 +74,7 @@ def test_one_complaint_less_is_none_more(owner: Callable[..., Person], tmp_path:
     assert "a-1 1.0: not installed" in done.stdout + done.stderr
 
 
-def test_a_failure_of_condas_own_loosens_no_version() -> None:
+def test_a_failure_of_conda_itself_loosens_no_version() -> None:
     """With a stand-in for conda, whose disk is full: it could have all of it, as its dry run says."""
     calls = []
 

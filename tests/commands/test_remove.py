@@ -11,7 +11,7 @@ from answering import answer
 from people import COMMAND, Person
 
 
-def test_module_and_environment_go(owner: Person) -> None:
+def test_module_and_environment_are_removed(owner: Person) -> None:
     before = owner.tree()
     place = owner.create("short")
     done = owner.stackenv("remove", "short", "--yes")
@@ -21,7 +21,7 @@ def test_module_and_environment_go(owner: Person) -> None:
     assert "Removed short/1.0" in done.stderr
 
 
-def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> None:
+def test_a_dry_run_shows_the_number_and_size_of_the_files(owner: Person) -> None:
     place = owner.create("counted", "--with-pip")
     inside = [Path(folder, name) for folder, folders, names in os.walk(place) for name in (*folders, *names)]
     line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
@@ -30,20 +30,20 @@ def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> Non
     assert line.endswith(f"{megabytes:.1f} MB")
 
 
-def test_what_was_not_installed_there_is_told(owner: Person) -> None:
+def test_files_that_were_not_installed_are_reported(owner: Person) -> None:
     place = owner.create("lived-in")
     (place / "data").mkdir()
     line = owner.stackenv("remove", "lived-in", "--dry-run").stdout.splitlines()[1]
     assert line.endswith(", including files that were not installed: data")
 
 
-def test_without_a_terminal_nothing_is_removed(owner: Person) -> None:
+def test_nothing_is_removed_without_a_terminal(owner: Person) -> None:
     before = owner.tree()
     assert "stackenv remove biopy/1.0 --yes" in owner.stackenv("remove", "biopy", status=2).stderr
     assert owner.tree() == before
 
 
-def test_it_asks_on_a_terminal(owner: Person) -> None:
+def test_remove_asks_on_a_terminal(owner: Person) -> None:
     place = owner.create("asked")
     words = [COMMAND, "remove", "asked"]
     status, shown = answer(words, owner.environ, owner.home, "n\n")
@@ -57,7 +57,7 @@ def test_it_asks_on_a_terminal(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("command", ["clean", "remove kept"])
-def test_what_was_typed_before_the_question_is_no_answer(left: Person, command: str) -> None:
+def test_input_typed_before_the_question_is_not_an_answer(left: Person, command: str) -> None:
     words = [COMMAND, *command.split()]
     for typed in ("n\n", "\n"):
         _, shown = answer(words, left.environ, left.home, typed, early="y\ny\ny\n")
@@ -67,7 +67,7 @@ def test_what_was_typed_before_the_question_is_no_answer(left: Person, command: 
     assert len([*(left.home / "venvs").iterdir()]) == 1
 
 
-def test_an_adopted_environment_stays_as_it_was(owner: Person) -> None:
+def test_an_adopted_environment_is_kept_as_it_was(owner: Person) -> None:
     place = owner.home / "own/adopted"
     subprocess.run([next(owner.site.software.glob("Python/3*/bin/python3")), "-I", "-m", "venv",
                     "--without-pip", place], check=True)  # fmt: skip
@@ -82,21 +82,23 @@ def test_an_adopted_environment_stays_as_it_was(owner: Person) -> None:
     assert {n: t for n, t in owner.tree().items() if n not in caches} == before
 
 
-def test_a_users_pip_conf_in_an_adopted_environment_stays(owner: Person) -> None:
+def test_a_users_pip_conf_in_an_adopted_environment_is_kept(owner: Person) -> None:
     place = owner.adopt("configured")
     (place / "pip.conf").write_text("[global]\ntimeout = 7\n")
     owner.stackenv("remove", "configured", "--yes")
     assert (place / "pip.conf").read_text() == "[global]\ntimeout = 7\n"
 
 
-def test_an_adopted_environment_goes_when_that_is_asked_for(owner: Person) -> None:
+def test_the_environment_option_removes_an_adopted_environment(owner: Person) -> None:
     place = owner.adopt("doomed")
     owner.stackenv("remove", "doomed", "--environment", "--yes")
     assert not place.exists()
     assert list(place.parent.glob(".doomed*")) == []
 
 
-def test_an_environment_reached_by_a_link(owner: Person, tmp_path: Path) -> None:
+def test_an_environment_adopted_through_a_link_is_removed_with_the_link(
+    owner: Person, tmp_path: Path
+) -> None:
     place = owner.adopt("real")
     owner.stackenv("remove", "real", "--yes")
     link = owner.home / "link"
@@ -106,7 +108,7 @@ def test_an_environment_reached_by_a_link(owner: Person, tmp_path: Path) -> None
     assert (place.exists(), link.is_symlink()) == (False, False)
 
 
-def test_what_links_in_it_lead_to_stays(owner: Person, tmp_path: Path) -> None:
+def test_targets_of_links_in_the_environment_are_kept(owner: Person, tmp_path: Path) -> None:
     place = owner.create("linking")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/file").write_text("precious")
@@ -115,7 +117,7 @@ def test_what_links_in_it_lead_to_stays(owner: Person, tmp_path: Path) -> None:
     assert (tmp_path / "data/file").read_text() == "precious"
 
 
-def test_folders_without_write_permission_go_too(owner: Person) -> None:
+def test_folders_without_write_permission_are_removed(owner: Person) -> None:
     place = owner.create("locked")
     (place / "closed/inner").mkdir(parents=True)
     (place / "closed/inner/file").write_text("x")
@@ -125,7 +127,7 @@ def test_folders_without_write_permission_go_too(owner: Person) -> None:
     assert not place.exists()
 
 
-def test_an_environment_that_is_gone_already(owner: Person) -> None:
+def test_a_module_whose_environment_is_missing_is_removed(owner: Person) -> None:
     place = owner.create("vanished")
     place.rename(place.with_name("elsewhere"))
     done = owner.stackenv("remove", "vanished", "--yes")
@@ -134,7 +136,7 @@ def test_an_environment_that_is_gone_already(owner: Person) -> None:
     assert place.with_name("elsewhere").is_dir()
 
 
-def test_a_record_that_is_gone(owner: Person) -> None:
+def test_an_environment_without_a_record_is_kept_and_its_module_removed(owner: Person) -> None:
     place = owner.create("unknown")
     (place / "stackenv/record.json").unlink()
     done = owner.stackenv("remove", "unknown", "--yes")
@@ -143,7 +145,7 @@ def test_a_record_that_is_gone(owner: Person) -> None:
     assert not (owner.modules / "unknown").exists()
 
 
-def test_a_folder_that_is_no_environment_is_not_deleted(owner: Person) -> None:
+def test_a_folder_that_is_not_an_environment_is_not_deleted(owner: Person) -> None:
     place = owner.create("emptied")
     (place / "stackenv/record.json").unlink()
     (place / "pyvenv.cfg").unlink()
@@ -153,7 +155,7 @@ def test_a_folder_that_is_no_environment_is_not_deleted(owner: Person) -> None:
     assert owner.tree() == before
 
 
-def test_an_environment_that_holds_the_modules(owner: Person) -> None:
+def test_an_environment_that_contains_the_modules_is_not_removed(owner: Person) -> None:
     (owner.home / "pyvenv.cfg").write_text("home = /nowhere\n")
     path = owner.modules / "whole/1.0.lua"
     path.parent.mkdir()
@@ -170,7 +172,7 @@ def test_an_environment_that_holds_the_modules(owner: Person) -> None:
     assert "is inside the environment" in done.stderr
 
 
-def test_another_module_of_the_same_environment(owner: Person) -> None:
+def test_an_environment_with_another_module_is_not_removed(owner: Person) -> None:
     copy = owner.modules / "copy/1.0.lua"
     copy.parent.mkdir()
     copy.write_text((owner.modules / "biopy/1.0.lua").read_text())
@@ -191,7 +193,7 @@ def test_another_module_of_the_same_environment(owner: Person) -> None:
         ('. "$HOME/venvs/biopy-1.0/bin/activate"', "deactivate"),
     ],
 )
-def test_an_environment_in_use_is_refused(owner: Person, script: str, hint: str) -> None:
+def test_an_environment_in_use_is_not_removed(owner: Person, script: str, hint: str) -> None:
     before = {name: text for name, text in owner.tree().items() if "__pycache__" not in name}
     done = owner.shell(f'{script}; "{COMMAND}" remove biopy --yes; echo "status $?"')
     assert f"first run: {hint}" in done.stderr
@@ -199,7 +201,7 @@ def test_an_environment_in_use_is_refused(owner: Person, script: str, hint: str)
     assert {name: text for name, text in owner.tree().items() if "__pycache__" not in name} == before
 
 
-def test_the_mark_of_the_default_goes_with_its_version(owner: Person) -> None:
+def test_the_default_marker_is_removed_with_its_version(owner: Person) -> None:
     for version in ("1.0", "2.0"):
         owner.create("marked", "--version", version)
     owner.stackenv("edit", "marked/1.0", "--default")
@@ -208,7 +210,7 @@ def test_the_mark_of_the_default_goes_with_its_version(owner: Person) -> None:
     assert sorted(path.name for path in (owner.modules / "marked").iterdir()) == ["2.0.lua"]
 
 
-def test_a_modulefile_that_stackenv_did_not_write(owner: Person) -> None:
+def test_a_modulefile_not_written_by_stackenv_is_not_removed(owner: Person) -> None:
     path = owner.modules / "theirs/1.0.lua"
     path.parent.mkdir()
     path.write_text("-- mine\n")
@@ -216,7 +218,7 @@ def test_a_modulefile_that_stackenv_did_not_write(owner: Person) -> None:
     assert path.read_text() == "-- mine\n"
 
 
-def test_several_go_after_one_question(owner: Person) -> None:
+def test_several_modules_are_removed_after_one_question(owner: Person) -> None:
     places = [owner.create(name) for name in ("one", "two")]
     status, shown = answer([COMMAND, "rm", "one", "two/1.0", "one"], owner.environ, owner.home, "n\n")
     assert (status, shown.count("Remove 2 modules?"), shown.count("delete the environment")) == (1, 1, 2)
@@ -230,7 +232,7 @@ def test_several_go_after_one_question(owner: Person) -> None:
     assert "\none/1.0" not in owner.stackenv("ls").stdout
 
 
-def test_of_several_none_goes_when_one_must_stay(owner: Person) -> None:
+def test_nothing_is_removed_if_one_of_several_modules_is_unknown(owner: Person) -> None:
     place = owner.create("stays")
     for other in ("no-such", "biopy/9.9"):
         done = owner.stackenv("remove", "stays", other, "--yes", status=1)

@@ -8,7 +8,7 @@ import pytest
 from people import Person
 
 
-def test_everything_that_is_loaded_has_the_new_name(owner: Person) -> None:
+def test_files_help_and_the_loaded_environment_have_the_new_name(owner: Person) -> None:
     place = owner.create("old", "tiny-own")
     owner.stackenv("edit", "old", "--description", "Mine")
     done = owner.stackenv("rename", "old", "new")
@@ -24,7 +24,7 @@ def test_everything_that_is_loaded_has_the_new_name(owner: Person) -> None:
     assert "old/" not in page
 
 
-def test_what_says_that_the_modules_are_missing_says_the_new_name(owner: Person) -> None:
+def test_the_message_about_missing_modules_has_the_new_name(owner: Person) -> None:
     place = owner.create("before")
     owner.stackenv("rename", "before", "after")
     done = owner.shell(f'STACKENV_CARRY=0 "{place}/bin/python" -c pass')
@@ -32,25 +32,25 @@ def test_what_says_that_the_modules_are_missing_says_the_new_name(owner: Person)
     assert "before/1.0" not in done.stderr
 
 
-def test_another_version(owner: Person) -> None:
+def test_the_version_can_be_changed(owner: Person) -> None:
     owner.create("numbered")
     owner.stackenv("rename", "numbered", "numbered/2024")
     assert "numbered/2024" in owner.shell("module load numbered; module -t list 2>&1").stdout.split()
 
 
 @pytest.mark.parametrize("new", ["biopy", "biopy/1.0"])
-def test_the_name_that_it_has(owner: Person, new: str) -> None:
+def test_the_current_name_is_refused(owner: Person, new: str) -> None:
     assert "already has this name" in owner.stackenv("rename", "biopy", new, status=2).stderr
 
 
 @pytest.mark.parametrize("new", ["../x", "a\nb", "a'b", "-x/1", "", "x/", "x/default", "x/../y", "é"])
-def test_names_that_are_none(owner: Person, new: str) -> None:
+def test_an_invalid_name_is_refused(owner: Person, new: str) -> None:
     before = owner.tree()
     owner.stackenv("rename", "--", "biopy", new, status=2)
     assert owner.tree() == before
 
 
-def test_a_name_that_is_taken(owner: Person) -> None:
+def test_a_name_that_is_taken_is_refused(owner: Person) -> None:
     owner.create("taken")
     (owner.modules / "theirs").mkdir()
     (owner.modules / "theirs/1.0.lua").write_text("-- mine\n")
@@ -66,7 +66,7 @@ def test_a_dry_run_changes_nothing(owner: Person) -> None:
     assert owner.tree() == before
 
 
-def test_a_module_in_use_is_refused(owner: Person) -> None:
+def test_a_loaded_module_is_not_renamed(owner: Person) -> None:
     before = owner.tree()
     changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
     done = owner.stackenv("rename", "biopy", "bio", load="biopy", status=1, **changes)
@@ -74,7 +74,7 @@ def test_a_module_in_use_is_refused(owner: Person) -> None:
     assert owner.tree() == before
 
 
-def test_the_mark_of_the_default_follows(owner: Person) -> None:
+def test_the_default_version_follows_a_rename(owner: Person) -> None:
     for version in ("1.0", "2.0"):
         owner.create("marked", "--version", version)
     owner.stackenv("edit", "marked/1.0", "--default")

@@ -35,18 +35,18 @@ def test_the_command_finds_the_environment_and_its_modules(owner: Person) -> Non
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 7, 255])
-def test_the_status_is_the_commands(owner: Person, status: int) -> None:
+def test_the_exit_status_is_that_of_the_command(owner: Person, status: int) -> None:
     owner.stackenv("run", "biopy", "--", "sh", "-c", f"exit {status}", status=status)
 
 
-def test_arguments_arrive_as_they_are(owner: Person) -> None:
+def test_arguments_arrive_unchanged(owner: Person) -> None:
     words = ["--help", "--", "-x", "a b", "$HOME", "", "'\"`", "\n", "*", "ä"]
     code = "import json, sys; print(json.dumps(sys.argv[1:]))"
     done = owner.stackenv("run", "biopy", "python", "-c", code, *words)
     assert json.loads(done.stdout) == words
 
 
-def test_no_process_of_stackenv_is_left_around_the_command(owner: Person, tmp_path: Path) -> None:
+def test_the_command_replaces_the_process_of_stackenv(owner: Person, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     code = f"import pathlib, sys; pathlib.Path({str(ready)!r}).touch(); sys.stdin.read()"
     with start(owner, "python", "-c", code, stdin=subprocess.PIPE) as process:
@@ -71,7 +71,7 @@ def test_a_signal_reaches_the_command(owner: Person, tmp_path: Path, number: int
         assert process.wait(20) == -number
 
 
-def test_a_broken_pipe_ends_the_command_as_without_stackenv(owner: Person) -> None:
+def test_the_command_ignores_the_same_signals_as_without_stackenv(owner: Person) -> None:
     done = owner.stackenv("run", "biopy", "grep", "^SigIgn", "/proc/self/status")
     plain = subprocess.run(
         ["grep", "^SigIgn", "/proc/self/status"], capture_output=True, text=True, check=True
@@ -79,13 +79,13 @@ def test_a_broken_pipe_ends_the_command_as_without_stackenv(owner: Person) -> No
     assert done.stdout == plain.stdout
 
 
-def test_stdin_is_untouched(owner: Person) -> None:
+def test_stdin_reaches_the_command_unchanged(owner: Person) -> None:
     process = start(owner, "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     text = "one\ntwo\n" * 10_000
     assert process.communicate(text)[0] == text
 
 
-def test_the_callers_modules_are_purged_and_its_modulepath_kept(owner: Person) -> None:
+def test_the_callers_modules_are_purged_and_modulepath_is_kept(owner: Person) -> None:
     done = owner.stackenv("run", "biopy", "--", "python", "-c", ENVIRON, load="Extra/1")
     environ = json.loads(done.stdout)
     assert environ["LOADEDMODULES"].split(":")[-1] == "biopy/1.0"
@@ -94,13 +94,13 @@ def test_the_callers_modules_are_purged_and_its_modulepath_kept(owner: Person) -
     assert environ["MODULEPATH"].split(":") == [str(owner.modules), owner.site.modulepath]
 
 
-def test_another_environment_of_the_caller_does_not_shine_through(owner: Person) -> None:
+def test_run_works_where_the_environment_is_already_loaded(owner: Person) -> None:
     changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
     done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, load="biopy", **changes)
     assert json.loads(done.stdout)["VIRTUAL_ENV"] == str(owner.home / "venvs/biopy-1.0")
 
 
-def test_without_a_modulepath_and_without_the_function_module(owner: Person) -> None:
+def test_run_works_without_modulepath_and_the_module_function(owner: Person) -> None:
     bare = {name: owner.environ[name] for name in ("HOME", "PATH", "LMOD_CMD", "STACKENV_SITE_CONFIG")}
     done = subprocess.run(
         [COMMAND, "run", "biopy", "python", "-c", "import tiny_own, tiny_stack"],
@@ -112,7 +112,7 @@ def test_without_a_modulepath_and_without_the_function_module(owner: Person) -> 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_no_variable_of_the_launcher_reaches_the_command(owner: Person) -> None:
+def test_the_command_gets_the_callers_variables_and_none_of_the_launcher(owner: Person) -> None:
     marks = {"code": "c", "lmod": "l", "stackenv": "s", "LMOD_REDIRECT": "yes", "LMOD_PAGER": "more"}
     done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, **marks)
     environ = json.loads(done.stdout)
@@ -121,18 +121,18 @@ def test_no_variable_of_the_launcher_reaches_the_command(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("word", ["nosuchcommand", "./nosuchcommand", "/nosuch/command", "deactivate"])
-def test_a_command_that_is_not_there(owner: Person, word: str) -> None:
+def test_a_missing_command_is_reported_with_status_127(owner: Person, word: str) -> None:
     done = owner.stackenv("run", "biopy", "--", word, status=127)
     assert done.stderr == f"stackenv: command {word} not found in biopy/1.0\n"
 
 
-def test_without_a_command(owner: Person) -> None:
+def test_run_without_a_command_is_refused(owner: Person) -> None:
     for words in ((), ("--",), ("--", "")):
         assert "the command to run is missing" in owner.stackenv("run", "biopy", *words, status=2).stderr
 
 
 @pytest.mark.parametrize("silence", ["", "LMOD_QUIET", "LMOD_EXPERT"])
-def test_a_module_that_refuses_to_load(owner: Person, tmp_path: Path, silence: str) -> None:
+def test_nothing_runs_if_the_module_cannot_be_loaded(owner: Person, tmp_path: Path, silence: str) -> None:
     folder = owner.home / "venvs/biopy-1.0"
     touched = tmp_path / "touched"
     changes = {silence: "1"} if silence else {}
@@ -146,7 +146,7 @@ def test_a_module_that_refuses_to_load(owner: Person, tmp_path: Path, silence: s
     assert not touched.exists()
 
 
-def test_a_module_of_the_same_name_elsewhere_is_not_taken(owner: Person, tmp_path: Path) -> None:
+def test_a_module_of_the_same_name_elsewhere_is_not_loaded(owner: Person, tmp_path: Path) -> None:
     (tmp_path / "biopy").mkdir()
     (tmp_path / "biopy/1.0.lua").write_text('setenv("WHO", "somebody else")\n')
     path = f"{tmp_path}:{owner.modules}:{owner.site.modulepath}"
@@ -156,5 +156,5 @@ def test_a_module_of_the_same_name_elsewhere_is_not_taken(owner: Person, tmp_pat
     assert environ["_LMFILES_"].split(":")[-1] == str(owner.modules / "biopy/1.0.lua")
 
 
-def test_a_name_that_is_none(owner: Person) -> None:
+def test_an_unknown_name_is_refused(owner: Person) -> None:
     assert "there is no module nosuch" in owner.stackenv("run", "nosuch", "true", status=1).stderr

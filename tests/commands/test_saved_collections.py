@@ -36,7 +36,7 @@ def obey(person: Person, command: str, **changes: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_rebuild_on_other_modules_names_them_and_what_saves_them_again(person: Person) -> None:
+def test_a_rebuild_on_other_modules_says_how_to_save_each_collection_again(person: Person) -> None:
     person.create("it")
     person.create("other")
     save(person, "it", "mine")
@@ -58,7 +58,7 @@ def test_a_rebuild_on_other_modules_names_them_and_what_saves_them_again(person:
     assert restore(person, "others")[0] == 0
 
 
-def test_an_edit_that_changes_the_modules_names_them_too(person: Person) -> None:
+def test_an_edit_of_the_modules_says_how_to_save_each_collection_again(person: Person) -> None:
     person.create("it")
     save(person, "it", "mine")
     assert read_advice(person.stackenv("edit", "it", "--description", "mine").stderr) == {}
@@ -71,7 +71,9 @@ def test_an_edit_that_changes_the_modules_names_them_too(person: Person) -> None
 @pytest.mark.parametrize(
     ("words", "loaded"), [("rename it that", {"that/1.0", "Extra/1"}), ("remove it --yes", {"Extra/1"})]
 )
-def test_another_name_or_none(person: Person, words: str, loaded: set[str]) -> None:
+def test_a_rename_or_removal_says_how_to_fix_each_collection(
+    person: Person, words: str, loaded: set[str]
+) -> None:
     person.create("it")
     save(person, "it", "alone")
     save(person, "it Extra", "more")
@@ -85,7 +87,7 @@ def test_another_name_or_none(person: Person, words: str, loaded: set[str]) -> N
     assert listed == (["more"] if "remove" in words else ["alone", "more"])
 
 
-def test_a_collection_of_one_system_is_saved_again_there(person: Person) -> None:
+def test_a_collection_of_one_lmod_system_is_reported_with_its_system(person: Person) -> None:
     person.create("it")
     save(person, "it", "mine", LMOD_SYSTEM_NAME="epyc")
     told = person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr
@@ -94,7 +96,7 @@ def test_a_collection_of_one_system_is_saved_again_there(person: Person) -> None
     assert restore(person, "mine", LMOD_SYSTEM_NAME="epyc")[0] == 0
 
 
-def test_both_folders_of_lmod_are_read_and_nothing_else(person: Person, tmp_path: Path) -> None:
+def test_collections_are_read_from_the_two_folders_of_lmod_only(person: Person, tmp_path: Path) -> None:
     person.create("it")
     for name in ("mine", "later", "gone"):
         save(person, "it", name)

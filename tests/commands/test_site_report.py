@@ -43,7 +43,7 @@ def ask(person: Person, *words: str) -> dict[str, list[dict[str, object]]]:
     return read_result(person.stackenv("site", "report", *words, "--json").stdout)
 
 
-def test_by_full_name_by_name_and_by_pattern(person: Person, project: Path) -> None:
+def test_dependents_are_found_by_full_name_by_name_and_by_pattern(person: Person, project: Path) -> None:
     root = ("--root", str(project))
     (found,) = ask(person, "Bundle/1", *root)["found"]
     assert found["record_written"].startswith(time.strftime("%Y-%m-%dT", time.gmtime()))
@@ -56,21 +56,21 @@ def test_by_full_name_by_name_and_by_pattern(person: Person, project: Path) -> N
     assert ask(person, "Bundle/9", *root)["found"] == []
 
 
-def test_a_folder_of_several_paths_is_counted_once(person: Person, project: Path) -> None:
+def test_a_folder_reached_by_several_paths_is_counted_once(person: Person, project: Path) -> None:
     (project / "link").symlink_to("one")
     roots = ("--root", str(project / "one"), "--root", str(project), "--root", str(project / "link"))
     assert [f["module"] for f in ask(person, "Bundle/1", *roots)["found"]] == ["env-one/1.0"]
     (project / "link").unlink()
 
 
-def test_the_table_and_the_owners(person: Person, project: Path) -> None:
+def test_the_report_is_a_table_or_a_list_of_owners(person: Person, project: Path) -> None:
     done = person.stackenv("site", "report", "Bundle/1", "--root", str(project / "one"))
     assert read_table(done.stdout)[0][:3] == ["root", "env-one/1.0", "Bundle/1"]
     assert "1 of " in done.stderr and "depend on Bundle/1" in done.stderr
     assert person.stackenv("site", "report", "Bundle", "--root", str(project), "--owners").stdout == "root\n"
 
 
-def test_what_may_not_be_read_is_counted(person: Person, project: Path) -> None:
+def test_unreadable_folders_are_listed_with_the_reason(person: Person, project: Path) -> None:
     closed = project / "one/modules/env-one"
     open_way_to(project / "one")
     closed.chmod(0)
@@ -94,7 +94,7 @@ def test_what_may_not_be_read_is_counted(person: Person, project: Path) -> None:
     assert {"path": str(closed), "problem": "Permission denied"} in unread
 
 
-def test_what_users_plant_leads_nowhere(person: Person, project: Path) -> None:
+def test_links_pipes_and_escape_sequences_of_users_are_harmless(person: Person, project: Path) -> None:
     folder = project / "evil/modules/evil"
     folder.mkdir(parents=True)
     modulefile = project / "one/modules/env-one/1.0.lua"
@@ -123,7 +123,9 @@ def test_what_users_plant_leads_nowhere(person: Person, project: Path) -> None:
     assert len(told["unread"]) >= 5 and told["counts"]["unread"] == len(told["unread"])
 
 
-def test_nothing_else_is_read(person: Person, project: Path, tmp_path: Path) -> None:
+def test_only_modulefiles_and_records_are_read_and_nothing_is_written(
+    person: Person, project: Path, tmp_path: Path
+) -> None:
     trace = tmp_path / "trace"
     subprocess.run(
         [
@@ -157,7 +159,7 @@ def plant(project: Path, name: str, record: str) -> None:
     modulefile.write_text(text.replace(str(project / "one/venvs/env-one-1.0"), str(prefix)))
 
 
-def test_a_link_on_the_way_is_followed_only_where_root_has_made_it(person: Person, project: Path) -> None:
+def test_a_link_is_followed_only_if_root_owns_it(person: Person, project: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can give a link to another user")
     roots = project / "roots"
@@ -185,7 +187,7 @@ def test_a_link_on_the_way_is_followed_only_where_root_has_made_it(person: Perso
     )
 
 
-def test_records_that_are_none_are_counted_and_cost_nothing(person: Person, project: Path) -> None:
+def test_invalid_records_are_counted_and_do_not_slow_down_the_report(person: Person, project: Path) -> None:
     good = json.loads((project / "one/venvs/env-one-1.0/stackenv/record.json").read_text())
     plant(project, "digits", json.dumps(good)[:-1] + ', "x": ' + "9" * 3_000_000 + "}")
     plant(project, "deep", "[" * 500_000)
@@ -204,7 +206,9 @@ def test_records_that_are_none_are_counted_and_cost_nothing(person: Person, proj
     assert len(told["unread"]) == 7
 
 
-def test_where_other_users_folders_cannot_be_told(person: Person, project: Path) -> None:
+def test_the_root_option_is_required_if_other_users_folders_are_unknown(
+    person: Person, project: Path
+) -> None:
     configuration = person.home / "site.yaml"
     configuration.write_text("version: 1\npersonal: {modules: '${WORKSPACE}/my modules'}\n")
     environ = {"STACKENV_SITE_CONFIG": str(configuration)}
@@ -217,7 +221,9 @@ def test_where_other_users_folders_cannot_be_told(person: Person, project: Path)
     assert done.stdout == "root\n" and "only the folders of --root were searched" in done.stderr
 
 
-def test_two_forms_at_once_are_refused_and_nothing_found_is_no_failure(person: Person, project: Path) -> None:
+def test_owners_with_json_is_refused_and_an_empty_report_is_not_an_error(
+    person: Person, project: Path
+) -> None:
     assert (
         "cannot be combined" in person.stackenv("site", "report", "X", "--owners", "--json", status=2).stderr
     )

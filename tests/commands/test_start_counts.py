@@ -47,7 +47,7 @@ def find_modules(lines: list[str]) -> set[str]:
     }
 
 
-def test_the_version_takes_one_interpreter_and_four_small_files(tmp_path: Path) -> None:
+def test_version_starts_one_interpreter_and_opens_four_files(tmp_path: Path) -> None:
     lines = trace([COMMAND, "--version"], tmp_path)
     assert count_starts(lines) == 1
     # What the interpreter itself opens there, by lines in .pth files.
@@ -56,7 +56,7 @@ def test_the_version_takes_one_interpreter_and_four_small_files(tmp_path: Path) 
     assert find_modules(lines) - own == files
 
 
-def test_wrong_usage_is_answered_from_the_table_of_commands(tmp_path: Path) -> None:
+def test_an_unknown_command_is_refused_without_importing_any_command(tmp_path: Path) -> None:
     lines = trace([COMMAND, "lst"], tmp_path)
     assert count_starts(lines) == 1
     found = {path for path in find_modules(lines) if path.startswith(str(SOURCES))}
@@ -65,7 +65,7 @@ def test_wrong_usage_is_answered_from_the_table_of_commands(tmp_path: Path) -> N
     assert found == {f"{SOURCES}/{name}" for name in names}
 
 
-def test_a_variable_of_python_takes_a_second_interpreter_which_ignores_it(tmp_path: Path) -> None:
+def test_a_set_pythonpath_starts_a_second_interpreter(tmp_path: Path) -> None:
     assert count_starts(trace([COMMAND, "--version"], tmp_path, PYTHONPATH="/nonexistent")) == 2
 
 
@@ -85,7 +85,7 @@ def lister(owner: Person) -> Person:
     return owner
 
 
-def test_list_starts_nothing_and_opens_two_files_an_environment(lister: Person) -> None:
+def test_list_starts_no_process_and_opens_two_files_per_environment(lister: Person) -> None:
     lines = trace([COMMAND, "list"], lister.home, **lister.environ)
     assert count_starts(lines) == 1
     opened = [
@@ -103,7 +103,7 @@ def test_list_starts_nothing_and_opens_two_files_an_environment(lister: Person) 
     [(["list"], {}), (["list", "--json"], {}), ([], {"_STACKENV_COMPLETE": "stackenv info co"})],
     ids=["list", "list --json", "TAB"],
 )
-def test_what_prints_names_imports_no_more_than_it_needs(
+def test_list_and_completion_import_only_what_they_need(
     lister: Person, words: list[str], environ: dict[str, str]
 ) -> None:
     lines = trace([COMMAND, *words], lister.home, **{**lister.environ, **environ})

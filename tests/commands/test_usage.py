@@ -22,7 +22,7 @@ from stackenv.output import format_bytes
 NOBODY = 74023
 
 
-def test_each_folder_of_the_account_is_found_by_its_kind(person: Person) -> None:
+def test_folders_of_each_kind_are_found(person: Person) -> None:
     person.create("biopy", "tiny-own")
     fill_home(person)
     subprocess.run(
@@ -41,7 +41,7 @@ def test_each_folder_of_the_account_is_found_by_its_kind(person: Person) -> None
     }
 
 
-def test_the_sum_is_what_du_says_of_all_of_them(person: Person) -> None:
+def test_the_total_equals_that_of_du(person: Person) -> None:
     person.create("biopy", "tiny-own")
     fill_home(person)
     found = measure(person)
@@ -51,21 +51,21 @@ def test_the_sum_is_what_du_says_of_all_of_them(person: Person) -> None:
         assert found["total"][key] == int(done.stdout.splitlines()[-1].split()[0])
 
 
-def test_what_environments_share_with_the_package_cache_is_told_apart(person: Person) -> None:
+def test_files_shared_with_the_package_cache_are_counted_separately(person: Person) -> None:
     fill_home(person)
     shared = {p["name"]: p["shared_file_count"] for p in measure(person)["places"] if p["shared_file_count"]}
     assert shared == {"~/conda/pkgs": 8, "~/conda/envs/genes": 8, "~/old/place": 5}
 
 
 @pytest.mark.parametrize(("order", "first"), [("bytes", "~/large"), ("files", "~/many")])
-def test_the_largest_is_first(person: Person, order: str, first: str) -> None:
+def test_the_largest_folder_is_first(person: Person, order: str, first: str) -> None:
     fill(person.home / "large", 1, 500_000)
     fill(person.home / "many", 30, 10)
     changes = {"CONDA_PKGS_DIRS": f"{person.home}/large,{person.home}/many"}
     assert measure(person, "--sort", order, **changes)["places"][0]["name"] == first
 
 
-def test_variables_and_configuration_say_where_caches_are(person: Person) -> None:
+def test_caches_are_found_by_variables_and_configuration_files(person: Person) -> None:
     home = person.home
     for name in ("a/pip", "b/uv", "c/pkgs", "d/envs", "e/jupyter", "base"):
         fill(home / name, 1)
@@ -91,14 +91,14 @@ def test_variables_and_configuration_say_where_caches_are(person: Person) -> Non
     assert ("pip-cache", "~/b/uv") in {(p["category"], p["name"]) for p in pip}
 
 
-def test_a_broken_condarc_is_no_failure(person: Person) -> None:
+def test_a_broken_condarc_is_ignored(person: Person) -> None:
     fill_home(person)
     expected = measure(person)
     (person.home / ".condarc").write_text("pkgs_dirs: [\n")
     assert measure(person)["total"] == expected["total"]
 
 
-def test_the_environments_of_a_project_are_those_of_all_its_members(person: Person) -> None:
+def test_usage_of_a_project_lists_its_environments(person: Person) -> None:
     project = person.home / "project"
     project.mkdir()
     person.create("common", "--shared", str(project))
@@ -110,7 +110,7 @@ def test_the_environments_of_a_project_are_those_of_all_its_members(person: Pers
     assert [p["name"] for p in found["places"]] == ["common/1.0", str(project / "envs/old")]
 
 
-def test_nothing_is_changed(person: Person) -> None:
+def test_usage_changes_nothing(person: Person) -> None:
     person.create("biopy")
     fill_home(person)
     before = person.tree()
@@ -118,13 +118,13 @@ def test_nothing_is_changed(person: Person) -> None:
     assert person.tree() == before
 
 
-def test_an_account_without_any_is_told_how_to_begin(person: Person) -> None:
+def test_an_empty_account_gets_a_hint_to_create_an_environment(person: Person) -> None:
     done = person.stackenv("usage")
     assert done.stdout == ""
     assert "to create an environment: stackenv create NAME" in done.stderr
 
 
-def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
+def test_a_pipe_gets_titles_and_units(person: Person) -> None:
     fill_home(person)
     changes = write_configuration(person, 'limits: [{path: "${HOME}", files: 1000}]\n')
     places, limits = person.stackenv("usage", **changes).stdout.split("\n\n")
@@ -138,7 +138,7 @@ def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
     assert read_table(limits) == [[str(person.home), "files", share, "-", "1,000"]]
 
 
-def test_a_terminal_shows_bars_units_and_percent(person: Person) -> None:
+def test_a_terminal_shows_bars_units_and_percentages(person: Person) -> None:
     fill_home(person)
     changes = write_configuration(person, 'limits: [{path: "${HOME}", bytes: 1 MB, files: 1 k}]\n')
     shown = run_on_terminal(person, "usage", **changes)
@@ -149,7 +149,7 @@ def test_a_terminal_shows_bars_units_and_percent(person: Person) -> None:
     assert f"({total['size_bytes'] / 10_000:.1f}%)" in shown
 
 
-def test_no_color_means_no_colour_and_a_small_terminal_no_bars(person: Person) -> None:
+def test_no_color_removes_colours_and_a_narrow_terminal_the_bars(person: Person) -> None:
     fill_home(person)
     shown = run_on_terminal(person, "usage", columns=60, NO_COLOR="1")
     assert "█" not in shown
@@ -158,7 +158,7 @@ def test_no_color_means_no_colour_and_a_small_terminal_no_bars(person: Person) -
     assert "total" in shown
 
 
-def test_an_output_that_has_no_blocks_gets_bars_of_another_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_use_hash_signs_if_blocks_cannot_be_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdout", terminal)
@@ -166,7 +166,7 @@ def test_an_output_that_has_no_blocks_gets_bars_of_another_sign(monkeypatch: pyt
     assert draw_bars([10, 1, 0]) == [("#" * 20,), ("##",), ("",)]
 
 
-def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
+def test_unreadable_folders_are_counted_and_reported(person: Person) -> None:
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("to become another user takes root and setpriv")
     # pytest's own folders let no other user in.

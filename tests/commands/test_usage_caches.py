@@ -68,7 +68,7 @@ def workspace(person: Person) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_places_of_the_site_count_with_and_without_its_module(
+def test_caches_set_by_the_site_are_listed_with_and_without_its_module(
     person: Person, workspace: dict[str, str], tool: str
 ) -> None:
     kind, below = BY_SITE[tool]
@@ -85,7 +85,9 @@ def test_the_places_of_the_site_count_with_and_without_its_module(
     assert list_kinds(person, **workspace) == []
 
 
-def test_with_the_real_module_loaded_each_is_listed_once(person: Person, workspace: dict[str, str]) -> None:
+def test_each_cache_is_listed_once_with_the_stackenv_module_loaded(
+    person: Person, workspace: dict[str, str]
+) -> None:
     site = Path(workspace["STACKENV_SITE_CONFIG"])
     modulefile = person.home.parent / "site-modules/stackenv/1.0.lua"
     modulefile.parent.mkdir(parents=True)
@@ -108,7 +110,7 @@ def test_with_the_real_module_loaded_each_is_listed_once(person: Person, workspa
 
 
 @pytest.mark.parametrize("tool", OWN)
-def test_what_a_tool_had_before_is_not_forgotten(
+def test_a_default_cache_is_listed_when_a_variable_points_elsewhere(
     person: Person, workspace: dict[str, str], tool: str
 ) -> None:
     kind, name = OWN[tool]
@@ -117,7 +119,7 @@ def test_what_a_tool_had_before_is_not_forgotten(
     assert list_kinds(person, **workspace, **{VARIABLES[tool]: f"{person.home}/elsewhere"}) == [(kind, name)]
 
 
-def test_a_variable_for_all_caches_leaves_those_that_were_there_before(person: Person) -> None:
+def test_caches_in_xdg_cache_home_and_in_the_home_are_both_listed(person: Person) -> None:
     names = ("pip", "uv", "huggingface", "torch")
     for name in names:
         fill(person.home / ".cache" / name, 1)
@@ -128,7 +130,7 @@ def test_a_variable_for_all_caches_leaves_those_that_were_there_before(person: P
     )
 
 
-def test_what_hugging_face_is_told_by_its_variables(person: Person) -> None:
+def test_hugging_face_caches_are_found_by_their_variables(person: Person) -> None:
     for name in ("home", "home/hub", "hub", "sets", "old"):
         fill(person.home / name, 1)
     named = {
@@ -140,7 +142,7 @@ def test_what_hugging_face_is_told_by_its_variables(person: Person) -> None:
     assert name == "~/old"
 
 
-def test_the_home_and_what_is_above_it_are_no_caches(person: Person) -> None:
+def test_the_home_and_its_parent_are_not_listed_as_caches(person: Person) -> None:
     fill(person.home / "hub", 1)
     for variable in (*VARIABLES.values(), "HF_HOME", "PYTHONUSERBASE"):
         for folder in (person.home, person.home.parent):
@@ -160,7 +162,7 @@ def test_the_home_and_what_is_above_it_are_no_caches(person: Person) -> None:
         ("cache-dir = 3\n\udcff", ".cache/uv"),
     ],
 )
-def test_a_uv_toml_says_where_the_cache_is(person: Person, text: str, folder: str) -> None:
+def test_uv_toml_sets_the_folder_of_the_uv_cache(person: Person, text: str, folder: str) -> None:
     file = person.home / ".config/uv/uv.toml"
     file.parent.mkdir(parents=True)
     file.write_text(text.format(home=person.home), errors="surrogateescape")
@@ -171,9 +173,7 @@ def test_a_uv_toml_says_where_the_cache_is(person: Person, text: str, folder: st
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a folder away takes root")
-def test_the_cache_of_another_member_of_the_group_is_on_another_quota(
-    person: Person, workspace: dict[str, str]
-) -> None:
+def test_a_cache_owned_by_another_user_is_not_listed(person: Person, workspace: dict[str, str]) -> None:
     shared = write_configuration(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n')
     fill(person.home / "workspace/pip/http", 2)
     assert list_kinds(person, **{**workspace, **shared}) == [("pip-cache", "~/workspace/pip")]
@@ -182,7 +182,7 @@ def test_the_cache_of_another_member_of_the_group_is_on_another_quota(
     assert list_kinds(person, PIP_CACHE_DIR=f"{person.home}/workspace/pip") == []
 
 
-def test_people_read_whose_cache_it_is(person: Person) -> None:
+def test_a_terminal_names_the_tool_of_each_cache(person: Person) -> None:
     for name in ("huggingface", "torch", "uv", "pip"):
         fill(person.home / ".cache" / name, 1)
     shown = run_on_terminal(person, "usage")

@@ -24,7 +24,7 @@ def write_command(person: Person, body: str) -> Path:
     return path
 
 
-def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
+def test_the_limit_command_overrides_the_configured_numbers(person: Person) -> None:
     fill_home(person)
     command = write_command(person, f'[ "$1" = -q ] && [ "$2" = "{person.home}" ] && echo 500 2000 30 -')
     text = f'limits: [{{path: "${{HOME}}", bytes: 1 kB, files: 60, command: ["{command}", -q]}}]\n'
@@ -44,7 +44,7 @@ def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
         ("exec 2>/dev/null; no-such-program", "status 127"),
     ],
 )
-def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: str) -> None:
+def test_a_failing_limit_command_is_a_warning(person: Person, body: str, problem: str) -> None:
     fill_home(person)
     command = write_command(person, body)
     text = f'limits: [{{path: "${{HOME}}", files: 60, command: ["{command}"]}}]\n'
@@ -54,7 +54,7 @@ def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: s
     assert limit["file_count"]["used"] is None and limit["file_count"]["limit"] == 60
 
 
-def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
+def test_a_limit_command_that_hangs_is_killed_with_its_children(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "TIMEOUT_S", 2)
@@ -75,18 +75,18 @@ def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
     pytest.fail(f"process {stat.parent.name} is still there")
 
 
-def test_a_command_that_is_not_there_is_a_warning(person: Person) -> None:
+def test_a_missing_limit_command_is_a_warning(person: Person) -> None:
     text = 'limits: [{path: "${HOME}", command: [/nonexistent/quota]}]\n'
     done = person.stackenv("usage", **write_configuration(person, text))
     assert "/nonexistent/quota" in done.stderr and "No such file or directory" in done.stderr
 
 
-def test_a_limit_of_a_folder_that_is_not_there_is_left_out(person: Person) -> None:
+def test_a_limit_of_a_missing_folder_is_left_out(person: Person) -> None:
     text = 'limits: [{path: "${WORKSPACE}", bytes: 1}, {path: /nonexistent/x, bytes: 1}]\n'
     assert measure(person, **write_configuration(person, text))["limits"] == []
 
 
-def test_a_place_counts_to_the_nearest_limit(person: Person) -> None:
+def test_a_folder_counts_towards_the_nearest_limit(person: Person) -> None:
     fill_home(person)
     shutil.rmtree(person.home / "old")
     text = 'limits: [{path: "${HOME}", files: 1 M}, {path: "${HOME}/conda", files: 1 M}]\n'
