@@ -79,7 +79,7 @@ def configure(way: str, hooks: Path, folder: Path) -> dict[str, str]:
 
 @pytest.mark.each_pair("built", "way")
 @pytest.mark.parametrize("way", ["variable", "file"])
-def test_both_hooks_of_a_name_are_called(built, module, own, tmp_path, way) -> None:
+def test_hooks_of_the_site_and_of_stackenv_are_both_called(built, module, own, tmp_path, way) -> None:
     ours = "-- " + module.read_text().partition("\n-- ")[2].partition("sha256")[2]
     built.build("--module-only", "--force", hooks=None, **configure(way, own, tmp_path))
     written = module.read_text()
@@ -94,7 +94,7 @@ def test_both_hooks_of_a_name_are_called(built, module, own, tmp_path, way) -> N
 
 
 @pytest.mark.each_value("easybuild")
-def test_that_the_option_replaces_a_site_s_hooks_is_said(easybuild, own) -> None:
+def test_site_hooks_replaced_by_the_hooks_option_are_reported(easybuild, own) -> None:
     replaced = easybuild.build("--dry-run", EASYBUILD_HOOKS=str(own))
     words = f"the hooks in {own} (EASYBUILD_HOOKS) are not called, because --hooks replaces them"
     assert words in replaced.stdout + replaced.stderr
@@ -103,13 +103,13 @@ def test_that_the_option_replaces_a_site_s_hooks_is_said(easybuild, own) -> None
 
 
 @pytest.mark.each_value("easybuild")
-def test_before_the_modulefile_is_written_the_sites_hook_is_called_first(easybuild, own, tmp_path) -> None:
+def test_the_sites_pre_module_hook_runs_before_that_of_stackenv(easybuild, own, tmp_path) -> None:
     easybuild.build(hooks=own, NOTES=str(tmp_path / "notes"))
     assert "pre_module, installation completed: False" in (tmp_path / "notes").read_text().splitlines()
     assert (easybuild.prefix / f"software/{MODULE}/libexec/stackenv").is_dir()
 
 
-def test_what_the_sites_hook_adds_is_in_the_load_test(built, module, own, tmp_path) -> None:
+def test_text_added_by_the_sites_hook_is_load_tested(built, module, own, tmp_path) -> None:
     module.write_text(OLD)
     added = 'if mode() == "load" then setenv("LEFT", "1") end\n'
     environ = {"NOTES": str(tmp_path / "notes"), "ADDED": added}
@@ -121,7 +121,7 @@ def test_what_the_sites_hook_adds_is_in_the_load_test(built, module, own, tmp_pa
 
 
 @pytest.mark.any_value("easybuild")
-def test_other_software_has_what_the_sites_hook_adds_alone(easybuild, own, tmp_path) -> None:
+def test_other_software_gets_only_the_text_of_the_sites_hook(easybuild, own, tmp_path) -> None:
     easyconfig = tmp_path / "other-1.0.eb"
     easyconfig.write_text(OTHER)
     easybuild.run(str(easyconfig), hooks=own, NOTES=str(tmp_path / "notes"))
@@ -131,7 +131,7 @@ def test_other_software_has_what_the_sites_hook_adds_alone(easybuild, own, tmp_p
 
 
 @pytest.mark.any_value("built")
-def test_a_hook_that_returns_no_text_changes_none(built, module, tmp_path) -> None:
+def test_a_site_hook_that_returns_no_text_leaves_the_module_unchanged(built, module, tmp_path) -> None:
     before = module.read_bytes()
     hooks = tmp_path / "hooks.py"
     hooks.write_text("def module_write_hook(*args, **kwargs):\n    pass\n" + last_lines())
@@ -139,7 +139,7 @@ def test_a_hook_that_returns_no_text_changes_none(built, module, tmp_path) -> No
     assert module.read_bytes() == before
 
 
-def test_the_old_modulefile_is_back_when_the_sites_hook_for_failures_fails_too(built, module) -> None:
+def test_the_old_modulefile_is_restored_even_if_the_sites_fail_hook_fails(built, module) -> None:
     module.write_text(OLD)
     done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="pre_module,fail")
     assert done.returncode != 0
@@ -161,7 +161,7 @@ IN_ITS_PLACE = {
 
 @pytest.mark.each_value("easybuild", "mistake")
 @pytest.mark.parametrize("mistake", list(IN_ITS_PLACE))
-def test_a_file_that_calls_some_of_the_hooks_stops_eb(easybuild, tmp_path, mistake) -> None:
+def test_a_hooks_file_that_overrides_hooks_of_stackenv_stops_eb(easybuild, tmp_path, mistake) -> None:
     text, lost = IN_ITS_PLACE[mistake]
     hooks, easyconfig = tmp_path / "hooks.py", tmp_path / "other-1.0.eb"
     hooks.write_text(text.format(lines=last_lines(), own=OWN))
@@ -190,7 +190,7 @@ def test_a_python_without_stackenv_stops_eb_and_names_file_and_package(easybuild
     assert not (easybuild.prefix / "software").exists()
 
 
-def test_on_a_terminal_the_command_says_where_to_read_of_it(tmp_path) -> None:
+def test_site_hooks_points_to_its_help_on_a_terminal(tmp_path) -> None:
     stackenv = str(Path(sys.executable).with_name("stackenv"))
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     status, shown = answer([stackenv, "site", "hooks"], environ, tmp_path, "")

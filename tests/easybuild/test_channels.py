@@ -57,7 +57,7 @@ def conda(site: EasyBuild, tmp_path: Path):
 @pytest.mark.parametrize(
     "more", [(), ("-c", "defaults", "--override-channels")], ids=["plain", "-c defaults"]
 )
-def test_an_old_condarc_and_c_defaults_mean_the_sites_channels(conda, more) -> None:
+def test_defaults_in_a_condarc_or_after_c_means_the_sites_channels(conda, more) -> None:
     done = conda("search", "--json", "plain", *more)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {record["channel"] for record in json.loads(done.stdout)["plain"]}
@@ -72,12 +72,12 @@ def test_a_custom_channel_works(conda, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_final_key_holds_against_the_user(conda) -> None:
+def test_a_final_key_overrides_the_users_condarc(conda) -> None:
     shown = json.loads(conda("config", "--json", "--show", "channel_priority", "channels").stdout)
     assert shown == {"channel_priority": "strict", "channels": ["defaults", CHANNEL]}
 
 
-def test_environments_in_old_places_are_still_listed_by_name(conda, tmp_path: Path) -> None:
+def test_environments_in_the_users_dot_conda_folder_are_listed_by_name(conda, tmp_path: Path) -> None:
     old = tmp_path / ".conda/envs/ancient"
     (old / "conda-meta").mkdir(parents=True)
     (old / "conda-meta/history").touch()

@@ -38,7 +38,7 @@ def validate(built_modules, tmp_path):
     ],
     ids=["a wrong word", "an alias", "another type", "a value on which conda's own code fails"],
 )
-def test_a_value_that_conda_rejects_is_named_by_its_key(validate, tmp_path, condarc, words) -> None:
+def test_a_value_that_conda_rejects_is_reported_with_its_key(validate, tmp_path, condarc, words) -> None:
     with pytest.raises(ConfigurationError) as raised:
         validate(f"{{condarc: {{{condarc}}}}}")
     lines = raised.value.message.splitlines()
@@ -47,13 +47,13 @@ def test_a_value_that_conda_rejects_is_named_by_its_key(validate, tmp_path, cond
     assert f"stackenv site check {tmp_path}/site.yaml" in raised.value.hint
 
 
-def test_keys_that_depend_on_each_other_are_judged_together(validate) -> None:
+def test_keys_that_depend_on_each_other_are_checked_together(validate) -> None:
     assert validate("{condarc: {client_ssl_cert: /c, client_ssl_cert_key: /k, ssl_verify: /etc}}") == []
     with pytest.raises(ConfigurationError, match="'client_ssl_cert' is required"):
         validate("{condarc: {client_ssl_cert_key: /k}}")
 
 
-def test_a_key_that_this_conda_does_not_know_is_a_warning(validate) -> None:
+def test_a_key_unknown_to_this_conda_is_a_warning(validate) -> None:
     (warning,) = validate("{condarc: {channel_prioritty: strict, auto_activate_base: false}}")
     assert warning.startswith("conda.condarc.channel_prioritty has no effect: conda 24.7.1 does not know")
     assert warning.endswith('; did you mean "channel_priority"?')
@@ -83,12 +83,12 @@ def test_a_value_that_other_hosts_may_accept_is_a_warning(validate, condarc, key
     assert f"conda.condarc.{key}: " not in raised.value.message
 
 
-def test_a_path_where_none_can_stand_stops_the_build(validate) -> None:
+def test_a_path_in_channel_alias_is_an_error(validate) -> None:
     with pytest.raises(ConfigurationError, match=r"conda\.condarc\.channel_alias: "):
         validate("{condarc: {channel_alias: /not/here}}")
 
 
-def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(validate, tmp_path) -> None:
+def test_a_conda_that_cannot_be_asked_is_a_warning(validate, tmp_path) -> None:
     python = tmp_path / "bin/python"
     python.parent.mkdir()
     python.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
@@ -98,7 +98,7 @@ def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(v
 
 
 @pytest.mark.any_value("built")
-def test_a_build_with_such_a_value_stops_before_it_changes_the_installation(built, tmp_path) -> None:
+def test_a_rejected_value_stops_the_build_before_anything_changes(built, tmp_path) -> None:
     root = built.prefix / f"software/{MODULE}"
     condarc, module = root / "condarc.d/stackenv.yml", built.modules / f"{MODULE}.lua"
     before = condarc.read_bytes(), module.read_bytes()
@@ -113,7 +113,7 @@ def test_a_build_with_such_a_value_stops_before_it_changes_the_installation(buil
 
 
 @pytest.mark.any_value("built")
-def test_a_build_goes_on_with_a_file_that_only_the_users_hosts_have(built, tmp_path) -> None:
+def test_a_file_missing_on_the_build_host_does_not_stop_the_build(built, tmp_path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda: {condarc: {ssl_verify: /not/here.pem}}\n")
     done = built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(configuration))

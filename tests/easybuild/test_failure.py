@@ -46,7 +46,7 @@ def failures(built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_old_modulefile_is_back_when_a_step_fails(built, failures, point) -> None:
+def test_the_old_modulefile_is_restored_when_a_step_fails(built, failures, point) -> None:
     name = in_version(point, built.version)
     left = json.loads((failures / f"{name}.json").read_text())
     assert left["status"] != 0
@@ -61,7 +61,7 @@ def test_the_old_modulefile_is_back_when_a_step_fails(built, failures, point) ->
 @pytest.mark.parametrize(
     "point", ["pre_module", *(pytest.param(p, marks=pytest.mark.matrix) for p in POINTS if p != "pre_module")]
 )
-def test_the_old_modulefile_is_back_when_eb_ends_in_a_step(built, old, point) -> None:
+def test_the_old_modulefile_is_restored_when_eb_ends_in_a_step(built, old, point) -> None:
     """Without a fork: eb as it is."""
     name = in_version(point, built.version)
     done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN=name)
@@ -83,13 +83,13 @@ def test_the_message_says_when_rebuild_has_already_removed_the_installation(buil
     built.build("--rebuild")
 
 
-def test_a_bug_in_another_hook_brings_it_back_too(built, old) -> None:
+def test_the_old_modulefile_is_restored_after_a_bug_in_another_hook(built, old) -> None:
     done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="post_module", BUG="1")
     assert done.returncode != 0
     assert old.read_text() == OLD
 
 
-def test_after_a_killed_eb_the_next_one_brings_it_back(built, old) -> None:
+def test_the_next_eb_restores_the_old_modulefile_after_a_killed_one(built, old) -> None:
     done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="post_ready", CRASH="1")
     assert done.returncode == 9
     assert not old.exists()
@@ -101,7 +101,7 @@ def test_after_a_killed_eb_the_next_one_brings_it_back(built, old) -> None:
 
 
 @pytest.mark.any_value("easybuild")
-def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild) -> None:
+def test_tcl_module_syntax_is_refused_before_anything_is_built(easybuild) -> None:
     done = easybuild.build("--module-syntax=Tcl", check=False)
     assert done.returncode != 0
     assert "--module-syntax=Lua" in done.stdout + done.stderr
@@ -109,7 +109,7 @@ def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild
 
 
 @pytest.mark.any_value("easybuild")
-def test_an_invalid_configuration_stops_before_anything_is_built(easybuild, tmp_path) -> None:
+def test_an_invalid_configuration_is_refused_before_anything_is_built(easybuild, tmp_path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  base_on_pth: true\n")
     done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(configuration))
@@ -146,7 +146,7 @@ def test_a_module_that_fails_its_load_test_fails_the_build(easybuild, tmp_path) 
     ],
     ids=["a conda that fails", "a python that answers nothing"],
 )
-def test_an_installation_that_does_not_work_fails_the_build(built, old, script, words) -> None:
+def test_a_broken_installation_fails_the_build(built, old, script, words) -> None:
     python = built.prefix / "software/Anaconda3/2024.02-1/bin/python"
     kept = python.with_name("python.kept")
     python.rename(kept)
@@ -162,7 +162,7 @@ def test_an_installation_that_does_not_work_fails_the_build(built, old, script, 
 
 
 @pytest.mark.any_value("built")
-def test_an_installation_without_conda_is_named(built, old) -> None:
+def test_a_missing_conda_fails_the_build_and_is_named(built, old) -> None:
     conda = built.prefix / "software/Anaconda3/2024.02-1/bin/conda"
     kept = conda.with_name("conda.kept")
     conda.rename(kept)
@@ -176,7 +176,7 @@ def test_an_installation_without_conda_is_named(built, old) -> None:
 
 
 @pytest.mark.any_value("built")
-def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
+def test_a_condarc_not_written_by_stackenv_is_kept_and_fails_the_build(built, old) -> None:
     condarc = built.prefix / "software/Anaconda3/2024.02-1/condarc.d/stackenv.yml"
     text = condarc.read_text()
     condarc.write_text("channels: [mine]\n")
@@ -191,7 +191,7 @@ def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
 
 
 @pytest.mark.any_value("built")
-def test_a_shell_that_is_broken_on_the_build_host_is_a_warning(built, tmp_path) -> None:
+def test_a_broken_shell_on_the_build_host_is_only_a_warning(built, tmp_path) -> None:
     fish = tmp_path / "fish"
     fish.write_text("#!/bin/sh\necho 'fish: cannot start' >&2\nexit 1\n")
     fish.chmod(0o755)

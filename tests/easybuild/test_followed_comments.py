@@ -49,7 +49,7 @@ def in_shell(built, command: str, **environ: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.any_value("built")
-def test_the_command_in_the_condarc_brings_the_installation_up_to_date(built, tmp_path) -> None:
+def test_the_command_in_the_condarc_updates_the_installation(built, tmp_path) -> None:
     root = built.prefix / "software" / MODULE
     condarc, module = root / "condarc.d/stackenv.yml", built.modules / f"{MODULE}.lua"
     before = module.read_bytes()
@@ -65,7 +65,7 @@ def test_the_command_in_the_condarc_brings_the_installation_up_to_date(built, tm
 
 @pytest.mark.any_value("built")
 @pytest.mark.parametrize("where", ["variable", "file"])
-def test_hooks_that_are_set_once_need_no_option(built, tmp_path, where) -> None:
+def test_permanently_configured_hooks_need_no_option(built, tmp_path, where) -> None:
     module = built.modules / f"{MODULE}.lua"
     before = module.read_bytes()
     (tmp_path / "config.cfg").write_text(f"[config]\nhooks = {HOOKS}\n")
@@ -116,7 +116,7 @@ def in_overlay(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "own", ["", OWN, f"{OWN}require-virtualenv = false\n"], ids=["none", "one", "its own"]
 )
-def test_the_commands_of_the_guard_work_with_and_without_a_pip_conf(tmp_path, place, own) -> None:
+def test_the_guard_commands_work_with_and_without_an_existing_pip_conf(tmp_path, place, own) -> None:
     commands = [word for word in list_commands((SITE_CONFIG / "pip.conf").read_text()) if "eb " not in word]
     mine = dict(zip([("/usr", ""), ("/usr", OWN), ("/etc", ""), ("/etc", OWN)], commands))
     file = f"{place}/pip.conf"

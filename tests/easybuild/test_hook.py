@@ -32,7 +32,7 @@ moduleclass = 'tools'
 """
 
 
-def test_the_build_ends_with_a_module_that_the_load_test_has_loaded(built) -> None:
+def test_a_build_adds_text_and_files_and_empties_the_package_cache(built) -> None:
     text = (built.modules / "Anaconda3/2024.02-1.lua").read_text()
     assert 'setenv("EBROOTANACONDA3", root)' in text
     assert text.count(f"stackenv {__version__} sha256:") == 1
@@ -42,7 +42,7 @@ def test_the_build_ends_with_a_module_that_the_load_test_has_loaded(built) -> No
     assert [entry.name for entry in (root / "pkgs").iterdir()] == ["urls.txt"]
 
 
-def test_the_build_says_on_the_terminal_and_in_its_log_what_the_hook_did(easybuild) -> None:
+def test_the_terminal_and_the_log_show_what_the_hook_did(easybuild) -> None:
     done = easybuild.build()
     (log,) = (easybuild.prefix / "software/Anaconda3/2024.02-1/easybuild").glob("*.log*")
     logged = bz2.decompress(log.read_bytes()) if log.suffix == ".bz2" else log.read_bytes()
@@ -58,7 +58,7 @@ def test_the_build_says_on_the_terminal_and_in_its_log_what_the_hook_did(easybui
         assert line[3:] in logged.decode()
 
 
-def test_render_prints_the_bytes_that_the_hook_adds(built) -> None:
+def test_render_prints_exactly_what_the_hook_adds(built) -> None:
     root = built.prefix / "software/Anaconda3/2024.02-1"
     done = subprocess.run(
         [
@@ -73,7 +73,7 @@ def test_render_prints_the_bytes_that_the_hook_adds(built) -> None:
 
 
 @pytest.mark.any_value("easybuild")
-def test_other_software_is_not_touched_by_a_byte(easybuild, tmp_path) -> None:
+def test_the_modulefile_of_other_software_is_unchanged(easybuild, tmp_path) -> None:
     easyconfig = tmp_path / "other-1.0.eb"
     easyconfig.write_text(OTHER)
     easybuild.run(str(easyconfig), hooks=None)
@@ -96,7 +96,7 @@ def test_other_software_is_not_touched_by_a_byte(easybuild, tmp_path) -> None:
     ],
     ids=" ".join,
 )
-def test_every_way_of_building_again_gives_the_same_module(built, arguments) -> None:
+def test_every_kind_of_rebuild_produces_the_same_module(built, arguments) -> None:
     module = built.modules / "Anaconda3/2024.02-1.lua"
     first = module.read_bytes()
     built.build(*arguments)
@@ -104,7 +104,7 @@ def test_every_way_of_building_again_gives_the_same_module(built, arguments) -> 
     assert not (built.prefix / "software/.stackenv-kept").exists()
 
 
-def test_module_only_brings_an_old_installation_up_to_date(easybuild) -> None:
+def test_module_only_updates_an_installation_built_without_hooks(easybuild) -> None:
     easybuild.build(hooks=None)
     root = easybuild.prefix / "software/Anaconda3/2024.02-1"
     assert not (root / "libexec").exists()
@@ -114,7 +114,7 @@ def test_module_only_brings_an_old_installation_up_to_date(easybuild) -> None:
 
 
 @pytest.mark.any_value("built")
-def test_the_sanity_check_alone_still_passes_and_writes_nothing(built) -> None:
+def test_sanity_check_only_passes_and_does_not_write_the_modulefile(built) -> None:
     module = built.modules / "Anaconda3/2024.02-1.lua"
     before = (module.read_bytes(), module.stat().st_mtime_ns)
     built.build("--sanity-check-only")
@@ -130,21 +130,21 @@ def test_a_hidden_module_is_named_as_users_load_it(easybuild) -> None:
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_dry_run_shows_the_text_and_builds_nothing(easybuild) -> None:
+def test_a_dry_run_shows_the_module_text_and_builds_nothing(easybuild) -> None:
     done = easybuild.build("-x")
     assert 'family("conda")' in done.stdout
     assert not (easybuild.prefix / "software/Anaconda3").exists()
 
 
 @pytest.mark.any_value("built")
-def test_a_build_from_the_archived_easyconfig_holds_our_part_once(built) -> None:
+def test_a_build_from_the_archived_easyconfig_adds_the_text_only_once(built) -> None:
     archived = next((built.prefix / "ebfiles_repo").rglob("Anaconda3-2024.02-1.eb"))
     built.run(str(archived), "--module-only", "--force")
     assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().count("sha256:") == 1
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuild) -> None:
+def test_a_build_user_can_update_a_read_only_installation(easybuild) -> None:
     if os.geteuid():
         pytest.skip("only root can become the build user of this test")
     for folder in (easybuild.prefix.parent, easybuild.prefix.parent / "home"):
@@ -160,7 +160,7 @@ def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuil
 
 
 @pytest.mark.any_value("built")
-def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> None:
+def test_base_is_marked_as_frozen_if_conda_supports_it(built, tmp_path) -> None:
     root = built.prefix / "software/Anaconda3/2024.02-1"
     record, mark = root / "conda-meta/conda-25.5.1-py312_0.json", root / "conda-meta/frozen"
     built.build("--module-only", "--force")

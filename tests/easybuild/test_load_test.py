@@ -55,17 +55,17 @@ def make_odd_path(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("duplicates", ["no", "yes"])
-def test_a_path_that_lmod_or_conda_rewrites_is_no_trace(load_test, tmp_path, monkeypatch, duplicates) -> None:
+def test_a_path_rewritten_by_lmod_or_conda_is_accepted(load_test, tmp_path, monkeypatch, duplicates) -> None:
     monkeypatch.setenv("LMOD_DUPLICATE_PATHS", duplicates)
     assert load_test(path=make_odd_path(tmp_path)) == LoadTestReport(SHELLS, (), ())
 
 
-def test_an_admin_may_have_the_module_loaded(load_test) -> None:
+def test_the_load_test_passes_with_the_module_already_on_path(load_test) -> None:
     path = "{root}/libexec/stackenv/condabin:{root}//condabin:{root}/bin/:" + SYSTEM
     assert load_test(shells=("bash", "tcsh", "fish"), path=path).passed == ("bash", "tcsh", "fish")
 
 
-def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp_path, monkeypatch) -> None:
+def test_a_variable_set_at_shell_startup_may_be_rewritten(load_test, tmp_path, monkeypatch) -> None:
     bash = tmp_path / "bash"
     bash.write_text('#!/bin/sh\nMANPATH=/opt//man:/opt/man: exec /bin/bash "$@"\n')
     bash.chmod(0o755)
@@ -75,7 +75,7 @@ def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp
         load_test('if mode() == "load" then prepend_path("MANPATH", "/opt/more") end', ("bash",), path)
 
 
-def test_a_shell_that_the_host_does_not_have_is_named(load_test, tmp_path) -> None:
+def test_a_shell_that_is_not_installed_is_named(load_test, tmp_path) -> None:
     for name in ("bash", "env", "sh", "lua5.3", "lua"):
         where = shutil.which(name)
         if where:
@@ -85,7 +85,7 @@ def test_a_shell_that_the_host_does_not_have_is_named(load_test, tmp_path) -> No
 
 
 @pytest.mark.parametrize("more", LEFT_BEHIND.values(), ids=LEFT_BEHIND)
-def test_what_the_module_leaves_behind_is_a_trace(load_test, tmp_path, more) -> None:
+def test_a_change_that_unload_leaves_behind_is_an_error(load_test, tmp_path, more) -> None:
     with pytest.raises(
         VerificationError,
         match=r"in bash: module unload does not restore the environment: (PATH|LEFT_BEHIND) was",
@@ -93,7 +93,7 @@ def test_what_the_module_leaves_behind_is_a_trace(load_test, tmp_path, more) -> 
         load_test(more, ("bash",), make_odd_path(tmp_path))
 
 
-def test_a_function_conda_that_stays_is_found_in_every_shell(load_test, tmp_path) -> None:
+def test_a_conda_function_left_after_unload_is_found_in_every_shell(load_test, tmp_path) -> None:
     """But tcsh, whose `conda` is an alias."""
     shells = tuple(shell for shell in SHELLS if shell != "tcsh")
     with pytest.raises(VerificationError) as raised:
@@ -103,7 +103,7 @@ def test_a_function_conda_that_stays_is_found_in_every_shell(load_test, tmp_path
     assert found == list(shells)
 
 
-def test_mamba_is_tried_too_and_what_it_leaves_is_found(load_test) -> None:
+def test_mamba_is_tested_too_and_a_function_left_behind_is_found(load_test) -> None:
     assert load_test(mamba="mamba").passed == SHELLS
     shells = tuple(shell for shell in SHELLS if shell != "tcsh")
     with pytest.raises(VerificationError) as raised:

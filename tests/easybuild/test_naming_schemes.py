@@ -67,7 +67,7 @@ def in_bash(script: str, modulepath: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.each_value("scheme", "site")
-def test_users_load_it_by_its_short_name_and_messages_name_that(site, scheme, module) -> None:
+def test_users_load_the_schemes_short_name_and_messages_show_it(site, scheme, module) -> None:
     root = site.prefix / "software" / MODULE
     assert module.read_text().count(f"stackenv {__version__} sha256:") == 1
     folder, front = SCHEMES[scheme]
@@ -81,7 +81,7 @@ def test_users_load_it_by_its_short_name_and_messages_name_that(site, scheme, mo
 
 
 @pytest.mark.each_value("scheme", "site")
-def test_it_is_brought_up_to_date_and_the_old_one_is_back_when_that_fails(site, scheme, module) -> None:
+def test_a_module_is_updated_and_the_old_one_restored_if_the_update_fails(site, scheme, module) -> None:
     options = (f"--module-naming-scheme={scheme}", "--module-only", "--force")
     before = module.read_bytes()
     site.build(*options)

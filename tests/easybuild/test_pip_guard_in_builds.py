@@ -50,7 +50,7 @@ moduleclass = 'lang'
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_guard_in_etc_stops_users_of_a_python_module_and_not_easybuild(
+def test_a_guard_in_etc_stops_users_of_a_python_module_but_not_easybuild(
     easybuild, modules, tmp_path
 ) -> None:
     guard = make_guard(tmp_path / "etc")
@@ -63,7 +63,7 @@ def test_a_guard_in_etc_stops_users_of_a_python_module_and_not_easybuild(
     assert (stopped.returncode, REFUSED in stopped.stderr) == (REFUSED_STATUS, True), stopped.stderr
 
 
-def test_the_modules_say_nothing_to_pip(modules) -> None:
+def test_the_modules_set_no_pip_variables(modules) -> None:
     texts = [path.read_text() for path in Path(modules.modulepath).rglob("*.lua")]
     assert texts and not [text for text in texts if "PIP_" in text]
 
@@ -82,7 +82,7 @@ def in_usr(tmp_path: Path):
     return ("unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh")
 
 
-def test_a_guard_in_usr_stops_the_os_python_alone(in_usr, modules, tmp_path) -> None:
+def test_a_guard_in_usr_stops_only_the_os_python(in_usr, modules, tmp_path) -> None:
     def run(python: str, *words: str) -> subprocess.CompletedProcess[str]:
         environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
         environ["PIP_FIND_LINKS"] = modules.wheels
@@ -105,7 +105,7 @@ def test_a_guard_in_usr_stops_the_os_python_alone(in_usr, modules, tmp_path) -> 
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_guard_in_usr_leaves_a_build_without_hooks_alone(in_usr, easybuild, modules, monkeypatch) -> None:
+def test_a_guard_in_usr_does_not_stop_a_build_without_hooks(in_usr, easybuild, modules, monkeypatch) -> None:
     def run(command: list[str], **options) -> subprocess.CompletedProcess[str]:
         return original([*in_usr, *command], **options)
 
@@ -118,7 +118,7 @@ def test_a_guard_in_usr_leaves_a_build_without_hooks_alone(in_usr, easybuild, mo
 
 
 @pytest.mark.any_value("built")
-def test_the_base_gets_a_pip_conf_and_one_of_the_sites_own_stays(built) -> None:
+def test_base_gets_a_pip_conf_and_the_sites_own_file_is_kept(built) -> None:
     file = built.prefix / "software/Anaconda3/2024.02-1/pip.conf"
     ours = file.read_text()
     assert "require-virtualenv = false" in ours

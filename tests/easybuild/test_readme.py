@@ -19,7 +19,7 @@ TOOLS = (
 )
 
 
-def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
+def test_the_demonstration_completes_and_installs_nothing_twice() -> None:
     done = subprocess.run(
         ["sh", "tests/demo.sh"], cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False
     )
@@ -31,7 +31,7 @@ def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
     assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
 
 
-def test_each_module_that_a_page_runs_comes_with_python_or_is_installed_by_a_line_of_it() -> None:
+def test_each_python_module_that_a_page_runs_is_installed_by_that_page() -> None:
     builds = 0
     for page in [CHECKOUT / "README.md", *(CHECKOUT / "docs/admins").glob("*.md")]:
         text = page.read_text()
@@ -41,7 +41,7 @@ def test_each_module_that_a_page_runs_comes_with_python_or_is_installed_by_a_lin
     assert builds
 
 
-def test_without_root_it_names_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+def test_prepare_without_root_names_missing_programs_and_changes_nothing(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can become somebody else; without root the check is the real one")
     # Everything but fish and lmod, and no apt or dpkg to ask.

@@ -96,7 +96,7 @@ def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(star
 
 
 @pytest.mark.any_value("tree")
-def test_a_compinit_after_the_load_finds_the_completion(start) -> None:
+def test_compinit_after_the_load_finds_the_completion(start) -> None:
     terminal = start("zsh", f"module load {MODULE}", COMPINIT)
     assert [completes(terminal) for _ in range(3)] == [True] * 3
     terminal.type("module unload stackenv")
@@ -105,7 +105,7 @@ def test_a_compinit_after_the_load_finds_the_completion(start) -> None:
 
 @pytest.mark.each_value("tree", "shell")
 @pytest.mark.parametrize("shell", list(SHELLS))
-def test_a_shell_that_inherits_the_module_gets_it_by_refresh(start, shell) -> None:
+def test_module_refresh_adds_completion_in_a_shell_that_inherits_the_module(start, shell) -> None:
     terminal = start("bash", f"module load {MODULE}", " ".join(("exec", *SHELLS[shell])))
     for line in (DIALECTS[shell].start(LMOD), *([COMPINIT] if shell == "zsh" else [])):
         terminal.type(line)

@@ -58,7 +58,7 @@ def test_the_module_names_the_site_configuration_in_use(tree) -> None:
 
 
 @pytest.mark.any_value("tree")
-def test_module_only_brings_the_module_up_to_date(kept, tmp_path) -> None:
+def test_module_only_updates_the_module(kept, tmp_path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(IN_BASH + ELSEWHERE)
     done = rebuild(kept, STACKENV_SITE_CONFIG=str(site))
@@ -74,7 +74,7 @@ def test_module_only_brings_the_module_up_to_date(kept, tmp_path) -> None:
 
 
 @pytest.mark.any_value("tree")
-def test_one_that_fails_its_load_test_leaves_the_old_one(kept, tmp_path) -> None:
+def test_a_failed_load_test_keeps_the_old_module(kept, tmp_path) -> None:
     before = read(kept)
     (tmp_path / "stackenv.lua.j2").write_text(
         '{% extends "stackenv/stackenv.lua.j2" %}\n{% block site %}\nerror("of this site")\n{% endblock %}\n'
@@ -87,7 +87,7 @@ def test_one_that_fails_its_load_test_leaves_the_old_one(kept, tmp_path) -> None
 
 
 @pytest.mark.any_value("tree")
-def test_tcl_is_refused(kept) -> None:
+def test_tcl_module_syntax_is_refused(kept) -> None:
     before = read(kept)
     done = rebuild(kept, "--module-syntax=Tcl", check=False)
     assert done.returncode and "--module-syntax=Lua" in done.stdout + done.stderr
@@ -95,14 +95,14 @@ def test_tcl_is_refused(kept) -> None:
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_dry_run_before_there_is_anything_shows_the_text(easybuild) -> None:
+def test_a_first_dry_run_shows_the_module_text_and_builds_nothing(easybuild) -> None:
     done = easybuild.run(str(EASYCONFIG), "-x", **offline(easybuild.prefix.parent))
     assert "use_folder(" in done.stdout
     assert not (easybuild.prefix / "software/stackenv").exists()
 
 
 @pytest.mark.any_value("tree")
-def test_a_user_s_own_site_configuration_wins(tree, environ) -> None:
+def test_a_users_own_site_configuration_wins(tree, environ) -> None:
     script = f'module() {{ eval "$({LMOD} bash "$@")"; }}; module load stackenv; echo "$STACKENV_SITE_CONFIG"'
     for own in ("", "/mine.yaml"):
         given = {**environ, **({"STACKENV_SITE_CONFIG": own} if own else {})}

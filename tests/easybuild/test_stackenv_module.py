@@ -104,7 +104,7 @@ def test_unload_leaves_the_shell_as_it_was(tree, environ, tmp_path, shell, manua
     assert differences(before, after) == {}
 
 
-def test_only_the_command_is_shown(tree) -> None:
+def test_only_the_stackenv_command_is_in_bin(tree) -> None:
     root = installation(tree)
     assert [path.name for path in (root / "bin").iterdir()] == ["stackenv"]
     assert (root / "venv/bin/stackenv").read_text().startswith(f"#!{root}/venv/bin/python\n")
@@ -137,7 +137,7 @@ def poisoned_libraries(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("variable", ["PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"])
-def test_what_the_loaded_modules_set_is_not_obeyed(environ, tmp_path, variable) -> None:
+def test_python_and_library_variables_of_loaded_modules_are_ignored(environ, tmp_path, variable) -> None:
     value = {
         "PYTHONPATH": poisoned_packages(tmp_path / "packages"),
         "PYTHONHOME": "/nonexistent",
@@ -154,7 +154,7 @@ def test_what_the_loaded_modules_set_is_not_obeyed(environ, tmp_path, variable) 
 @pytest.mark.each_pair("variable", "value", "tree")
 @pytest.mark.parametrize("variable", ["PYTHONHOME", "LD_LIBRARY_PATH", "PYTHONPATH"])
 @pytest.mark.parametrize("value", ["/a/library", "", None], ids=["set", "empty", "unset"])
-def test_what_stackenv_starts_gets_the_environment_of_the_user(environ, tmp_path, variable, value) -> None:
+def test_programs_that_stackenv_starts_get_the_users_environment(environ, tmp_path, variable, value) -> None:
     # Lmod itself, behind a script that notes its environment.
     lmod = tmp_path / "lmod"
     lmod.write_text(f'#!/bin/sh\nenv > "{tmp_path}/seen"\nexec "{LMOD}" "$@"\n')
@@ -169,7 +169,7 @@ def test_what_stackenv_starts_gets_the_environment_of_the_user(environ, tmp_path
 
 
 @pytest.mark.parametrize("home", ["missing", "unreadable", None])
-def test_it_works_without_a_home(environ, tmp_path, home) -> None:
+def test_stackenv_works_without_a_readable_home(environ, tmp_path, home) -> None:
     unreadable = tmp_path / "unreadable"
     unreadable.mkdir(mode=0)
     environ.pop("HOME")
@@ -182,7 +182,7 @@ def test_it_works_without_a_home(environ, tmp_path, home) -> None:
     assert done.stderr == ""
 
 
-def test_each_command_has_a_page_without_a_fault(tree) -> None:
+def test_each_command_has_a_valid_man_page(tree) -> None:
     folder = installation(tree) / "man/man1"
     pages = {path.name: path for path in folder.iterdir()}
     assert set(pages) == {f"{name}.1" for name in command_paths(cli.stackenv, "stackenv")}
@@ -205,7 +205,7 @@ def test_each_command_has_a_page_without_a_fault(tree) -> None:
 
 @pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
 @pytest.mark.parametrize("manual", [None, "/nonexistent:"], ids=["no MANPATH", "MANPATH"])
-def test_man_finds_its_pages_and_still_those_of_the_system(tree, environ, tmp_path, manual) -> None:
+def test_man_finds_the_pages_of_stackenv_and_of_the_system(tree, environ, tmp_path, manual) -> None:
     environ |= {"MANPATH": manual} if manual else {}
     without = subprocess.run(["man", "-w", "ls"], env=environ, capture_output=True, text=True, check=False)
     done = in_bash("man -w stackenv; man -w stackenv-site-check; man -w ls", environ)

@@ -91,7 +91,7 @@ def test_an_activation_opens_few_files(
     assert 10 <= cost.looks <= most.looks, f"{cost} of {most}"
 
 
-def test_an_unload_starts_one_process_of_the_installation(stack: Stack) -> None:
+def test_an_unload_starts_python_once_and_does_not_import_conda(stack: Stack) -> None:
     processes = trace(stack, f"conda activate one; module unload {stack.miniconda}")
     assert len(processes) == 2
     assert "site-packages/conda/" not in "".join(processes)

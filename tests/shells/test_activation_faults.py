@@ -91,7 +91,9 @@ def session(session: Session) -> Session:
 
 @pytest.mark.each_value("fault", "dialect")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_it_is_said_in_condas_words_and_changes_nothing(session: Session, stack, fault: str) -> None:
+def test_a_failing_command_shows_condas_own_error_and_changes_nothing(
+    session: Session, stack, fault: str
+) -> None:
     spoil, command = FAULTS[fault]
     spoil(stack.home)
     result = (
@@ -109,7 +111,7 @@ def test_it_is_said_in_condas_words_and_changes_nothing(session: Session, stack,
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_an_environment_is_not_left_with_a_condarc_that_is_no_yaml(session: Session, stack) -> None:
+def test_deactivate_fails_as_in_conda_when_the_condarc_is_not_yaml(session: Session, stack) -> None:
     result = (
         session.check(LOAD, "conda activate one")
         .do(f"echo 'channels: [a' > {stack.home}/.condarc")
@@ -124,7 +126,7 @@ def test_an_environment_is_not_left_with_a_condarc_that_is_no_yaml(session: Sess
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_an_unreadable_prefix_is_what_it_is_to_conda(session: Session, stack) -> None:
+def test_an_unreadable_prefix_is_treated_as_conda_treats_it(session: Session, stack) -> None:
     """Its scripts and its variables cannot be seen: it is on PATH, and nothing else of it."""
     close_prefix(stack.home)
     result = session.check(LOAD).snapshot("before").check("conda activate one").snapshot("after").run()
@@ -135,7 +137,7 @@ def test_an_unreadable_prefix_is_what_it_is_to_conda(session: Session, stack) ->
     assert (active is not None) == (f"CONDA_PREFIX='{active}'" in condas.stdout)
 
 
-def test_an_environment_that_vanishes_is_left_all_the_same(session: Session, stack) -> None:
+def test_a_deleted_environment_can_still_be_deactivated(session: Session, stack) -> None:
     """What its scripts have set stays: those that take it away have vanished with it."""
     result = (
         session.check(LOAD, "conda activate two")
@@ -153,7 +155,9 @@ def test_an_environment_that_vanishes_is_left_all_the_same(session: Session, sta
 
 @pytest.mark.skipif(not shutil.which("tcsh"), reason="tcsh is not installed")
 @pytest.mark.parametrize("argument", ["activate nothing", "activate one two"])
-def test_a_refusal_ends_the_file_of_csh_however_long_it_is(stack, tmp_path: Path, argument: str) -> None:
+def test_an_error_ends_conda_csh_even_if_the_file_is_read_in_two_blocks(
+    stack, tmp_path: Path, argument: str
+) -> None:
     # tcsh reads a file in blocks of 4,096 bytes; with a long prefix this one is in two.
     root = Path(stack.root("2024.02-1"))
     text = (root / "libexec/stackenv/conda.csh").read_text()

@@ -12,7 +12,7 @@ UNLOAD = "module unload Anaconda3"
 OURS = {"variables", "functions"}
 
 
-def test_unload_ends_when_conda_prefix_was_unset_by_hand(session) -> None:
+def test_unload_completes_when_conda_prefix_was_unset_by_hand(session) -> None:
     result = (
         session.snapshot("before")
         .check(LOAD, "conda activate one")
@@ -26,7 +26,7 @@ def test_unload_ends_when_conda_prefix_was_unset_by_hand(session) -> None:
     assert "it was deactivated without its scripts" in result.stderr
 
 
-def test_unload_leaves_every_level_when_conda_itself_fails(session, stack) -> None:
+def test_unload_deactivates_every_level_when_conda_itself_fails(session, stack) -> None:
     result = (
         session.snapshot("before")
         .check(LOAD, "conda activate one", "conda activate --stack two")
@@ -40,7 +40,7 @@ def test_unload_leaves_every_level_when_conda_itself_fails(session, stack) -> No
     assert "it was deactivated without its scripts" in result.stderr
 
 
-def test_a_broken_condarc_is_told_in_condas_words_only(session, stack) -> None:
+def test_a_broken_condarc_is_reported_in_condas_own_words_only(session, stack) -> None:
     (stack.home / ".condarc").write_text("channels: [a\n")
     result = session.check(LOAD, "conda activate one").run()
     assert result.statuses[1] != 0
@@ -49,7 +49,7 @@ def test_a_broken_condarc_is_told_in_condas_words_only(session, stack) -> None:
     assert ".condarc" in result.stderr and "KeyError" not in result.stderr
 
 
-def test_after_a_swap_the_shell_is_as_after_a_clean_load(session, stack) -> None:
+def test_a_swap_leaves_the_shell_as_a_clean_load_does(session, stack) -> None:
     result = (
         session.check("module load Anaconda3/2023.09-0")
         .snapshot("clean")
@@ -62,7 +62,7 @@ def test_after_a_swap_the_shell_is_as_after_a_clean_load(session, stack) -> None
     assert f"{stack.root('2023.09-0')}/bin" in result.snapshots["swapped"].path
 
 
-def test_the_users_value_comes_back_from_an_environments_variable(session, stack) -> None:
+def test_unload_restores_a_user_value_that_an_environment_replaced(session, stack) -> None:
     state = stack.environments / "one/conda-meta/state"
     state.write_text('{"env_vars": {"MINE": "of the environment"}}')
     result = (
@@ -78,7 +78,7 @@ def test_the_users_value_comes_back_from_an_environments_variable(session, stack
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_bash_children_work_after_condas_own_conda_sh(session, stack) -> None:
+def test_bash_scripts_find_conda_after_condas_own_conda_sh_was_sourced(session, stack) -> None:
     if session.dialect.name != "bash":
         pytest.skip("only bash exports functions")
     (session.folder / "child").write_text("conda --version\nconda activate one\npython\n")
@@ -93,14 +93,14 @@ def test_bash_children_work_after_condas_own_conda_sh(session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_conda_run_never_finds_the_bases_programs(session, stack) -> None:
+def test_conda_run_never_finds_programs_of_base(session, stack) -> None:
     result = session.check(LOAD, "conda run -n one pip --version", "conda run -n one python").run()
     assert result.statuses == [0, 1, 0], result.stderr
     assert "python of one" in result.stdout
     assert "has no pip" in result.stdout + result.stderr
 
 
-def test_our_pip_stands_in_front_of_a_module_loaded_before_the_activation(session, stack) -> None:
+def test_the_pip_of_another_module_is_hidden_while_an_environment_is_active(session, stack) -> None:
     modulefile = stack.folder("modules") / "Py/1.lua"
     modulefile.parent.mkdir()
     other = stack.folder("py") / "bin"
@@ -121,7 +121,7 @@ def test_our_pip_stands_in_front_of_a_module_loaded_before_the_activation(sessio
     assert "pip of Py" in result.stdout
 
 
-def test_a_conda_of_the_users_that_is_not_on_disk_keeps_its_variables(session) -> None:
+def test_the_variables_of_a_missing_user_conda_are_kept(session) -> None:
     session.environ = {**session.environ, "CONDA_EXE": "/nowhere/bin/conda"}
     result = session.snapshot("before").check(LOAD, UNLOAD).snapshot("after").run()
     after = result.snapshots["after"].environment

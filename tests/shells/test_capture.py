@@ -20,7 +20,7 @@ from stackenv.errors import StackenvError
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
 
 
-def test_a_plain_export_with_the_prefix_in_it(tmp_path: Path) -> None:
+def test_plain_exports_are_captured_with_the_prefix_expanded(tmp_path: Path) -> None:
     captured = capture(tmp_path, 'export HERE=$CONDA_PREFIX/share NAME="$CONDA_DEFAULT_ENV $CONDA_SHLVL"')
     expected = (("HERE", f"{tmp_path}/environment/share"), ("NAME", "environment 1"))
     assert captured.set_variables == expected
@@ -36,7 +36,9 @@ def test_a_plain_export_with_the_prefix_in_it(tmp_path: Path) -> None:
         ("export FOO_DIRS=/one:/two:$FOO_DIRS:/three", ("/one", "/two"), ("/three",)),
     ],
 )
-def test_a_list_that_grows(tmp_path: Path, script: str, front: tuple, back: tuple) -> None:
+def test_entries_added_to_a_list_are_captured_as_prepended_or_appended(
+    tmp_path: Path, script: str, front: tuple, back: tuple
+) -> None:
     captured = capture(tmp_path, script)
     assert captured.prepended == ((("FOO_DIRS", front),) if front else ())
     assert captured.appended == ((("FOO_DIRS", back),) if back else ())
@@ -44,37 +46,37 @@ def test_a_list_that_grows(tmp_path: Path, script: str, front: tuple, back: tupl
     assert not details(captured, "differs")
 
 
-def test_an_empty_entry_that_stands_for_the_systems_pages_is_told(tmp_path: Path) -> None:
+def test_an_empty_manpath_entry_for_the_system_pages_is_reported(tmp_path: Path) -> None:
     captured = capture(tmp_path, "export MANPATH=/man:$MANPATH LD_LIBRARY_PATH=/lib:$LD_LIBRARY_PATH")
     assert captured.prepended == (("LD_LIBRARY_PATH", ("/lib",)), ("MANPATH", ("/man",)))
     assert details(captured, "differs").keys() == {"MANPATH"}
 
 
-def test_values_that_are_no_text_are_told(tmp_path: Path) -> None:
+def test_a_value_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     captured = capture(tmp_path, "export BAD=$'\\xff' GOOD=1")
     assert captured.set_variables == (("GOOD", "1"),)
     assert details(captured, "differs") == {"BAD": "its value is not UTF-8 text"}
 
 
-def test_a_list_that_is_overwritten_is_no_list_that_grows(tmp_path: Path) -> None:
+def test_an_overwritten_list_is_captured_as_a_plain_value(tmp_path: Path) -> None:
     captured = capture(tmp_path, "export LD_LIBRARY_PATH=/new")
     assert captured.set_variables == (("LD_LIBRARY_PATH", "/new"),)
     assert captured.prepended == ()
 
 
-def test_path_grows_in_front_and_behind(tmp_path: Path) -> None:
+def test_entries_added_to_path_are_captured_as_prepended_and_appended(tmp_path: Path) -> None:
     captured = capture(tmp_path, "PATH=/front:$PATH:/back")
     assert (captured.prepended, captured.appended) == ((("PATH", ("/front",)),), (("PATH", ("/back",)),))
 
 
-def test_a_path_that_is_replaced_is_not_captured(tmp_path: Path) -> None:
+def test_a_replaced_path_is_reported_and_not_captured(tmp_path: Path) -> None:
     captured = capture(tmp_path, "export PATH=/mine:/usr/bin; export AFTER=1")
     assert captured.set_variables == (("AFTER", "1"),)
     assert captured.prepended == ()
     assert details(captured, "differs").keys() == {"PATH"}
 
 
-def test_of_a_list_only_the_entry_that_depends_on_the_user_is_left_out(tmp_path: Path) -> None:
+def test_only_the_entry_of_a_list_that_depends_on_the_user_is_left_out(tmp_path: Path) -> None:
     captured = capture(
         tmp_path, "export PATH=/new:$HOME/bin:$PATH LD_LIBRARY_PATH=$HOME/lib:/lib:$LD_LIBRARY_PATH"
     )
@@ -85,7 +87,7 @@ def test_of_a_list_only_the_entry_that_depends_on_the_user_is_left_out(tmp_path:
     }
 
 
-def test_what_is_set_only_where_it_is_unset_and_what_is_unset(tmp_path: Path) -> None:
+def test_default_values_and_unset_variables_are_captured(tmp_path: Path) -> None:
     captured = capture(
         tmp_path,
         'export THREADS="${THREADS:-4}" FLAGS="-O2 ${FLAGS:-}"\n'
@@ -113,7 +115,7 @@ def test_what_is_set_only_where_it_is_unset_and_what_is_unset(tmp_path: Path) ->
         ("$(mktemp -u XXXXXXXXXX)", "differs each time"),
     ],
 )
-def test_what_is_not_the_same_everywhere_is_not_frozen(tmp_path: Path, value: str, reason: str) -> None:
+def test_a_value_that_varies_is_reported_and_not_captured(tmp_path: Path, value: str, reason: str) -> None:
     captured = capture(tmp_path, f'export THING="{value}" SAME=1')
     assert captured.set_variables == (("SAME", "1"),)
     assert captured.default_variables == ()
@@ -133,13 +135,13 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_values_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
+def test_special_characters_in_values_are_kept(tmp_path: Path, name: str) -> None:
     value = VALUES[name]
     quoted = "'" + value.replace("'", "'\\''") + "'"
     assert capture(tmp_path, f"export THING={quoted}").set_variables == (("THING", value),)
 
 
-def test_variables_of_the_packages_and_of_the_environments_state_come_first(tmp_path: Path) -> None:
+def test_variables_of_packages_and_state_are_set_before_scripts_run(tmp_path: Path) -> None:
     prefix = write_environment(
         tmp_path / "e",
         {
@@ -157,7 +159,7 @@ def test_variables_of_the_packages_and_of_the_environments_state_come_first(tmp_
     assert details(captured, "failed").keys() == {"etc/conda/env_vars.d/c.json", "conda-meta/state"}
 
 
-def test_the_same_environment_gives_the_same_whoever_captures(tmp_path: Path, monkeypatch) -> None:
+def test_a_capture_does_not_depend_on_the_user_who_runs_it(tmp_path: Path, monkeypatch) -> None:
     prefix = write_environment(
         tmp_path / "e",
         {"activate.d/a.sh": "echo $HOME; touch $HOME/x\nexport A=1 B=$$ C=$TMPDIR; echo $$; false"},
@@ -173,7 +175,7 @@ def test_the_same_environment_gives_the_same_whoever_captures(tmp_path: Path, mo
     assert not any((tmp_path / "TMPDIR").iterdir())
 
 
-def test_a_host_name_that_is_a_part_of_a_temporary_folders_is_not_what_a_value_depends_on() -> None:
+def test_a_host_name_within_a_temporary_folder_name_is_not_a_dependency() -> None:
     here = {"TMPDIR": "/tmp/stackenv-capture-xvmx/a", "HOSTNAME": "vm", "USER": "one", "LOGNAME": "one"}
     there = {"TMPDIR": "/tmp/stackenv-capture-xvmx/b", "HOSTNAME": "stackenv-capture"}
     there |= {"USER": "two", "LOGNAME": "two"}
@@ -181,14 +183,14 @@ def test_a_host_name_that_is_a_part_of_a_temporary_folders_is_not_what_a_value_d
     assert name_inputs("one@vm", "two@stackenv-capture", here, there) == ["HOSTNAME", "USER", "LOGNAME"]
 
 
-def test_a_process_number_that_holds_a_jobs_number_of_processors_is_not_what_a_value_depends_on() -> None:
+def test_a_process_id_that_contains_the_cpu_count_is_not_a_dependency() -> None:
     there = {"SLURM_CPUS_PER_TASK": "1873"}
     assert name_inputs("run-4711", "run-118730", {}, there) == []
     assert name_inputs("-j1", "-j1873", {}, there) == ["SLURM_CPUS_PER_TASK"]
 
 
 @pytest.mark.parametrize("name", ["activate.d/a.sh", "deactivate.d/x.fish", "env_vars.d/v.json", "state"])
-def test_the_hash_tells_that_the_scripts_are_others(tmp_path: Path, name: str) -> None:
+def test_the_hash_changes_with_every_activation_file(tmp_path: Path, name: str) -> None:
     prefix = write_environment(tmp_path / "e", {name: "{}"})
     first = hash_activation(prefix)
     assert capture_activation(prefix).scripts_sha256 == first
@@ -199,7 +201,7 @@ def test_the_hash_tells_that_the_scripts_are_others(tmp_path: Path, name: str) -
     assert len({first, changed, hash_activation(prefix)}) == 3
 
 
-def test_without_a_bash_and_without_an_environment(tmp_path: Path, monkeypatch) -> None:
+def test_a_missing_bash_or_environment_is_an_error(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(StackenvError, match="is not a conda environment"):
         capture_activation(tmp_path / "nothing")
     prefix = write_environment(tmp_path / "e", {})
@@ -219,7 +221,7 @@ def activate(session: Session, name: str) -> tuple[Snapshot, Snapshot]:
     return result.snapshots["before"], result.snapshots["after"]
 
 
-def test_what_is_captured_is_what_conda_activate_does(stack, tmp_path: Path) -> None:
+def test_a_capture_matches_what_conda_activate_sets(stack, tmp_path: Path) -> None:
     folder = tmp_path / "session"
     folder.mkdir()
     environ = stack.environ(CONDA_ALWAYS_YES="true", CONDA_QUIET="true")

@@ -33,7 +33,7 @@ def capture_within(command: list[str], prefix: Path, **environ: str) -> list[str
     return done.stdout.splitlines()
 
 
-def test_a_host_name_that_cannot_be_varied_is_told(tmp_path: Path) -> None:
+def test_a_host_name_that_cannot_be_varied_is_reported(tmp_path: Path) -> None:
     prefix = write_environment(tmp_path / "environment", {"activate.d/a.sh": "export THING=$(hostname)"})
     assert "not tried host name" not in capture_within([], prefix)
     # A user namespace of its own, in which no further one may be made.
@@ -41,7 +41,7 @@ def test_a_host_name_that_cannot_be_varied_is_told(tmp_path: Path) -> None:
     assert "not tried host name" in capture_within(["unshare", "-U", "-r", "sh", "-c", script, "-"], prefix)
 
 
-def test_nothing_is_left_of_folders_that_a_script_closed(tmp_path: Path) -> None:
+def test_temporary_folders_are_removed_even_if_a_script_closed_them(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "others").mkdir(mode=0o750)
     script = f"mkdir -p $HOME/x/y; ln -s '{tmp_path}/others' $HOME/link; chmod 0 $HOME/x $HOME $TMPDIR"
@@ -52,7 +52,7 @@ def test_nothing_is_left_of_folders_that_a_script_closed(tmp_path: Path) -> None
     assert (tmp_path / "others").stat().st_mode & 0o777 == 0o750
 
 
-def test_what_lives_in_the_shell_is_reported(tmp_path: Path) -> None:
+def test_changes_to_the_shell_itself_are_reported(tmp_path: Path) -> None:
     captured = capture(
         tmp_path,
         "greet() { :; }; alias ll='ls -l'; set -o pipefail; shopt -s nullglob; umask 027\n"
@@ -66,7 +66,7 @@ def test_what_lives_in_the_shell_is_reported(tmp_path: Path) -> None:
     assert captured.set_variables == ()
 
 
-def test_a_prefix_of_odd_characters(tmp_path: Path) -> None:
+def test_a_prefix_with_odd_characters_is_captured(tmp_path: Path) -> None:
     folder = tmp_path / 'it\'s $HOME `id` "é" !'
     captured = capture(
         folder,
@@ -89,7 +89,7 @@ def test_a_prefix_of_odd_characters(tmp_path: Path) -> None:
         ("yes", "prints more than 10 MB"),
     ],
 )
-def test_a_script_that_ends_the_shell(tmp_path: Path, script: str, detail: str) -> None:
+def test_a_script_that_ends_the_shell_is_reported(tmp_path: Path, script: str, detail: str) -> None:
     scripts = {"a.sh": "export A=1", "b.sh": f"export B=1\n{script}", "c.sh": "export C=1"}
     files = {f"activate.d/{name}": text for name, text in scripts.items()}
     prefix = write_environment(tmp_path / "e", {**files, "deactivate.d/a.sh": "unset A; exit 4"})
@@ -101,7 +101,7 @@ def test_a_script_that_ends_the_shell(tmp_path: Path, script: str, detail: str) 
     assert failed["deactivate.d/a.sh"] == "ends the shell with status 4"
 
 
-def test_a_script_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+def test_a_hanging_script_is_killed_with_its_children(tmp_path: Path) -> None:
     script = f"export A=1\nsleep 1000 & echo $! >>'{tmp_path}/pids'\nsleep 1000"
     prefix = write_environment(tmp_path / "e", {"activate.d/a.sh": "export B=1", "activate.d/b.sh": script})
     begin = time.monotonic()
@@ -133,7 +133,7 @@ def test_scripts_that_fail_print_or_change_options_do_not_stop_the_rest(tmp_path
     assert "status 7" in failed["activate.d/d.sh"] and "nosuchcommand" in failed["activate.d/d.sh"]
 
 
-def test_deactivation_that_brings_back_what_was_there(tmp_path: Path) -> None:
+def test_a_backup_variable_is_reported_and_a_restored_value_is_not(tmp_path: Path) -> None:
     captured = capture(
         tmp_path,
         '[ -z "${JAVA_HOME+x}" ] || export CONDA_BACKUP_JAVA_HOME="$JAVA_HOME"\n'
@@ -146,7 +146,7 @@ def test_deactivation_that_brings_back_what_was_there(tmp_path: Path) -> None:
     assert not details(captured, "left behind") and not details(captured, "deactivate")
 
 
-def test_deactivation_that_leaves_things_behind_or_does_more(tmp_path: Path) -> None:
+def test_variables_left_or_added_by_deactivation_are_reported(tmp_path: Path) -> None:
     captured = capture(
         tmp_path,
         "export BACKUP=${KEPT-}; export KEPT=1 LEFT=1 LOST=1 GREW=/x${GREW:+:$GREW}; greet() { :; }",
@@ -162,7 +162,7 @@ def test_deactivation_that_leaves_things_behind_or_does_more(tmp_path: Path) -> 
     assert details(captured, "deactivate").keys() == {"MORE", "later"}
 
 
-def test_scripts_run_in_order_and_in_reverse_at_the_end(tmp_path: Path) -> None:
+def test_activation_scripts_run_in_order_and_deactivation_scripts_in_reverse(tmp_path: Path) -> None:
     files = {
         "activate.d/a.sh": "export FIRST=a",
         "activate.d/b.sh": "export SECOND=${FIRST}b",
@@ -175,7 +175,7 @@ def test_scripts_run_in_order_and_in_reverse_at_the_end(tmp_path: Path) -> None:
     assert not details(captured, "failed")
 
 
-def test_csh_is_compared(tmp_path: Path) -> None:
+def test_differences_between_csh_and_sh_scripts_are_reported(tmp_path: Path) -> None:
     captured = capture(
         tmp_path,
         "export SAME='a b' OTHER=sh FOO_PATH=/x:$FOO_PATH ONLY_SH=1 PER_USER=$HOME",
@@ -193,6 +193,6 @@ def test_csh_is_compared(tmp_path: Path) -> None:
     }
 
 
-def test_missing_csh_scripts_are_told_once_and_only_where_sh_does_something(tmp_path: Path) -> None:
+def test_missing_csh_scripts_are_reported_once_and_only_if_sh_sets_something(tmp_path: Path) -> None:
     assert details(capture(tmp_path / "one", "export A=1"), "csh missing").keys() == {"activate.d"}
     assert capture(tmp_path / "two", ":").findings == ()

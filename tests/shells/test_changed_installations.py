@@ -167,7 +167,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], None]]] = {
 }
 
 
-def test_an_installation_as_it_was_built_is_not_asked(installation: Installation) -> None:
+def test_an_unchanged_installation_activates_without_asking_conda(installation: Installation) -> None:
     assert not installation.asks_conda()
 
 
@@ -180,14 +180,14 @@ def test_conda_is_asked_after_a_change(installation: Installation, name: str) ->
     assert installation.activate() == known
 
 
-def test_conda_is_asked_where_what_was_compiled_cannot_be_read(installation: Installation) -> None:
+def test_conda_is_asked_when_the_compiled_activation_is_unreadable(installation: Installation) -> None:
     (installation.root / COMPILED).chmod(0)
     # For root everything can be read, unless it gives that up.
     without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     assert installation.asks_conda(*without)
 
 
-def test_what_was_compiled_of_a_broken_file_is_not_used(installation: Installation) -> None:
+def test_an_activation_compiled_from_a_broken_file_is_not_used(installation: Installation) -> None:
     known = installation.activate()
     file = installation.root / "libexec/stackenv/stackenv_put_aside.py"
     text = file.read_text()
@@ -198,7 +198,7 @@ def test_what_was_compiled_of_a_broken_file_is_not_used(installation: Installati
     assert installation.activate() == known
 
 
-def test_users_have_what_was_compiled_while_the_files_beside_it_are_replaced(
+def test_activation_works_while_the_hook_replaces_the_other_files(
     installation: Installation, built_modules: BuiltModules
 ) -> None:
     """One after the other, in the hook's order, and nothing that they import is missed meanwhile."""
@@ -213,14 +213,14 @@ def test_users_have_what_was_compiled_while_the_files_beside_it_are_replaced(
         assert installation.activate() == known
 
 
-def test_nothing_old_is_left_where_nothing_can_be_compiled(installation: Installation) -> None:
+def test_a_failed_compilation_removes_the_old_compiled_activation(installation: Installation) -> None:
     (installation.root / "libexec/stackenv/stackenv_condarc.py").write_text("no Python\n")
     assert installation.compile().startswith("activation without conda could not be prepared: ")
     assert not (installation.root / COMPILED).exists()
 
 
 @pytest.mark.parametrize("change", ["as built", "conda is asked"])
-def test_a_closed_stderr_or_stdout_is_no_fault(installation: Installation, change: str) -> None:
+def test_activation_tolerates_a_closed_stderr_or_stdout(installation: Installation, change: str) -> None:
     state = installation.home / "conda/envs/one/conda-meta/state"
     state.write_text('{"env_vars": {"HOME": "/another"}}')
     known = installation.run(installation.command("activate", "one"))
@@ -233,7 +233,7 @@ def test_a_closed_stderr_or_stdout_is_no_fault(installation: Installation, chang
     assert (closed.stdout, closed.stderr) == ("", known.stderr)
 
 
-def test_a_file_of_which_a_mocked_read_returns_little_is_read_whole(installation: Installation) -> None:
+def test_a_file_is_read_completely_when_reads_are_short(installation: Installation) -> None:
     """As on a network's file system; here no read of a file on a disk is short."""
     condarc = installation.home / ".condarc"
     condarc.write_text("channels:\n  - conda-forge\nchangeps1: false\n")
@@ -249,7 +249,7 @@ def test_a_file_of_which_a_mocked_read_returns_little_is_read_whole(installation
     assert (done.stdout, done.stderr) == (condarc.read_text(), "")
 
 
-def test_a_copy_with_other_times_asks_conda_until_the_hook_runs_again(
+def test_a_copy_with_new_timestamps_asks_conda_until_it_is_recompiled(
     installation: Installation, tmp_path: Path
 ) -> None:
     copied = tmp_path / "copy"
@@ -266,7 +266,7 @@ def test_a_copy_with_other_times_asks_conda_until_the_hook_runs_again(
     assert str(copied) in known and f"{installation.root}/" not in known
 
 
-def test_conda_is_asked_once_a_plugin_is_installed(own_packages: Installation) -> None:
+def test_conda_is_asked_after_a_plugin_is_installed(own_packages: Installation) -> None:
     known = own_packages.activate()
     metadata = own_packages.packages / "late_plugin-1.0.dist-info"
     metadata.mkdir()
@@ -277,7 +277,7 @@ def test_conda_is_asked_once_a_plugin_is_installed(own_packages: Installation) -
     assert own_packages.activate() == known
 
 
-def test_conda_is_asked_in_a_version_that_nobody_has_tried(own_packages: Installation) -> None:
+def test_conda_is_asked_when_its_version_is_untested(own_packages: Installation) -> None:
     known = own_packages.activate()
     package = own_packages.packages / "conda"
     separate_folder(package)

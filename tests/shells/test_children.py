@@ -49,7 +49,7 @@ def child(session, stack):
 
 
 @pytest.mark.parametrize("how", list(WITHOUT_FUNCTION))
-def test_a_child_without_the_function_says_what_to_add(child, stack, how: str) -> None:
+def test_a_child_process_without_the_function_says_what_to_add(child, stack, how: str) -> None:
     result = child(WITHOUT_FUNCTION[how]).run()
     if (how, stack.command) == ("init", "mamba"):
         assert "`mamba shell init` is not needed here" in result.stderr
@@ -60,7 +60,7 @@ def test_a_child_without_the_function_says_what_to_add(child, stack, how: str) -
     assert "conda init" not in result.stderr
 
 
-def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(session, stack) -> None:
+def test_conda_init_reverse_removes_its_blocks_in_the_shell_and_in_a_child(session, stack) -> None:
     """By the files: conda itself ends with status 1, for the stand-in has nothing for fish and xonsh."""
     root = f"{stack.software}/Anaconda3/2024.02-1"
     files = {shell: stack.home / f".{shell}rc" for shell in ("bash", "zsh")}
@@ -83,7 +83,9 @@ def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(ses
 
 
 @pytest.mark.parametrize("how", list(BASH))
-def test_a_bash_child_of_bash_works_and_of_others_says_what_to_add(child, session, stack, how: str) -> None:
+def test_a_bash_child_works_under_bash_and_says_what_to_add_elsewhere(
+    child, session, stack, how: str
+) -> None:
     result = child(BASH[how]).run()
     if session.dialect.name == "bash":
         assert result.stdout == "python of one\n", result.stderr
@@ -93,7 +95,7 @@ def test_a_bash_child_of_bash_works_and_of_others_says_what_to_add(child, sessio
         assert "python of one" not in result.stdout
 
 
-def test_bash_under_xargs_works_from_bash_and_says_what_to_add_from_others(child, session, stack) -> None:
+def test_bash_under_xargs_works_in_bash_and_says_what_to_add_elsewhere(child, session, stack) -> None:
     result = child(["true"]).check("echo script2 | xargs bash").run()
     if session.dialect.name == "bash":
         assert result.stdout == "python of one\n", result.stderr
@@ -101,13 +103,13 @@ def test_bash_under_xargs_works_from_bash_and_says_what_to_add_from_others(child
         assert find_message(stack) in result.stderr
 
 
-def test_a_child_runs_every_other_command(child, stack) -> None:
+def test_a_child_process_without_the_function_prints_the_version(child, stack) -> None:
     result = child(["sh", "-c", "{0} --version"]).run()
     assert re.fullmatch(r"(conda 24\.7\.1|2\.[\d.]+)\n", result.stdout), result.stderr
     assert result.statuses == [0]
 
 
-def test_a_child_with_an_inherited_environment_loads_and_activates_it_again(session, stack) -> None:
+def test_a_child_shell_can_load_and_activate_an_inherited_environment_again(session, stack) -> None:
     dialect = session.dialect
     inner = "\n".join(
         [

@@ -35,7 +35,7 @@ def in_bash(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_each_tree_has_its_own_and_a_job_on_the_other_loads_that(trees) -> None:
+def test_each_tree_loads_its_own_conda_also_in_a_job_from_another_tree(trees) -> None:
     path = {cpu: f"{trees}/{cpu}/modules/all" for cpu in ("zen2", "haswell")}
     root = {cpu: f"{trees}/{cpu}/software/{MODULE}" for cpu in path}
     for cpu in path:
@@ -54,7 +54,7 @@ def test_each_tree_has_its_own_and_a_job_on_the_other_loads_that(trees) -> None:
     assert lines[2] == "/usr/bin:/bin"
 
 
-def test_at_one_path_each_node_has_its_own(built_modules, tmp_path) -> None:
+def test_a_shared_path_loads_the_conda_that_each_node_mounts(built_modules, tmp_path) -> None:
     """A link that leads elsewhere stands in for what each node mounts; the modulefile is on all of them."""
     link = tmp_path / "software.9"
 

@@ -48,7 +48,7 @@ def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> Non
 
 
 @pytest.mark.all_shells
-def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, stack) -> None:
+def test_activation_replaces_base_and_deactivation_restores_it(session, stack) -> None:
     result = (
         session.check(stack.load)
         .snapshot("loaded")
@@ -69,7 +69,7 @@ def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, s
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_unload_leaves_every_environment(session: Session, count: int, stack) -> None:
+def test_unload_deactivates_every_environment(session: Session, count: int, stack) -> None:
     session.snapshot("before").check(stack.load)
     for name in ["one", "two", "three"][:count]:
         session.check(f"{stack.command} activate {'--stack ' if name == 'two' else ''}{name}")
@@ -81,7 +81,7 @@ def test_unload_leaves_every_environment(session: Session, count: int, stack) ->
 
 @pytest.mark.each_value("count", "dialect")
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count: int, stack) -> None:
+def test_a_reload_keeps_every_level_and_each_can_be_deactivated(session: Session, count: int, stack) -> None:
     names = ["one", "two", "three"][:count]
     session.check(stack.load)
     for level, name in enumerate(names):
@@ -100,7 +100,7 @@ def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count
         assert differences(shots[f"level{level}"], shots[f"back{level}"]) == {}, level
 
 
-def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
+def test_a_reload_uses_the_new_value_of_a_storage_variable(session: Session, stack) -> None:
     first, second = stack.folder("scratch first"), stack.folder("scratch second")
     result = (
         session.export("STACKENV_TEST_PLACE", str(first))
@@ -123,7 +123,7 @@ def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
 
 
 @pytest.mark.all_shells
-def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, stack) -> None:
+def test_a_swap_to_another_version_deactivates_all_environments(session, stack) -> None:
     result = (
         session.snapshot("before")
         .check(stack.load, f"{stack.command} activate one", f"{stack.command} activate --stack two")
@@ -143,7 +143,7 @@ def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, s
     assert "python of one" in result.stdout
 
 
-def test_loading_another_version_swaps(session: Session, stack) -> None:
+def test_loading_another_version_replaces_the_first(session: Session, stack) -> None:
     result = (
         session.snapshot("before")
         .check(stack.load, f"{stack.command} activate one", "module load Anaconda3/2023.09-0")
@@ -156,7 +156,7 @@ def test_loading_another_version_swaps(session: Session, stack) -> None:
     assert result.snapshots["swapped"].environment["STACKENV_CONDA_ROOT"] == stack.root("2023.09-0")
 
 
-def test_loading_another_distribution_swaps(session: Session, stack) -> None:
+def test_loading_another_distribution_replaces_the_first(session: Session, stack) -> None:
     result = (
         session.snapshot("before")
         .check(stack.load, f"{stack.command} activate one", f"module load {stack.miniconda}")
@@ -172,7 +172,7 @@ def test_loading_another_distribution_swaps(session: Session, stack) -> None:
     assert "python of two" in result.stdout
 
 
-def test_save_purge_restore(session: Session, stack) -> None:
+def test_a_saved_collection_is_restored_after_a_purge(session: Session, stack) -> None:
     collection = f"cycle-{session.dialect.name}"
     result = (
         session.snapshot("before")
@@ -199,7 +199,7 @@ def test_save_purge_restore(session: Session, stack) -> None:
     assert "python of one" in result.stdout
 
 
-def test_restore_over_a_loaded_module_with_an_environment(session: Session, stack) -> None:
+def test_a_restore_over_a_loaded_module_keeps_the_active_environment(session: Session, stack) -> None:
     collection = f"over-{session.dialect.name}"
     result = (
         session.check(stack.load, f"module save {collection}", f"{stack.command} activate one")
@@ -212,7 +212,7 @@ def test_restore_over_a_loaded_module_with_an_environment(session: Session, stac
     assert result.statuses == [0] * 6
 
 
-def test_the_shell_is_as_strict_as_before(session: Session, stack) -> None:
+def test_a_shell_with_set_eu_works_and_stays_strict(session: Session, stack) -> None:
     if session.dialect.family != "sh":
         pytest.skip("csh and fish have no set -eu")
     session.strict = True
@@ -230,7 +230,7 @@ def test_the_shell_is_as_strict_as_before(session: Session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_an_error_is_condas_own_and_changes_nothing(session: Session, stack) -> None:
+def test_an_unknown_environment_is_an_error_that_changes_nothing(session: Session, stack) -> None:
     result = (
         session.check(stack.load, f"{stack.command} activate one")
         .snapshot("one")

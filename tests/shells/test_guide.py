@@ -33,7 +33,7 @@ def which(session, program: str) -> str:
     return f"which {program}" if session.dialect.family == "csh" else f"command -v {program}"
 
 
-def test_create_activate_install_deactivate(guide, stack) -> None:
+def test_create_activate_install_and_deactivate_work(guide, stack) -> None:
     result = (
         guide.snapshot("before")
         .check(LOAD, "conda create --name pandas")
@@ -51,7 +51,7 @@ def test_create_activate_install_deactivate(guide, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_the_hook_line_of_the_guide_does_no_harm(guide, stack) -> None:
+def test_the_hook_line_of_the_guide_changes_nothing(guide, stack) -> None:
     result = (
         guide.snapshot("before")
         .check(LOAD)
@@ -70,7 +70,7 @@ def test_the_hook_line_of_the_guide_does_no_harm(guide, stack) -> None:
 
 
 @pytest.mark.parametrize("active", [0, 1])
-def test_condas_own_hook_is_gone_after_the_unload(guide, stack, active: int) -> None:
+def test_unload_removes_condas_own_hook(guide, stack, active: int) -> None:
     if guide.dialect.name in ("ksh", "mksh", "tcsh", "fish"):
         # conda.sh wants `local`, which ksh and mksh lack.
         pytest.skip("the embedded conda has no hook of its own for this shell")
@@ -86,7 +86,7 @@ def test_condas_own_hook_is_gone_after_the_unload(guide, stack, active: int) -> 
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}, result.stderr
 
 
-def test_source_activate_as_old_scripts_have_it(guide, stack) -> None:
+def test_source_activate_of_old_scripts_works(guide, stack) -> None:
     if guide.dialect.name not in ("bash", "zsh"):
         pytest.skip("only bash and zsh know `source`, and take its arguments")
     result = (
@@ -102,7 +102,7 @@ def test_source_activate_as_old_scripts_have_it(guide, stack) -> None:
 
 
 @pytest.mark.any_value("dialect")
-def test_clean_all(guide, stack) -> None:
+def test_conda_clean_all_removes_archives_and_keeps_environments(guide, stack) -> None:
     result = guide.check(LOAD, "conda create --name plain plain", "conda clean --all").run(300)
     assert result.statuses == [0, 0, 0], result.stdout + result.stderr
     archives = [path.name for path in (stack.home / "conda/pkgs").glob("*.tar.bz2")]
@@ -110,7 +110,7 @@ def test_clean_all(guide, stack) -> None:
     assert (stack.environments / "plain/bin/plain-tool").exists()
 
 
-def test_an_environment_without_pip_never_gets_another_pip(guide, stack) -> None:
+def test_an_environment_without_pip_never_uses_another_pip(guide, stack) -> None:
     result = (
         guide.check(LOAD, "conda create --name empty", "conda activate empty")
         .check("pip --version", "pip3 install something")
@@ -124,7 +124,7 @@ def test_an_environment_without_pip_never_gets_another_pip(guide, stack) -> None
 
 
 @pytest.mark.any_value("dialect")
-def test_the_pip_of_an_environment_that_has_one_is_its_own(guide, stack) -> None:
+def test_an_environment_with_pip_uses_its_own_pip(guide, stack) -> None:
     result = (
         guide.check(LOAD, f"conda create --name own -c {CHANNEL} python pip", "conda activate own")
         .check("pip --version")
@@ -134,7 +134,7 @@ def test_the_pip_of_an_environment_that_has_one_is_its_own(guide, stack) -> None
     assert f"{stack.environments}/own/lib" in result.stdout
 
 
-def test_user_packages_are_out_of_sight_in_an_environment_only(guide, stack) -> None:
+def test_user_packages_are_hidden_in_environments_but_not_in_base(guide, stack) -> None:
     result = (
         guide.export("PYTHONNOUSERSITE", "")
         .check(LOAD)
@@ -153,7 +153,7 @@ def test_user_packages_are_out_of_sight_in_an_environment_only(guide, stack) -> 
     assert seen == {"base": "", "one": "1", "base-active": "", "two": "1", "left": ""}, result.stderr
 
 
-def test_conda_init_is_refused_with_what_to_do_instead(guide, stack) -> None:
+def test_conda_init_is_refused_with_an_explanation(guide, stack) -> None:
     result = guide.check(LOAD, "conda init").run()
     assert result.statuses == [0, 1]
     assert "`conda init` is not needed here" in result.stderr
@@ -163,7 +163,7 @@ def test_conda_init_is_refused_with_what_to_do_instead(guide, stack) -> None:
     assert not (stack.home / ".config/fish/config.fish").exists()
 
 
-def test_the_update_loop_updates_the_named_environments_and_stumbles_over_the_rest(guide, stack) -> None:
+def test_the_update_loop_updates_a_named_environment_despite_errors(guide, stack) -> None:
     """The guide's loop, typed: it works on conda 24.7.1, among errors.
 
     Environments without the package, the base and unnamed environments each end in an error that the

@@ -31,7 +31,7 @@ def hostile(stack, session, tmp_path):
     return replace(stack, home=home)
 
 
-def test_a_hostile_home_reaches_conda_as_it_is(session, hostile, stack) -> None:
+def test_a_home_with_odd_characters_reaches_conda_unchanged(session, hostile, stack) -> None:
     result = (
         session.snapshot("before")
         .check(stack.load)
@@ -48,7 +48,9 @@ def test_a_hostile_home_reaches_conda_as_it_is(session, hostile, stack) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hostile_environment_activates_and_leaves(session, hostile, name: str, stack) -> None:
+def test_an_environment_with_an_odd_name_activates_and_deactivates(
+    session, hostile, name: str, stack
+) -> None:
     prefix = make_environment(hostile.environments / name, "STACKENV_TEST_HOSTILE")
     result = (
         session.check(stack.load)
@@ -102,7 +104,7 @@ def test_poisoned_python_variables_do_not_reach_conda(session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_path_with_odd_entries_survives_the_cycle(session, stack) -> None:
+def test_odd_path_entries_survive_load_activation_and_unload(session, stack) -> None:
     path = session.environ["PATH"] + ":/opt/it's here/bin:/opt/$x/bin"
     session.environ = {**session.environ, "PATH": path}
     result = (

@@ -79,7 +79,9 @@ def changed(built_modules, tmp_path: Path) -> Changed:
 
 
 @pytest.mark.parametrize("version", ["22.9.0", "23.7.4", "24.1.2"])
-def test_a_version_between_those_that_were_compared_is_known(changed: Changed, version: str) -> None:
+def test_conda_is_not_asked_when_its_version_is_in_the_supported_range(
+    changed: Changed, version: str
+) -> None:
     changed.replace("_version.py", "'24.7.1'", repr(version))
     assert changed.compile() == ""
     assert not changed.asks_conda()
@@ -88,7 +90,7 @@ def test_a_version_between_those_that_were_compared_is_known(changed: Changed, v
     assert changed.asks_conda(CONDARC="/dev/null")
 
 
-def test_that_a_variable_is_replaced_is_said_as_conda_says_it(changed: Changed) -> None:
+def test_an_overwritten_variable_is_reported_in_condas_own_words(changed: Changed) -> None:
     assert changed.compile() == ""
     done = changed.activate(OF_ONE="2")
     assert "__CONDA_SHLVL_0_OF_ONE=2;" in done.stdout
@@ -99,7 +101,7 @@ def test_that_a_variable_is_replaced_is_said_as_conda_says_it(changed: Changed) 
 
 
 @pytest.mark.parametrize("version", ["4.12.0", "22.8.1", "24.7.2", "25.1.0", "24.7.1.dev3+g1"])
-def test_conda_is_asked_when_it_is_another_one(changed: Changed, version: str) -> None:
+def test_conda_is_asked_when_its_version_is_unsupported(changed: Changed, version: str) -> None:
     changed.replace("_version.py", "'24.7.1'", repr(version))
     assert changed.compile() == f"native activation supports conda 22.9.0 to 24.7.1, but this is {version}"
     assert changed.asks_conda()
@@ -141,7 +143,7 @@ OF_NEWEST = ("an empty value that was", "words")
 
 @pytest.mark.any_value("name", of=5)
 @pytest.mark.parametrize("name", sorted(DIFFERENCES))
-def test_conda_is_asked_when_it_answers_one_question_in_another_way(changed: Changed, name: str) -> None:
+def test_conda_is_asked_when_one_of_its_answers_differs(changed: Changed, name: str) -> None:
     if name not in OF_NEWEST:
         changed.replace("_version.py", "'24.7.1'", "'23.7.4'")
     changed.replace(*DIFFERENCES[name])
@@ -150,7 +152,7 @@ def test_conda_is_asked_when_it_answers_one_question_in_another_way(changed: Cha
     assert changed.asks_conda()
 
 
-def test_conda_is_asked_when_its_own_configuration_is_beyond_us(changed: Changed) -> None:
+def test_conda_is_asked_when_only_conda_can_read_its_configuration(changed: Changed) -> None:
     (changed.root / ".condarc").write_text(TAGGED)
     assert changed.compile() == (
         f"only conda can read its configuration here: {changed.root}/.condarc: &these [conda-forge]"
@@ -158,14 +160,14 @@ def test_conda_is_asked_when_its_own_configuration_is_beyond_us(changed: Changed
     assert changed.asks_conda()
 
 
-def test_a_conda_that_fails_is_not_one_that_answers_otherwise(changed: Changed) -> None:
+def test_a_failing_conda_is_reported_as_failing_not_as_different(changed: Changed) -> None:
     changed.replace("activate.py", "    def build_activate(self", "    def build_activated(self")
     words = changed.compile()
     assert words.startswith("`conda activate one` fails here: AttributeError: ")
     assert "build_activate" in words
 
 
-def test_what_packages_print_as_python_starts_is_no_reason(changed: Changed) -> None:
+def test_output_of_packages_at_python_startup_is_ignored(changed: Changed) -> None:
     code = "import sys; sys.stderr.write('sitenote: hello\\n'); print('more'); sys.stdout.flush()\n"
     (changed.packages / "note.pth").write_text(code)
     assert changed.compile() == ""
@@ -191,7 +193,7 @@ def install_plugin(changed: Changed) -> Path:
     return imported
 
 
-def test_a_plugin_that_was_there_before_has_no_part_in_an_activation(changed: Changed) -> None:
+def test_an_existing_plugin_is_not_imported_by_an_activation(changed: Changed) -> None:
     imported = install_plugin(changed)
     assert changed.compile() == ""
     assert not changed.asks_conda()

@@ -41,7 +41,7 @@ def miniforge(stack) -> str:
 
 
 @pytest.mark.all_shells
-def test_activate_takes_the_words_of_mamba(session: Session, stack) -> None:
+def test_activate_accepts_mambas_options(session: Session, stack) -> None:
     quoted = session.dialect.quote(f"{stack.environments}/two")
     ways = ["-n one", f"--prefix {quoted}", "--name=one -y", f"-q -p {quoted}", "--stack -n one", "base", ""]
     ways += ["-ntwo", "-yq one", "-s bash two", "--json one", f"-r {quoted} base", "-r /nowhere one"]
@@ -79,7 +79,7 @@ def test_help_is_mambas_own(session: Session) -> None:
     assert result.stdout.count("Usage: mamba") == 4 and "conda" not in result.stdout
 
 
-def test_what_conda_does_not_take_is_an_error_and_changes_nothing(session: Session) -> None:
+def test_invalid_arguments_are_an_error_and_change_nothing(session: Session) -> None:
     result = (
         session.check(LOAD)
         .snapshot("loaded")
@@ -96,7 +96,7 @@ def test_what_conda_does_not_take_is_an_error_and_changes_nothing(session: Sessi
     assert differences(result.snapshots["loaded"], result.snapshots["still"]) == {}
 
 
-def test_what_an_install_brings_is_active_at_once_and_a_removal_takes_it(session: Session, stack) -> None:
+def test_activation_scripts_of_an_installed_package_run_at_once(session: Session, stack) -> None:
     """By the packages' scripts: after install, update and remove the environment is activated again."""
     shutil.rmtree(stack.environments / "two/conda-meta")
     shutil.rmtree(stack.environments / "two")
@@ -113,12 +113,12 @@ def test_what_an_install_brings_is_active_at_once_and_a_removal_takes_it(session
     assert result.snapshots["installed"].environment["STACKENV_TEST_ACTIVATED"] == "1"
 
 
-def test_a_failed_install_keeps_its_status(session: Session) -> None:
+def test_a_failed_install_returns_a_nonzero_status(session: Session) -> None:
     result = session.check(LOAD, "mamba activate one", "mamba install -q -y --offline no-such-package").run()
     assert result.statuses[:2] == [0, 0] and result.statuses[2] != 0
 
 
-def test_init_is_refused(session: Session, stack) -> None:
+def test_mamba_shell_init_is_refused(session: Session, stack) -> None:
     file = stack.home / ".bashrc"
     file.write_text("# mine\n")
     result = (
@@ -130,7 +130,7 @@ def test_init_is_refused(session: Session, stack) -> None:
     assert file.read_text() == "# mine\n"
 
 
-def test_what_was_written_by_it_is_taken_back(stack, miniforge: str, tmp_path: Path) -> None:
+def test_mamba_shell_deinit_removes_the_block_written_by_init(stack, miniforge: str, tmp_path: Path) -> None:
     """`mamba shell deinit` runs."""
     file = stack.home / ".bashrc"
     file.write_text("# mine\n")
@@ -147,14 +147,14 @@ def test_what_was_written_by_it_is_taken_back(stack, miniforge: str, tmp_path: P
 
 
 @pytest.mark.parametrize("dialect", ["bash", "tcsh", "fish"], indirect=True)
-def test_run_finds_no_program_of_the_base(session: Session) -> None:
+def test_mamba_run_finds_no_programs_of_base(session: Session) -> None:
     result = session.check(LOAD, "mamba run -n one pip --version", "mamba run -n one python").run()
     assert result.statuses[0] == 0 and result.statuses[1] != 0 and result.statuses[2] == 0, result.stderr
     assert result.stdout == "python of one\n"
 
 
 @pytest.mark.all_shells
-def test_a_micromamba_of_the_users_own_keeps_its_root(session: Session, stack) -> None:
+def test_the_users_own_micromamba_keeps_its_root(session: Session, stack) -> None:
     """Its variables and its functions are as before, in the shell and in what mamba does not start."""
     own = make_environment(stack.folder("mine") / "micromamba")
     program = own / "bin/micromamba"
@@ -185,7 +185,7 @@ def test_a_micromamba_of_the_users_own_keeps_its_root(session: Session, stack) -
 
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
-def test_a_root_of_before_the_load_stays(session: Session, miniforge: str) -> None:
+def test_a_root_prefix_set_before_the_load_is_kept(session: Session, miniforge: str) -> None:
     """MAMBA_ROOT_PREFIX is the site's by the user's own choice, for a micromamba of the user's."""
     session.environ = {
         **session.environ,
@@ -209,7 +209,7 @@ def test_a_root_of_before_the_load_stays(session: Session, miniforge: str) -> No
 
 
 @pytest.mark.parametrize("dialect", ["bash"], indirect=True)
-def test_the_functions_of_a_micromamba_1_after_the_load_are_its_own(session: Session) -> None:
+def test_functions_of_micromamba_1_defined_after_the_load_survive_the_unload(session: Session) -> None:
     """It has no __mamba_wrap; those that it has are not exported after the unload."""
     functions = "; ".join(f"{name}() {{ echo mine; }}" for name in ("__mamba_exe", "__mamba_hashr"))
     result = (
@@ -221,7 +221,7 @@ def test_the_functions_of_a_micromamba_1_after_the_load_are_its_own(session: Ses
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
 @pytest.mark.parametrize("how", ["hook", "hook and activate", "reload", "profile.d"])
-def test_mambas_own_hook_after_the_load_leaves_nothing(session: Session, miniforge: str, how: str) -> None:
+def test_mambas_own_hook_leaves_nothing_after_the_unload(session: Session, miniforge: str, how: str) -> None:
     if how == "profile.d" and session.dialect.family != "sh":
         pytest.skip("it is for sh alone")
     hook = HOOK[session.dialect.family].format(f"{miniforge}/bin/mamba")
@@ -237,7 +237,7 @@ def test_mambas_own_hook_after_the_load_leaves_nothing(session: Session, minifor
 
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
-def test_a_block_of_mamba_shell_init_for_this_mamba_is_as_before(session: Session, stack, miniforge) -> None:
+def test_unload_restores_what_mamba_shell_init_had_set_up(session: Session, stack, miniforge) -> None:
     """As many users have: their own root, and the site's program."""
     own = make_environment(stack.folder("mine") / "mamba")
     session.environ = {
@@ -336,7 +336,7 @@ PLACED = {
 }
 
 
-def test_a_name_is_sent_where_conda_has_it_or_would_make_it(recording, tmp_path: Path) -> None:
+def test_a_name_is_passed_to_mamba_as_the_prefix_that_conda_uses(recording, tmp_path: Path) -> None:
     """One test, for the recorder takes an install."""
     for name in ("first/old", "second/old", "second/other"):
         make_environment(tmp_path / name)
@@ -372,7 +372,7 @@ def run_program(tmp_path: Path, words: list[str], **environ: str) -> subprocess.
 
 
 @pytest.mark.parametrize("words", ["create -n new", "install -n elsewhere x", "remove -n elsewhere --all"])
-def test_where_conda_cannot_be_asked_mamba_is_not_run(recording, tmp_path: Path, words: str) -> None:
+def test_mamba_is_not_run_when_conda_cannot_be_asked(recording, tmp_path: Path, words: str) -> None:
     assert recording(["create", "-n", "new"])[0] == "create"
     (tmp_path / ".condarc").write_text("envs_dirs: [unclosed\n")
     done = run_program(tmp_path, words.split())
@@ -381,7 +381,7 @@ def test_where_conda_cannot_be_asked_mamba_is_not_run(recording, tmp_path: Path,
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_before_the_command_hides_it_from_what_is_refused(recording, tmp_path: Path) -> None:
+def test_options_before_a_refused_command_do_not_hide_it(recording, tmp_path: Path) -> None:
     assert recording(["--log-level", "info", "list"])[:3] == ["--log-level", "info", "list"]
     root = tmp_path / "miniforge3"
     (root / "conda-meta/frozen").write_text("{}")
@@ -416,7 +416,9 @@ def test_a_frozen_base_is_not_changed(recording, tmp_path: Path, words: str) -> 
 
 
 @pytest.mark.parametrize("major", [1, 3])
-def test_a_mamba_of_another_major(built_modules: BuiltModules, tmp_path: Path, major: int) -> None:
+def test_mamba_1_gets_a_wrapper_and_an_unknown_major_version_gets_none(
+    built_modules: BuiltModules, tmp_path: Path, major: int
+) -> None:
     """PYTHONPATH must not reach mamba 1, a program of Python; of one that nobody knows nothing is made."""
     root, modulefile = tmp_path / "miniforge3", tmp_path / "modules/Miniforge3/24.7.1-2.lua"
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), root)
@@ -440,7 +442,7 @@ def test_a_mamba_of_another_major(built_modules: BuiltModules, tmp_path: Path, m
         assert not (root / "libexec/stackenv/condabin/mamba").exists()
 
 
-def test_a_mamba_that_has_gone_since(built_modules: BuiltModules, tmp_path: Path) -> None:
+def test_a_missing_mamba_program_is_reported(built_modules: BuiltModules, tmp_path: Path) -> None:
     root, modulefile = tmp_path / "miniforge3", tmp_path / "modules/Miniforge3/24.7.1-2.lua"
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), root)
     install(root, modulefile)

@@ -93,25 +93,29 @@ def test_everyday_questions_are_answered_as_conda_does(activation_world: World, 
 
 @pytest.mark.any_value("name", of=2)
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_is_answered_is_what_conda_answers(activation_world: World, name: str) -> None:
+def test_less_common_questions_get_condas_answer_or_are_handed_over(
+    activation_world: World, name: str
+) -> None:
     assert is_answered(activation_world, OTHERS[name]) == (name not in HANDED_OVER)
 
 
 @pytest.mark.any_value("name", of=5)
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_so_it_is_in_each_place_and_for_each_command(activation_world: World, name: str) -> None:
+def test_combined_questions_get_condas_answer_or_are_handed_over(activation_world: World, name: str) -> None:
     assert is_answered(activation_world, PRODUCTS[name]) == (name not in HANDED_OVER)
 
 
 @pytest.mark.any_value("name", of=6)
 @pytest.mark.parametrize("dialect", ["csh", "fish"])
 @pytest.mark.parametrize("name", EVERYDAY)
-def test_the_scripts_are_those_of_the_shell(activation_world: World, name: str, dialect: str) -> None:
+def test_everyday_questions_of_csh_and_fish_are_answered_as_conda_does(
+    activation_world: World, name: str, dialect: str
+) -> None:
     assert is_answered(activation_world, dataclasses.replace(EVERYDAY[name], dialect=dialect))
 
 
 @pytest.mark.parametrize("name", STARTED)
-def test_a_fork_of_conda_answers_as_a_start_of_it(activation_world: World, name: str) -> None:
+def test_a_forked_conda_answers_like_a_newly_started_one(activation_world: World, name: str) -> None:
     """All other tests ask a fork."""
     forked = activation_world.ask_forked_conda(CASES[name])
     started = activation_world.ask_started_conda(CASES[name])
@@ -124,7 +128,7 @@ def test_a_fork_of_conda_answers_as_a_start_of_it(activation_world: World, name:
 @pytest.mark.parametrize("language", ["C.UTF-8", "C", "de_DE.UTF-8"])
 @pytest.mark.parametrize("dialect", ["sh", "csh", "fish"])
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_program_prints_what_it_prints_when_conda_is_asked(
+def test_the_program_prints_the_same_with_and_without_asking_conda(
     activation_world: World, name: str, dialect: str, language: str
 ) -> None:
     """Byte by byte, in each language; as a start without -S always asks conda."""
@@ -139,7 +143,7 @@ def test_the_program_prints_what_it_prints_when_conda_is_asked(
 
 
 @pytest.mark.matrix
-def test_the_oldest_conda_is_answered_for_likewise(built_modules: BuiltModules, tmp_path: Path) -> None:
+def test_answers_match_the_oldest_supported_conda(built_modules: BuiltModules, tmp_path: Path) -> None:
     installation = Path(built_modules.software, built_modules.miniconda)
     world = World(make_oldest_installation(installation, tmp_path / "oldest"), tmp_path / "world", OLDEST)
     try:
@@ -152,7 +156,7 @@ def test_the_oldest_conda_is_answered_for_likewise(built_modules: BuiltModules, 
     assert len(CASES) - len(HANDED_OVER) - len(answered) <= 20
 
 
-def test_how_many_are_handed_over(record_property: Callable[[str, object], None]) -> None:
+def test_no_everyday_question_is_handed_over_to_conda(record_property: Callable[[str, object], None]) -> None:
     assert CASES.keys() - EVERYDAY.keys() >= HANDED_OVER
     subjects = Counter(name.partition(":")[0] if ":" in name else "others" for name in HANDED_OVER)
     record_property(

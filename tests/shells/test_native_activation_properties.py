@@ -202,12 +202,14 @@ def limit(examples: int) -> settings:
 
 @limit(100)
 @given(case=draw_case())
-def test_any_question_gets_condas_answer_or_none(activation_world: World, case: Case) -> None:
+def test_a_random_question_gets_condas_answer_or_is_handed_over(activation_world: World, case: Case) -> None:
     see_that_it_is_condas(activation_world, case)
 
 
 @pytest.mark.matrix
 @limit(1500)
 @given(case=draw_case())
-def test_any_of_many_questions_gets_condas_answer_or_none(activation_world: World, case: Case) -> None:
+def test_many_random_questions_get_condas_answer_or_are_handed_over(
+    activation_world: World, case: Case
+) -> None:
     see_that_it_is_condas(activation_world, case)

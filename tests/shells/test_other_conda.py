@@ -48,7 +48,7 @@ def other(stack, session):
     return root
 
 
-def test_unload_gives_the_other_conda_back(session, other) -> None:
+def test_unload_restores_the_users_own_conda(session, other) -> None:
     result = (
         session.snapshot("before")
         .check(LOAD, "conda activate one", "conda activate --stack two")
@@ -63,7 +63,7 @@ def test_unload_gives_the_other_conda_back(session, other) -> None:
     assert result.statuses == [0] * 4
 
 
-def test_the_other_condas_environment_stays_active_until_it_is_left(session, other) -> None:
+def test_an_environment_of_the_users_own_conda_stays_active_until_deactivated(session, other) -> None:
     result = session.check(LOAD).do("python").check("conda deactivate").snapshot("left").check(UNLOAD).run()
     assert result.stdout.splitlines() == ["python of miniconda3"], result.stderr
     assert "CONDA_PREFIX" not in result.snapshots["left"].environment
@@ -87,7 +87,7 @@ def doomed(stack, session):
     return root
 
 
-def test_an_installation_that_is_gone_is_left_all_the_same(session, doomed, tmp_path) -> None:
+def test_a_missing_installation_can_still_be_unloaded(session, doomed, tmp_path) -> None:
     session.environ = {**session.environ, **make_guard(tmp_path / "etc"), "PYTHONPATH": "/opt/mine"}
     module = Path(session.environ["MODULEPATH"].split(":")[0]) / "X/1.lua"
     module.parent.mkdir()

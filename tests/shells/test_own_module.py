@@ -92,7 +92,7 @@ def select(snapshot: Snapshot, wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.any_value("dialect")
-def test_another_version_takes_over(session, stack, workspace, tmp_path) -> None:
+def test_loading_another_version_replaces_the_settings(session, stack, workspace, tmp_path) -> None:
     old = tmp_path / "site-modules/stackenv/1.0.lua"
     old.with_name("2.0.lua").write_text(old.read_text().replace("/hf", "/newer"))
     session.snapshot("before").check("module load stackenv/1.0", "module load stackenv/2.0")
@@ -102,7 +102,7 @@ def test_another_version_takes_over(session, stack, workspace, tmp_path) -> None
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_load_sets_them_and_an_unload_leaves_nothing(session, stack, workspace) -> None:
+def test_a_load_sets_the_variables_and_an_unload_leaves_nothing(session, stack, workspace) -> None:
     result = (
         session.snapshot("before")
         .check(LOAD)
@@ -129,7 +129,7 @@ def test_a_load_sets_them_and_an_unload_leaves_nothing(session, stack, workspace
 
 
 @pytest.mark.any_value("dialect")
-def test_a_reload_decides_anew(session, stack, workspace, tmp_path) -> None:
+def test_a_reload_chooses_the_folders_again(session, stack, workspace, tmp_path) -> None:
     (tmp_path / "other").mkdir()
     session.check(LOAD).export("WORKSPACE", str(tmp_path / "other")).check(LOAD).snapshot("again")
     result = session.unset("WORKSPACE").check(LOAD).snapshot("without").run()
@@ -141,7 +141,7 @@ def test_a_reload_decides_anew(session, stack, workspace, tmp_path) -> None:
 
 @pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("after", [False, True], ids=["before the load", "after the load"])
-def test_a_users_own_value_wins_and_stays(session, stack, workspace, after: bool) -> None:
+def test_a_users_own_value_wins_and_is_kept(session, stack, workspace, after: bool) -> None:
     # One of them is what the site would choose.
     own = {
         **{"PIP_CACHE_DIR": "/mine", "TORCH_HOME": f"{workspace}/torch", "CONDA_PKGS_DIRS": "/mine,/more"},
@@ -170,7 +170,7 @@ def test_a_users_own_value_wins_and_stays(session, stack, workspace, after: bool
     ],
 )
 @pytest.mark.any_value("dialect")
-def test_what_a_user_has_told_all_tools_wins_too(session, workspace, stack, variable, free) -> None:
+def test_xdg_cache_home_or_hf_home_of_the_user_wins(session, workspace, stack, variable, free) -> None:
     session.environ = {**session.environ, variable: "/mine"}
     loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"]
     wanted = list_set(workspace, stack.home)
@@ -193,7 +193,9 @@ def write_personal(home: Path) -> None:
         (".config/uv/uv.toml", '# cache-dir = "~/mine"\nno-cache-dir = 1', ""),
     ],
 )
-def test_what_a_user_has_told_a_tool_in_its_file_wins(session, stack, workspace, file, line, free) -> None:
+def test_a_cache_folder_in_a_tools_configuration_file_wins(
+    session, stack, workspace, file, line, free
+) -> None:
     (stack.home / file).parent.mkdir(parents=True, exist_ok=True)
     (stack.home / file).write_text(f"{line}\n")
     loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"].environment
@@ -201,7 +203,7 @@ def test_what_a_user_has_told_a_tool_in_its_file_wins(session, stack, workspace,
     assert tools - loaded.keys() == ({free} if free else set())
 
 
-def test_a_place_that_the_user_cannot_write_is_passed_over(session, stack, workspace) -> None:
+def test_a_folder_that_the_user_cannot_write_is_skipped(session, stack, workspace) -> None:
     blocked = workspace.parent / "site-modules/stackenv/1.0.lua"
     # Another member of the group has made it first; whoever is root may write everywhere but on /proc.
     text = blocked.read_text().replace('{ variable = "WORKSPACE" }, "/torch"', '"/proc/self/torch"')
@@ -211,7 +213,7 @@ def test_a_place_that_the_user_cannot_write_is_passed_over(session, stack, works
     assert "TORCH_HOME" not in loaded and loaded["HF_HUB_CACHE"] == f"{workspace}/hf/hub"
 
 
-def test_a_module_of_the_users_that_is_called_like_it_is_no_endless_loop(session, stack, workspace) -> None:
+def test_a_personal_module_named_stackenv_causes_no_endless_loop(session, stack, workspace) -> None:
     own = stack.home / "modules/stackenv/2.0.lua"
     own.parent.mkdir(parents=True)
     own.write_text("-- empty\n")
@@ -223,7 +225,7 @@ def test_a_module_of_the_users_that_is_called_like_it_is_no_endless_loop(session
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace) -> None:
+def test_a_personal_module_created_after_the_load_is_found(session, stack, workspace) -> None:
     folder = f"{stack.home}/modules/mine"
     made = f'mkdir -p {folder}; echo \'setenv("MINE", "1")\' > {folder}/1.0.lua'
     session.snapshot("before").check(LOAD).do(made)
@@ -241,7 +243,7 @@ def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace
 
 @pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("first", ["use", "load"])
-def test_what_the_user_has_typed_module_use_for_stays(session, stack, workspace, first: str) -> None:
+def test_a_folder_that_the_user_added_with_module_use_is_kept(session, stack, workspace, first: str) -> None:
     write_personal(stack.home)
     use = f"module use {stack.home}/modules"
     session.check(*((use, LOAD) if first == "use" else (LOAD, use)), "module load mine", UNLOAD)
@@ -252,7 +254,7 @@ def test_what_the_user_has_typed_module_use_for_stays(session, stack, workspace,
 
 
 @pytest.mark.any_value("dialect")
-def test_a_collection_brings_both_back(session, stack, workspace) -> None:
+def test_a_collection_restores_stackenv_and_the_personal_module(session, stack, workspace) -> None:
     write_personal(stack.home)
     session.check(LOAD, "module load mine", "module save own").snapshot("saved")
     result = session.check("module purge", "module restore own").snapshot("restored").run()
@@ -261,7 +263,7 @@ def test_a_collection_brings_both_back(session, stack, workspace) -> None:
 
 
 @pytest.mark.any_value("dialect")
-def test_a_child_that_inherits_it_unloads_it(session, stack, workspace) -> None:
+def test_a_child_shell_can_unload_the_inherited_module(session, stack, workspace) -> None:
     child = session.folder / "child"
     module = f'module() {{ eval "$({LMOD} bash "$@")"; }}'
     child.write_text(f"{module}\nmodule unload stackenv; env > {session.folder}/child-env\n")
@@ -277,7 +279,7 @@ def test_a_child_that_inherits_it_unloads_it(session, stack, workspace) -> None:
 @pytest.mark.parametrize("conda", ["conda/pkgs", ".cache/conda"], ids=["the same folder", "another"])
 @pytest.mark.parametrize("first", ["stackenv", "conda"])
 @pytest.mark.parametrize("between", [False, True], ids=["", "a place is set between"])
-def test_beside_the_module_of_conda_packages_and_environments_stay_on_one_file_system(
+def test_packages_and_environments_stay_together_with_the_conda_module_loaded(
     session, stack, workspace, tmp_path, first: str, between: bool, conda: str
 ) -> None:
     write_module(tmp_path, conda=conda)
@@ -302,7 +304,7 @@ HOMELESS = ("HOME", "USER", "WORKSPACE", "STACKENV_TEST_PLACE")
 
 @pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("homeless", [False, True], ids=["", "without HOME, USER, WORKSPACE"])
-def test_to_look_at_it_asks_for_no_folder_of_the_users(session, workspace, homeless: bool) -> None:
+def test_module_show_help_and_spider_name_no_user_folders(session, workspace, homeless: bool) -> None:
     looks = [f"module {word} stackenv" for word in ("show", "help", "whatis", "spider", "avail")]
     if homeless:
         for name in HOMELESS:
@@ -333,7 +335,7 @@ def test_a_load_starts_no_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["spider-json", "softwarePage", "jsonSoftwarePage"])
-def test_what_spider_keeps_for_all_holds_nothing_of_who_runs_it(tmp_path: Path, form: str) -> None:
+def test_the_spider_cache_contains_nothing_of_the_user_who_builds_it(tmp_path: Path, form: str) -> None:
     modules, home = write_module(tmp_path), tmp_path / "root"
     write_personal(home)
     done = subprocess.run(

@@ -35,7 +35,7 @@ def begin(session: Session) -> Session:
 @pytest.mark.each_pair("name", "dialect")
 @pytest.mark.parametrize("alias", ALIASES)
 @pytest.mark.parametrize("name", MODULES)
-def test_an_alias_is_put_aside_and_comes_back(session: Session, alias: str, name: str) -> None:
+def test_a_users_alias_is_restored_by_the_unload(session: Session, alias: str, name: str) -> None:
     """Through a second load, a reload and an activation; as the shell shows it to be read again."""
     dialect, module = session.dialect, MODULES[name]
     result = (
@@ -65,7 +65,7 @@ def strip_origin(text: str) -> list[str]:
     "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
 )
 @pytest.mark.parametrize("name", MODULES)
-def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Dialect, name: str) -> None:
+def test_a_users_function_is_restored_by_the_unload(session: Session, dialect: Dialect, name: str) -> None:
     """dash does not show its functions, ksh93 shows others, and csh has none."""
     module = MODULES[name]
     result = (
@@ -85,7 +85,7 @@ def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Diale
     "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
 )
 @pytest.mark.parametrize("name", MODULES)
-def test_a_function_that_was_defined_after_the_load_stays(
+def test_a_function_defined_after_the_load_survives_the_unload(
     session: Session, dialect: Dialect, name: str
 ) -> None:
     """As where ~/.bashrc is sourced again; and what a personal module on top does with it ends."""
@@ -99,7 +99,7 @@ def test_a_function_that_was_defined_after_the_load_stays(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_exported_function_comes_back_exported(stack, tmp_path, name: str) -> None:
+def test_an_exported_function_is_restored_as_exported(stack, tmp_path, name: str) -> None:
     folder = tmp_path / "session"
     folder.mkdir()
     session = Session(DIALECTS["bash"], folder, LMOD, stack.environ())
@@ -110,7 +110,7 @@ def test_an_exported_function_comes_back_exported(stack, tmp_path, name: str) ->
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
 @pytest.mark.parametrize("name", MODULES)
-def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack, name: str) -> None:
+def test_a_replaced_alias_is_reported_in_one_line_on_a_terminal(shell: str, stack, name: str) -> None:
     dialect = DIALECTS[shell]
     script = "\n".join(
         [
@@ -157,7 +157,7 @@ LEFT_BY_CONDA_25_7 = {
 EMPTY_PROMPTS = "function __fish_right_prompt_orig; end; function fish_right_prompt; echo x; end"
 
 
-def test_a_stand_in_for_what_conda_25_7_leaves_goes_at_the_unload(session: Session) -> None:
+def test_unload_removes_the_variables_that_conda_25_7_leaves(session: Session) -> None:
     session.snapshot("before").check("module load Anaconda3")
     for name, value in LEFT_BY_CONDA_25_7.items():
         session.export(name, value)

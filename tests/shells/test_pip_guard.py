@@ -42,7 +42,7 @@ def guarded(session, prefix, modules, tmp_path):
     return replace(session, environ={**session.environ, **guard, **wheels})
 
 
-def test_pip_works_in_an_environment_and_the_os_python_is_refused(guarded, prefix) -> None:
+def test_pip_works_in_an_environment_and_is_refused_for_the_os_python(guarded, prefix) -> None:
     result = (
         guarded.snapshot("before")
         .check(OS_INSTALL, LOAD)
@@ -66,7 +66,7 @@ def test_pip_works_in_an_environment_and_the_os_python_is_refused(guarded, prefi
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_reload_keeps_it_and_an_empty_value_comes_back(guarded, prefix) -> None:
+def test_pip_works_after_a_reload_and_an_empty_value_is_restored(guarded, prefix) -> None:
     result = (
         guarded.export(NAME, "")
         .snapshot("before")
@@ -83,7 +83,7 @@ def test_a_reload_keeps_it_and_an_empty_value_comes_back(guarded, prefix) -> Non
     [("bash", NAME), ("tcsh", NAME), ("fish", NAME), ("dash", "PIP_REQUIRE_VENV")],
     indirect=["dialect"],
 )
-def test_the_users_own_variable_is_kept(guarded, name: str) -> None:
+def test_the_users_own_pip_variable_is_kept(guarded, name: str) -> None:
     result = (
         guarded.export(name, "1")
         .snapshot("before")
@@ -100,7 +100,7 @@ def test_the_users_own_variable_is_kept(guarded, name: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["ksh", "tcsh", "fish"], indirect=True)
-def test_what_the_user_sets_meanwhile_stays(guarded, prefix) -> None:
+def test_a_variable_that_the_user_sets_after_activation_is_kept(guarded, prefix) -> None:
     guarded.check(LOAD, "conda activate real").export(NAME, "1").check(INSTALL, "conda deactivate", UNLOAD)
     result = guarded.snapshot("after").run()
     assert result.statuses == [0, 0, REFUSED_STATUS, 0, 0], result.stderr
@@ -111,7 +111,7 @@ def test_what_the_user_sets_meanwhile_stays(guarded, prefix) -> None:
 @pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("command", ["conda", "mamba"])
 @pytest.mark.parametrize("dialect", ["bash", "tcsh", "fish"], indirect=True)
-def test_conda_run_and_conda_env_have_pip_work(guarded, prefix, tmp_path, command: str) -> None:
+def test_pip_works_under_conda_run_and_conda_env_update(guarded, prefix, tmp_path, command: str) -> None:
     wanted = tmp_path / "environment.yml"
     wanted.write_text("name: real\nchannels: [nodefaults]\ndependencies:\n  - pip:\n      - pytz\n")
     result = (
@@ -129,7 +129,7 @@ def test_conda_run_and_conda_env_have_pip_work(guarded, prefix, tmp_path, comman
 
 
 @pytest.mark.parametrize("dialect", ["dash"], indirect=True)
-def test_without_a_guard_nothing_is_set(session, prefix) -> None:
+def test_without_a_guard_no_pip_variable_is_set(session, prefix) -> None:
     result = session.check(LOAD, "conda activate real").snapshot("active").run()
     active = result.snapshots["active"].environment
     assert active["CONDA_DEFAULT_ENV"] == "real"
@@ -146,7 +146,7 @@ def test_without_a_guard_nothing_is_set(session, prefix) -> None:
         ("conda/envs/real/pip.conf", "global", REFUSED_STATUS),
     ],
 )
-def test_a_file_of_the_users_own_does_not_stop_pip_either(
+def test_the_users_pip_conf_does_not_stop_pip_but_the_environments_does(
     session, stack, prefix, modules, file, section, status
 ) -> None:
     path = stack.home / file
@@ -159,7 +159,7 @@ def test_a_file_of_the_users_own_does_not_stop_pip_either(
 
 
 @pytest.mark.parametrize("dialect", ["bash"], indirect=True)
-def test_venvs_and_the_base_work_without_a_word_from_the_module(guarded, prefix, stack) -> None:
+def test_pip_works_in_venvs_and_base_without_the_module_loaded(guarded, prefix, stack) -> None:
     # The base of the tests has a pyvenv.cfg; the file that the hook has put into it is tried in one without.
     (prefix / "pip.conf").write_bytes(Path(stack.root("2024.02-1"), "pip.conf").read_bytes())
     result = (
@@ -173,7 +173,7 @@ def test_venvs_and_the_base_work_without_a_word_from_the_module(guarded, prefix,
 
 
 @pytest.mark.parametrize("dialect", ["bash"], indirect=True)
-def test_a_broken_file_is_for_pip_to_tell(guarded, prefix, stack) -> None:
+def test_a_broken_pip_conf_is_reported_by_pip_itself(guarded, prefix, stack) -> None:
     (stack.home / ".config/pip").mkdir(parents=True)
     (stack.home / ".config/pip/pip.conf").write_text("require-virtualenv = true\n")
     result = guarded.check(LOAD, "conda activate real", INSTALL).run()

@@ -78,7 +78,7 @@ def place(built_modules: BuiltModules, tmp_path: Path) -> Place:
     return Place(root, tmp_path / "modules/Miniforge3" / f"{VERSION}.lua")
 
 
-def test_uninstall_takes_out_what_install_has_written_and_nothing_else(place: Place) -> None:
+def test_uninstall_removes_exactly_what_install_wrote(place: Place) -> None:
     before = place.tree()
     done = place.run("install")
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_uninstall_takes_out_what_install_has_written_and_nothing_else(place: Pl
     assert again.returncode == 1 and "was not written" in again.stderr
 
 
-def test_the_files_go_with_the_last_module_alone(place: Place) -> None:
+def test_shared_files_are_removed_only_with_the_last_module(place: Place) -> None:
     newer = Place(place.root, place.modulefile.with_name("24.9.lua"), "24.9")
     assert place.run("install").returncode == newer.run("install").returncode == 0
     done = place.run("uninstall")
@@ -122,7 +122,7 @@ def test_the_files_go_with_the_last_module_alone(place: Place) -> None:
     assert not (place.root / "libexec").exists()
 
 
-def test_a_modulefile_that_is_a_slip_of_the_pen_takes_nothing_out(place: Place) -> None:
+def test_uninstall_with_a_mistyped_modulefile_removes_nothing(place: Place) -> None:
     assert place.run("install").returncode == 0
     before = place.tree()
     done = Place(place.root, place.modulefile.with_name("24.7.1.lua")).run("uninstall")
@@ -146,7 +146,7 @@ def text(built_modules: BuiltModules, hooked: Place) -> str:
     return source.replace(str(Path(built_modules.software, built_modules.miniforge)), str(hooked.root))
 
 
-def test_what_the_hooks_have_completed_is_theirs(hooked: Place) -> None:
+def test_an_installation_set_up_by_the_hooks_is_refused(hooked: Place) -> None:
     before = hooked.tree()
     done = hooked.run("install")
     assert done.returncode == 9 and "was already set up by the EasyBuild hooks" in done.stderr
@@ -156,7 +156,7 @@ def test_what_the_hooks_have_completed_is_theirs(hooked: Place) -> None:
 
 
 @pytest.mark.parametrize("name", [f"{VERSION}.lua", f".{VERSION}.lua"], ids=["itself", "a hidden one"])
-def test_what_the_hooks_have_written_stays_while_a_modulefile_needs_it(
+def test_files_of_the_hooks_are_kept_while_a_modulefile_needs_them(
     hooked: Place, text: str, name: str
 ) -> None:
     hooked.modulefile.parent.mkdir()
@@ -171,7 +171,7 @@ def test_what_the_hooks_have_written_stays_while_a_modulefile_needs_it(
     assert hooked.tree() == before
 
 
-def test_the_modulefile_of_another_installation_says_nothing_of_this_one(hooked: Place, text: str) -> None:
+def test_files_of_the_hooks_are_kept_if_the_modulefile_points_elsewhere(hooked: Place, text: str) -> None:
     hooked.modulefile.parent.mkdir()
     hooked.modulefile.write_text(text.split(OURS_BEGINS)[0].replace(str(hooked.root), f"{hooked.root}-2"))
     before = hooked.tree()
@@ -181,7 +181,7 @@ def test_the_modulefile_of_another_installation_says_nothing_of_this_one(hooked:
     assert hooked.tree() == before
 
 
-def test_a_build_user_takes_out_of_a_read_only_installation_what_the_hooks_have_written(
+def test_a_build_user_can_remove_files_of_the_hooks_from_a_read_only_installation(
     hooked: Place, text: str
 ) -> None:
     hooked.modulefile.parent.mkdir()
@@ -222,7 +222,7 @@ def test_a_build_user_takes_out_of_a_read_only_installation_what_the_hooks_have_
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o002])
-def test_users_can_load_it_whatever_the_umask(place: Place, umask: int) -> None:
+def test_installed_files_are_readable_by_all_users_with_any_umask(place: Place, umask: int) -> None:
     command = ["sh", "-c", f'umask {umask:o}; exec "$@"', "sh", *place.command("install")]
     done = subprocess.run(
         command, env={**os.environ, "LMOD_CMD": LMOD}, capture_output=True, text=True, check=False
@@ -239,7 +239,7 @@ def test_users_can_load_it_whatever_the_umask(place: Place, umask: int) -> None:
     assert [path for path in ours if path.is_dir() and path.stat().st_mode & 0o055 != 0o055] == []
 
 
-def test_the_package_cache_stays(place: Place) -> None:
+def test_install_keeps_the_package_cache(place: Place) -> None:
     (place.root / "pkgs").unlink()
     (place.root / "pkgs/kept").mkdir(parents=True)
     assert place.run("install").returncode == 0
@@ -253,7 +253,7 @@ def test_a_dry_run_changes_nothing(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_what_fails_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
+def test_a_failed_load_test_leaves_everything_unchanged(place: Place, tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/conda.lua.j2").write_text(FAILING)
     failing = tmp_path / "failing.yaml"
@@ -276,7 +276,9 @@ def test_what_fails_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["libexec/stackenv/activation.py", "condarc.d/stackenv.yml"])
-def test_interrupted_all_is_as_it_was(place: Place, tmp_path: Path, number: int, moment: str) -> None:
+def test_an_interrupted_install_undoes_all_changes(
+    place: Place, tmp_path: Path, number: int, moment: str
+) -> None:
     before = place.tree()
     command = [sys.executable, *place.command("install")]
     environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
@@ -290,7 +292,7 @@ def test_interrupted_all_is_as_it_was(place: Place, tmp_path: Path, number: int,
     assert place.tree() == before
 
 
-def test_a_signal_that_comes_once_the_modulefile_is_there_is_too_late(place: Place) -> None:
+def test_a_late_signal_leaves_a_complete_installation_or_none(place: Place) -> None:
     command = [sys.executable, *place.command("install")]
     with subprocess.Popen(
         command, env={**os.environ, "LMOD_CMD": LMOD}, stderr=subprocess.DEVNULL
@@ -305,7 +307,7 @@ def test_a_signal_that_comes_once_the_modulefile_is_there_is_too_late(place: Pla
     assert not list(place.modulefile.parent.glob(".*")) and not (place.root / ".stackenv-new").exists()
 
 
-def test_two_at_once(place: Place) -> None:
+def test_a_second_install_at_the_same_time_is_refused(place: Place) -> None:
     descriptor = os.open(place.root, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -318,7 +320,7 @@ def test_two_at_once(place: Place) -> None:
         os.close(descriptor)
 
 
-def test_what_a_killed_one_has_left_goes(place: Place) -> None:
+def test_leftovers_of_a_killed_install_are_removed(place: Place) -> None:
     assert place.run("install").returncode == 0
     whole = place.tree()
     # Between its two renames.
@@ -331,7 +333,7 @@ def test_what_a_killed_one_has_left_goes(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["of others", "of the hooks", "a link", "a folder"])
-def test_a_modulefile_that_it_did_not_write_stays(
+def test_a_modulefile_not_written_by_site_install_is_kept(
     place: Place, built_modules: BuiltModules, tmp_path: Path, kind: str
 ) -> None:
     place.modulefile.parent.mkdir()
@@ -354,7 +356,7 @@ def test_a_modulefile_that_it_did_not_write_stays(
     assert place.tree() == before
 
 
-def test_what_is_no_conda_or_has_another_name(place: Place, tmp_path: Path) -> None:
+def test_an_unusable_conda_or_a_wrong_modulefile_name_is_refused(place: Place, tmp_path: Path) -> None:
     before = place.tree()
     (place.root / "bin/conda").rename(place.root / "bin/conda-away")
     done = place.run("install")
@@ -369,7 +371,7 @@ def test_what_is_no_conda_or_has_another_name(place: Place, tmp_path: Path) -> N
     assert place.tree() == before
 
 
-def test_the_module_of_another_installation_stays(place: Place, tmp_path: Path) -> None:
+def test_uninstall_refuses_the_module_of_another_installation(place: Place, tmp_path: Path) -> None:
     assert place.run("install").returncode == 0
     other = Place(tmp_path / "other", tmp_path / "more/Miniforge3" / f"{VERSION}.lua")
     copy_bare_installation(place.root, other.root)
@@ -383,7 +385,7 @@ def test_the_module_of_another_installation_stays(place: Place, tmp_path: Path) 
     assert place.tree() == before
 
 
-def test_a_prefix_on_a_read_only_mount_is_refused_at_once(place: Place) -> None:
+def test_a_prefix_on_a_read_only_mount_is_refused(place: Place) -> None:
     script = f'mount --bind {place.root} {place.root} && mount -o remount,bind,ro {place.root} && exec "$@"'
     before = place.tree()
     done = subprocess.run(
@@ -399,9 +401,7 @@ def test_a_prefix_on_a_read_only_mount_is_refused_at_once(place: Place) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["at once", "after a kill"])
-def test_a_prefix_without_write_permission_gets_its_modes_back(
-    place: Place, tmp_path: Path, killed: bool
-) -> None:
+def test_folder_modes_of_a_read_only_prefix_are_restored(place: Place, tmp_path: Path, killed: bool) -> None:
     folders = [
         place.root,
         *(path for path in place.root.iterdir() if path.is_dir() and not path.is_symlink()),

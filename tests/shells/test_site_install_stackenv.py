@@ -75,7 +75,7 @@ def load(place: Place, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
+def test_uninstall_removes_what_install_wrote(place: Place) -> None:
     before = place.tree()
     shown = place.run("install", "--dry-run")
     assert shown.stdout.splitlines() == [
@@ -99,7 +99,7 @@ def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
 
 
 @pytest.mark.parametrize("shell", list(SHELLS))
-def test_tab_completes_where_the_module_is_loaded(place: Place, shell: str) -> None:
+def test_tab_completion_works_only_while_the_module_is_loaded(place: Place, shell: str) -> None:
     if not shutil.which(shell) or not shutil.which("setsid"):
         pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
     assert place.run("install").returncode == 0
@@ -119,7 +119,7 @@ def test_tab_completes_where_the_module_is_loaded(place: Place, shell: str) -> N
 
 
 @pytest.mark.parametrize("umask", ["077", "002"])
-def test_users_can_use_it_whatever_the_umask(place: Place, umask: str) -> None:
+def test_installed_files_are_usable_by_all_users_with_any_umask(place: Place, umask: str) -> None:
     done = place.run("install", before=("sh", "-c", f'umask {umask}; exec "$@"', "sh"))
     assert done.returncode == 0, done.stderr
     ours = [place.root / "libexec", *(place.root / "libexec").rglob("*")]
@@ -129,7 +129,7 @@ def test_users_can_use_it_whatever_the_umask(place: Place, umask: str) -> None:
     assert [path for path in programs if path.stat().st_mode & 0o055 != 0o055] == []
 
 
-def test_a_prefix_that_users_cannot_read_is_said_with_what_opens_all_of_it(place: Place) -> None:
+def test_an_unreadable_prefix_is_reported_with_the_chmod_that_opens_it(place: Place) -> None:
     packages = next(place.root.glob("lib/python3*/site-packages"))
     packages.chmod(0o700)
     done = place.run("install")
@@ -138,7 +138,7 @@ def test_a_prefix_that_users_cannot_read_is_said_with_what_opens_all_of_it(place
     assert "users cannot run" not in place.run("install").stderr
 
 
-def test_a_site_configuration_is_named_by_its_whole_path(place: Place) -> None:
+def test_a_relative_site_configuration_is_recorded_by_its_absolute_path(place: Place) -> None:
     command = place.command("install")
     command[command.index(str(place.site))] = place.site.name
     environ = {**os.environ, "LMOD_CMD": LMOD}
@@ -147,7 +147,7 @@ def test_a_site_configuration_is_named_by_its_whole_path(place: Place) -> None:
     assert used.returncode == 0 and used.stderr == f"{place.site}:\n"
 
 
-def test_a_site_configuration_behind_a_link_into_a_closed_folder_is_said(place: Place) -> None:
+def test_a_site_configuration_linked_into_a_closed_folder_is_reported(place: Place) -> None:
     closed = place.site.with_name("closed")
     closed.mkdir(mode=0o700)
     place.site.rename(closed / "site.yaml")
@@ -156,7 +156,7 @@ def test_a_site_configuration_behind_a_link_into_a_closed_folder_is_said(place: 
     assert done.returncode == 0 and f" {closed}\n" in done.stderr, done.stderr
 
 
-def test_zsh_whose_arrays_are_those_of_ksh_loads_and_unloads_it(place: Place) -> None:
+def test_zsh_with_ksharrays_loads_and_unloads_the_module(place: Place) -> None:
     assert place.run("install").returncode == 0
     module = f'module() {{ eval "$({LMOD} zsh "$@")"; }}; setopt ksharrays'
     done = subprocess.run(
@@ -169,7 +169,7 @@ def test_zsh_whose_arrays_are_those_of_ksh_loads_and_unloads_it(place: Place) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_site_configuration_that_users_cannot_read_is_said(place: Place) -> None:
+def test_an_unreadable_site_configuration_is_reported(place: Place) -> None:
     place.site.chmod(0o600)
     done = place.run("install")
     assert done.returncode == 0
@@ -177,7 +177,7 @@ def test_a_site_configuration_that_users_cannot_read_is_said(place: Place) -> No
     assert f"{place.site}\n" in done.stderr.partition("chmod a+rX ")[2]
 
 
-def test_with_the_shipped_default_no_configuration_is_named(place: Place) -> None:
+def test_the_shipped_default_configuration_is_not_recorded_in_the_module(place: Place) -> None:
     command = [word for word in place.command("install") if word not in ("--config", str(place.site))]
     environ = {key: value for key, value in os.environ.items() if key != "STACKENV_SITE_CONFIG"}
     done = subprocess.run(
@@ -218,7 +218,7 @@ def test_an_uninstall_that_fails_halfway_says_what_is_left(place: Place) -> None
 
 
 @pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])
-def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> None:
+def test_a_prefix_without_a_working_stackenv_is_refused(place: Place, kind: str) -> None:
     words = break_prefix(place, kind)
     before = place.tree()
     done = place.run("install")
@@ -228,7 +228,7 @@ def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_nothing_is_left(place: Place, tmp_path: Path, number: int) -> None:
+def test_an_interrupted_install_undoes_all_changes(place: Place, tmp_path: Path, number: int) -> None:
     before = place.tree()
     command = [sys.executable, *place.command("install")]
     environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
@@ -243,7 +243,7 @@ def test_interrupted_nothing_is_left(place: Place, tmp_path: Path, number: int) 
     assert place.tree() == before
 
 
-def test_a_prefix_whose_python_does_not_start_is_said(place: Place) -> None:
+def test_a_prefix_whose_python_does_not_start_is_reported(place: Place) -> None:
     (place.root / "bin/python").unlink()
     (place.root / "bin/python").write_text("#!/nonexistent\n")
     (place.root / "bin/python").chmod(0o755)
@@ -253,7 +253,7 @@ def test_a_prefix_whose_python_does_not_start_is_said(place: Place) -> None:
     assert "Traceback" not in done.stderr and place.tree() == before
 
 
-def test_what_the_easyconfig_has_installed_is_the_hooks(place: Place) -> None:
+def test_an_installation_from_the_easyconfig_is_refused(place: Place) -> None:
     (place.root / "pyvenv.cfg").unlink()
     (place.root / "libexec").mkdir()
     (place.root / "libexec/stackenv").write_text("the launcher\n")
@@ -261,7 +261,7 @@ def test_what_the_easyconfig_has_installed_is_the_hooks(place: Place) -> None:
     assert done.returncode == 9 and "eb --hooks=" in done.stderr, done.stderr
 
 
-def test_a_modulefile_that_it_did_not_write_stays(place: Place) -> None:
+def test_a_modulefile_not_written_by_site_install_is_kept(place: Place) -> None:
     place.modulefile.parent.mkdir()
     place.modulefile.write_text("-- of the site\n")
     before = place.tree()
@@ -271,7 +271,7 @@ def test_a_modulefile_that_it_did_not_write_stays(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_two_at_once_and_a_read_only_prefix(place: Place) -> None:
+def test_a_second_install_and_a_read_only_prefix_are_refused(place: Place) -> None:
     before = place.tree()
     descriptor = os.open(place.root, os.O_RDONLY)
     try:
@@ -288,7 +288,7 @@ def test_two_at_once_and_a_read_only_prefix(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_what_does_not_load_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
+def test_a_failed_load_test_leaves_everything_unchanged(place: Place, tmp_path: Path) -> None:
     assert place.run("install").returncode == 0
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/stackenv.lua.j2").write_text(

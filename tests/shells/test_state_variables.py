@@ -17,7 +17,7 @@ def set_variables(stack, name: str, **variables: str) -> None:
     state.write_text(json.dumps({"version": 1, "env_vars": variables}))
 
 
-def test_a_variable_written_in_small_letters_goes_with_its_environment(session: Session, stack) -> None:
+def test_a_lowercase_variable_is_removed_by_deactivation(session: Session, stack) -> None:
     set_variables(stack, "one", of_one="1")
     result = (
         session.check(LOAD)
@@ -34,7 +34,7 @@ def test_a_variable_written_in_small_letters_goes_with_its_environment(session: 
     assert result.stderr == ""
 
 
-def test_a_variable_that_the_environment_below_unsets_is_not_set_to_the_mark(session, stack) -> None:
+def test_a_variable_unset_by_the_lower_environment_stays_unset(session, stack) -> None:
     set_variables(stack, "one", OF_ONE="***unset***")
     result = (
         session.check(LOAD, "conda activate one")
@@ -47,7 +47,7 @@ def test_a_variable_that_the_environment_below_unsets_is_not_set_to_the_mark(ses
     assert differences(result.snapshots["one"], result.snapshots["back"]) == {}
 
 
-def test_a_name_that_no_shell_takes_does_not_stop_an_activation(session: Session, stack) -> None:
+def test_an_invalid_variable_name_does_not_stop_an_activation(session: Session, stack) -> None:
     set_variables(stack, "one", OF_ONE="1", **{"OF-ONE": "2"})
     result = (
         session.check(LOAD)
@@ -67,7 +67,7 @@ def test_a_name_that_no_shell_takes_does_not_stop_an_activation(session: Session
 
 
 @pytest.mark.both_activations
-def test_a_variable_in_small_letters_goes_after_packages_were_changed(session: Session, stack) -> None:
+def test_a_lowercase_variable_is_removed_after_a_second_activation(session: Session, stack) -> None:
     """`conda install` and its like end with what `conda activate` of the active environment does."""
     set_variables(stack, "one", my_token="1")
     result = (
@@ -94,7 +94,9 @@ def test_a_variable_in_small_letters_goes_after_packages_were_changed(session: S
     [("http_proxy",), ("HTTP_PROXY",), ("http_proxy", "HTTP_PROXY")],
     ids=["small", "capitals", "both"],
 )
-def test_the_users_own_values_are_back(session: Session, stack, users: tuple[str, ...], again: bool) -> None:
+def test_deactivation_restores_the_users_own_values(
+    session: Session, stack, users: tuple[str, ...], again: bool
+) -> None:
     set_variables(stack, "one", http_proxy="http://env")
     set_variables(stack, "two", http_proxy="http://two")
     for name in users:
@@ -110,7 +112,7 @@ def test_the_users_own_values_are_back(session: Session, stack, users: tuple[str
     assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
 
 
-def test_the_users_own_value_is_back_after_an_unload(session: Session, stack) -> None:
+def test_unload_restores_the_users_own_value(session: Session, stack) -> None:
     set_variables(stack, "one", http_proxy="http://env")
     session.export("http_proxy", "http://site")
     result = (

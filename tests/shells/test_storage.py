@@ -26,7 +26,7 @@ def workspace(stack, session):
     return folder
 
 
-def test_a_users_own_package_cache_stays_theirs(session, stack) -> None:
+def test_a_users_own_package_cache_is_kept(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_PKGS_DIRS": "/data/mine"}
     result = (
         session.snapshot("before")
@@ -40,7 +40,7 @@ def test_a_users_own_package_cache_stays_theirs(session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_users_own_environments_stay_in_front(session, stack) -> None:
+def test_a_users_own_environment_folders_stay_first(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": "/data/mine:/data/more"}
     result = (
         session.snapshot("before")
@@ -55,7 +55,7 @@ def test_a_users_own_environments_stay_in_front(session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_with_our_own_folder_set_by_the_user_nothing_is_touched(session, stack) -> None:
+def test_a_list_that_already_has_the_modules_folder_is_unchanged(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": f"{stack.environments}:/data/more"}
     result = (
         session.snapshot("before")
@@ -70,7 +70,7 @@ def test_with_our_own_folder_set_by_the_user_nothing_is_touched(session, stack) 
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_with_the_other_spelling_set_neither_is_touched(session, stack) -> None:
+def test_conda_envs_path_is_not_set_if_the_user_has_conda_envs_dirs(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_DIRS": "/data/mine"}
     result = (
         session.snapshot("before")
@@ -86,7 +86,7 @@ def test_with_the_other_spelling_set_neither_is_touched(session, stack) -> None:
 
 
 @pytest.mark.parametrize("variable", ["CONDA_PKGS_DIRS", "CONDA_ENVS_PATH"])
-def test_what_the_user_exports_after_the_load_survives_the_unload(session, variable: str, stack) -> None:
+def test_a_variable_exported_after_the_load_survives_the_unload(session, variable: str, stack) -> None:
     result = (
         session.check(stack.load)
         .export(variable, "/data/mine")
@@ -102,7 +102,7 @@ def test_what_the_user_exports_after_the_load_survives_the_unload(session, varia
 
 @pytest.mark.parametrize("first", ["Workspace", "conda"])
 @pytest.mark.parametrize("out_first", ["Workspace", "conda"])
-def test_beside_the_workspace_module_in_every_order(
+def test_the_folder_of_the_workspace_module_comes_first_in_any_load_order(
     session, stack, workspace, first: str, out_first: str
 ) -> None:
     loads = [stack.load, "module load Workspace"][:: -1 if first == "Workspace" else 1]
@@ -132,7 +132,7 @@ def test_beside_the_workspace_module_in_every_order(
 @pytest.mark.each_value("first", "words", "dialect")
 @pytest.mark.parametrize("words", ["create -n", "create --name=", "env create -n", "env create --file"])
 @pytest.mark.parametrize("first", ["Workspace", "conda"])
-def test_what_is_created_beside_the_workspace_module_is_the_workspaces(
+def test_a_new_environment_is_created_in_the_workspace_modules_folder(
     session, stack, workspace, first: str, words: str
 ) -> None:
     """mamba takes CONDA_ENVS_PATH from its end, and would make it in the home."""
@@ -152,7 +152,7 @@ def test_what_is_created_beside_the_workspace_module_is_the_workspaces(
 
 
 @pytest.mark.parametrize("missing", ["HOME", "SCRATCH", "WORKSPACE"])
-def test_without_the_places_of_the_configuration_the_load_still_works(session, missing: str, stack) -> None:
+def test_the_load_works_without_home_scratch_or_workspace(session, missing: str, stack) -> None:
     session.environ = {k: v for k, v in session.environ.items() if k != missing}
     if missing == "HOME" and session.dialect.name == "fish":
         pytest.skip("fish 3.6 itself does not start properly without HOME")
