@@ -19,11 +19,11 @@ def find(person: Person) -> list[dict[str, str]]:
     return [finding for finding in found if finding["rule"] == "kernels"]
 
 
-def test_a_kernel_that_starts_is_no_fault(owner: Person) -> None:
+def test_check_reports_nothing_for_a_working_kernel(owner: Person) -> None:
     assert find(owner) == []
 
 
-def test_a_kernel_whose_environment_is_gone(owner: Person) -> None:
+def test_check_fix_removes_a_kernel_whose_environment_is_missing(owner: Person) -> None:
     shutil.rmtree(owner.home / "own/lab")
     (found,) = find(owner)
     assert (found["level"], found["module"]) == ("broken", "")
@@ -38,7 +38,7 @@ def test_a_kernel_whose_environment_is_gone(owner: Person) -> None:
     }
 
 
-def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
+def test_a_broken_kernel_of_another_program_is_reported_and_kept(person: Person) -> None:
     venv = person.home / "own"
     subprocess.run([PYTHON, "-I", "-m", "venv", "--without-pip", venv], check=True)
     packages = Path(sysconfig.get_path("purelib", vars={"base": ""})).relative_to("/")
@@ -59,7 +59,7 @@ def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
     assert find(person) == []
 
 
-def test_a_kernel_s_file_that_cannot_be_read(person: Person) -> None:
+def test_an_invalid_kernel_json_is_reported(person: Person) -> None:
     folder = kernels_of(person) / "odd"
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text("{")

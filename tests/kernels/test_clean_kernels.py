@@ -9,7 +9,7 @@ from answers import read_result
 from people import Person
 
 
-def test_a_kernel_whose_environment_is_gone_goes_and_another_stays(owner: Person) -> None:
+def test_clean_removes_only_stackenvs_kernels_of_missing_environments(owner: Person) -> None:
     kernels = owner.home / ".local/share/jupyter/kernels"
     (ours,) = kernels.iterdir()
     (kernels / "theirs").mkdir()
@@ -23,7 +23,7 @@ def test_a_kernel_whose_environment_is_gone_goes_and_another_stays(owner: Person
     assert not ours.exists() and read_result(owner.stackenv("clean", "--json").stdout) == []
 
 
-def test_a_kernel_stays_while_the_file_system_of_its_environment_is_away(owner: Person) -> None:
+def test_a_kernel_is_kept_while_the_file_system_of_its_environment_is_unavailable(owner: Person) -> None:
     (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     folder = Path(entry["environment"]).parent
     away = folder.with_name("away")
@@ -40,7 +40,7 @@ def test_a_kernel_stays_while_the_file_system_of_its_environment_is_away(owner: 
     assert kernel["state"] == "ok"
 
 
-def test_a_kernel_whose_record_cannot_be_read_stays(owner: Person) -> None:
+def test_a_kernel_of_an_environment_with_an_unreadable_record_is_kept(owner: Person) -> None:
     (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     record = Path(entry["environment"], "stackenv/record.json")
     text = record.read_text()

@@ -44,7 +44,7 @@ def biologist(tmp_path_factory: pytest.TempPathFactory, stack: Stack, built_modu
     return user
 
 
-def test_without_ipykernel_it_is_refused_and_installed_by_conda(biologist: User) -> None:
+def test_a_missing_ipykernel_is_refused_and_installed_by_conda_on_request(biologist: User) -> None:
     done = biologist.stackenv("kernel", "add", "genes")
     assert done.returncode == 1
     assert "hint: stackenv kernel add genes/1.0 --install" in done.stderr
@@ -55,7 +55,7 @@ def test_without_ipykernel_it_is_refused_and_installed_by_conda(biologist: User)
     assert "transaction" not in done.stderr.lower()
 
 
-def test_an_environment_without_python_is_refused_with_what_to_type(biologist: User) -> None:
+def test_an_environment_without_python_is_refused_with_an_install_command(biologist: User) -> None:
     for more in ((), ("--install",)):
         done = biologist.stackenv("kernel", "add", "tools", *more)
         assert done.returncode == 1
@@ -74,7 +74,9 @@ def test_an_environment_without_python_is_refused_with_what_to_type(biologist: U
     ],
     ids=["bare", "active", "active-unloaded", "stack", "its-own-module"],
 )
-def test_it_starts_whatever_is_active_around_jupyter(biologist: User, tmp_path: Path, before: str) -> None:
+def test_the_kernel_starts_whatever_is_active_around_jupyter(
+    biologist: User, tmp_path: Path, before: str
+) -> None:
     bundle = biologist.stack.bundle_module
     with Jupyter(tmp_path, biologist.environ, before.replace("{bundle}", bundle)) as jupyter:
         jupyter.start(NAME)
@@ -90,7 +92,7 @@ def test_it_starts_whatever_is_active_around_jupyter(biologist: User, tmp_path: 
     assert bundle not in environ["LOADEDMODULES"]
 
 
-def test_interrupt_and_restart(biologist: User, tmp_path: Path) -> None:
+def test_the_kernel_can_be_interrupted_and_restarted(biologist: User, tmp_path: Path) -> None:
     with Jupyter(tmp_path, biologist.environ) as jupyter:
         pid = jupyter.start(NAME)["pid"]
         answer = jupyter.ask("interrupt", "import time\nprint('begun', flush=True)\ntime.sleep(50)")
@@ -99,7 +101,7 @@ def test_interrupt_and_restart(biologist: User, tmp_path: Path) -> None:
         assert jupyter.run("print(1)") == 1
 
 
-def test_removed_with_its_environment(biologist: User) -> None:
+def test_removing_the_environment_removes_its_kernel(biologist: User) -> None:
     done = biologist.stackenv("remove", "genes", "--yes")
     assert done.returncode == 0, done.stderr
     assert not (biologist.home / f".local/share/jupyter/kernels/{NAME}").exists()

@@ -13,7 +13,7 @@ from people import COMMAND, Person
 from stacked import WORK
 
 
-def test_the_ipykernel_of_the_stack_is_enough(owner: Person, tmp_path: Path) -> None:
+def test_the_kernel_uses_the_ipykernel_of_the_stack(owner: Person, tmp_path: Path) -> None:
     with Jupyter(tmp_path, owner.environ) as jupyter:
         jupyter.start(NAME)
         found = jupyter.run(
@@ -23,14 +23,14 @@ def test_the_ipykernel_of_the_stack_is_enough(owner: Person, tmp_path: Path) -> 
     assert found[1] == str(owner.home / "own/lab")
 
 
-def test_add_prints_the_folder_and_what_jupyter_shows(person: Person) -> None:
+def test_add_prints_the_kernel_folder_and_the_display_name(person: Person) -> None:
     adopt(person)
     done = person.stackenv("kernel", "add", "lab")
     assert done.stdout == f"{kernels_of(person) / NAME}\n"
     assert "'lab/1.0 (Jupyter/1)'" in done.stderr
 
 
-def test_a_kernel_that_was_added_is_listed(owner: Person) -> None:
+def test_an_added_kernel_is_listed(owner: Person) -> None:
     added = read_result(owner.stackenv("kernel", "add", "lab", "--json").stdout)
     (found,) = listed(owner)
     assert (found["name"], found["state"], found["problem"]) == (added["name"], "ok", "")
@@ -45,19 +45,19 @@ def test_a_dry_run_changes_nothing(owner: Person, words: tuple[str, ...]) -> Non
     assert owner.tree() == before
 
 
-def test_added_again_it_is_written_anew_in_its_place(owner: Person) -> None:
+def test_adding_again_overwrites_the_kernel_in_place(owner: Person) -> None:
     owner.stackenv("kernel", "add", "lab", "--display-name", 'Biology "2" — ä')
     assert read(owner)["display_name"] == 'Biology "2" — ä'
     assert [path.name for path in kernels_of(owner).iterdir()] == [NAME]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "two\nlines", "x" * 201])
-def test_a_display_name_that_is_none_is_refused(owner: Person, text: str) -> None:
+def test_an_invalid_display_name_is_refused(owner: Person, text: str) -> None:
     done = owner.stackenv("kernel", "add", "lab", "--display-name", text, status=2)
     assert "cannot be the name of a kernel" in done.stderr
 
 
-def test_without_ipykernel_it_is_refused_with_what_to_type(person: Person) -> None:
+def test_a_missing_ipykernel_is_refused_with_an_install_hint(person: Person) -> None:
     adopt(person, "bare", "Bundle/1")
     before = person.tree()
     done = person.stackenv("kernel", "add", "bare", status=1)
@@ -66,7 +66,7 @@ def test_without_ipykernel_it_is_refused_with_what_to_type(person: Person) -> No
     assert person.tree() == before
 
 
-def test_half_an_ipykernel_is_refused_with_its_words(owner: Person) -> None:
+def test_a_broken_ipykernel_is_refused_with_its_import_error(owner: Person) -> None:
     packages = next((owner.home / "own/lab/lib").iterdir()) / "site-packages/ipykernel"
     packages.mkdir()
     (packages / "__init__.py").write_text("import no_such_thing\n")
@@ -74,7 +74,7 @@ def test_half_an_ipykernel_is_refused_with_its_words(owner: Person) -> None:
     assert "No module named 'no_such_thing'" in done.stderr
 
 
-def test_an_install_that_fails_makes_no_kernel(person: Person) -> None:
+def test_a_failed_install_creates_no_kernel(person: Person) -> None:
     person.create("bare")
     done = person.stackenv("kernel", "add", "bare", "--install", status=10)
     assert "No matching distribution found for ipykernel" in done.stderr.partition("error: pip could")[0]
@@ -82,7 +82,7 @@ def test_an_install_that_fails_makes_no_kernel(person: Person) -> None:
     assert not kernels_of(person).exists()
 
 
-def test_without_a_pip_the_install_is_refused_with_what_to_type(person: Person) -> None:
+def test_install_without_pip_is_refused_with_an_ensurepip_hint(person: Person) -> None:
     adopt(person, "bare", "Bundle/1")
     done = person.stackenv("kernel", "add", "bare", "--install", status=10)
     assert "bare/1.0 has no pip" in done.stderr
@@ -90,7 +90,7 @@ def test_without_a_pip_the_install_is_refused_with_what_to_type(person: Person) 
     assert not kernels_of(person).exists()
 
 
-def test_a_module_that_cannot_be_loaded_is_refused_in_its_words(owner: Person) -> None:
+def test_an_environment_that_cannot_be_loaded_is_refused(owner: Person) -> None:
     modulepath = {"MODULEPATH": str(owner.home)}
     record = owner.home / "own/lab/stackenv/record.json"
     record.write_text(record.read_text().replace(owner.site.modulepath, str(owner.home)))
@@ -104,7 +104,7 @@ def test_an_environment_without_python_is_refused(owner: Person) -> None:
     assert "own/lab/bin/python does not exist, or links to a Python that no longer exists" in done.stderr
 
 
-def test_a_foreign_kernelspec_of_the_same_name_stays(person: Person) -> None:
+def test_a_foreign_kernel_of_the_same_name_is_kept(person: Person) -> None:
     foreign = kernels_of(person) / NAME.upper() / "kernel.json"
     foreign.parent.mkdir(parents=True)
     foreign.write_text('{"argv": [], "display_name": "mine", "language": "python"}')
@@ -120,7 +120,7 @@ def test_a_foreign_kernelspec_of_the_same_name_stays(person: Person) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"metadata": {"stackenv": 1}}', '{"metadata": []}'])
-def test_what_is_no_kernelspec_of_ours_is_neither_listed_nor_an_error(owner: Person, text: str) -> None:
+def test_an_invalid_or_foreign_kernel_json_is_left_out_of_the_list(owner: Person, text: str) -> None:
     other = kernels_of(owner) / "other/kernel.json"
     other.parent.mkdir()
     other.write_text(text)
@@ -130,7 +130,9 @@ def test_what_is_no_kernelspec_of_ours_is_neither_listed_nor_an_error(owner: Per
 @pytest.mark.parametrize(
     ("variable", "folder"), [("JUPYTER_DATA_DIR", "data"), ("XDG_DATA_HOME", "data/jupyter")]
 )
-def test_it_is_where_jupyter_looks(person: Person, tmp_path: Path, variable: str, folder: str) -> None:
+def test_the_kernel_is_added_where_jupyter_looks(
+    person: Person, tmp_path: Path, variable: str, folder: str
+) -> None:
     adopt(person)
     person.environ[variable] = str(tmp_path / "data")
     done = person.stackenv("kernel", "add", "lab")
@@ -139,12 +141,12 @@ def test_it_is_where_jupyter_looks(person: Person, tmp_path: Path, variable: str
         assert jupyter.ask("list")[NAME]["resource_dir"] == done.stdout.strip()
 
 
-def test_a_folder_that_cannot_be_told_is_refused(owner: Person) -> None:
+def test_a_relative_jupyter_data_dir_is_refused(owner: Person) -> None:
     done = owner.stackenv("kernel", "add", "lab", status=1, JUPYTER_DATA_DIR="relative")
     assert "'relative' is not an absolute path" in done.stderr
 
 
-def test_names_with_odd_characters(person: Person, tmp_path: Path) -> None:
+def test_special_characters_in_path_name_and_version_work(person: Person, tmp_path: Path) -> None:
     path = tmp_path / "o'dd \\ ä & (x)"
     make_venv(person, path)
     person.stackenv("adopt", str(path), "C++_Lab", "-m", "Jupyter/1", "--version", "1.0+x")
@@ -156,13 +158,13 @@ def test_names_with_odd_characters(person: Person, tmp_path: Path) -> None:
         assert jupyter.run("import json, sys; print(json.dumps(sys.prefix))") == str(path)
 
 
-def test_a_path_that_jupyter_would_change_is_refused(person: Person) -> None:
+def test_a_path_with_braces_that_jupyter_replaces_is_refused(person: Person) -> None:
     adopt(person, folder="{connection_file}")
     done = person.stackenv("kernel", "add", "lab", status=1)
     assert "Jupyter replaces words in braces" in done.stderr
 
 
-def test_a_kernel_of_a_project_is_each_members_own(person: Person, tmp_path: Path) -> None:
+def test_project_and_personal_kernels_of_the_same_name_coexist(person: Person, tmp_path: Path) -> None:
     project = tmp_path / "genomics"
     project.mkdir()
     path = project / "own/lab"
@@ -180,7 +182,7 @@ def test_a_kernel_of_a_project_is_each_members_own(person: Person, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("umask", "file", "folder"), [("077", 0o600, 0o700), ("027", 0o640, 0o750)])
-def test_it_is_as_private_as_the_umask_says(person: Person, umask: str, file: int, folder: int) -> None:
+def test_kernel_files_follow_the_umask(person: Person, umask: str, file: int, folder: int) -> None:
     adopt(person)
     done = person.shell(f'umask {umask}; "{COMMAND}" kernel add lab')
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from people import COMMAND, Person
 from terminals import read_table
 
 
-def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
+def test_the_users_own_files_in_the_kernel_folder_are_kept(owner: Person) -> None:
     folder = kernels_of(owner) / NAME
     (folder / "kernel.js").write_text("// mine\n")
     (folder / "logo-64x64.png").write_bytes(b"mine")
@@ -26,7 +26,7 @@ def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
 
 
 @pytest.mark.parametrize("name", [NAME, "lab", "lab/1.0"])
-def test_remove_takes_the_kernel_alone(owner: Person, name: str) -> None:
+def test_kernel_remove_removes_only_the_kernel(owner: Person, name: str) -> None:
     before = owner.tree()
     done = owner.stackenv("kernel", "remove", name)
     assert "Removed the kernel" in done.stderr
@@ -34,7 +34,7 @@ def test_remove_takes_the_kernel_alone(owner: Person, name: str) -> None:
     assert owner.tree() == {path: text for path, text in before.items() if path not in gone}
 
 
-def test_the_environment_removed_its_kernel_is_too(owner: Person) -> None:
+def test_removing_the_environment_removes_its_kernel(owner: Person) -> None:
     dry = owner.stackenv("remove", "lab", "--dry-run")
     assert f"remove the Jupyter kernel {kernels_of(owner) / NAME}" in dry.stdout
     owner.stackenv("remove", "lab", "--yes")
@@ -42,7 +42,7 @@ def test_the_environment_removed_its_kernel_is_too(owner: Person) -> None:
     assert not (owner.home / "own/lab/stackenv").exists()
 
 
-def test_a_renamed_environment_keeps_its_kernel_for_the_notebooks(owner: Person, tmp_path: Path) -> None:
+def test_the_kernel_keeps_its_name_when_the_environment_is_renamed(owner: Person, tmp_path: Path) -> None:
     owner.stackenv("rename", "lab", "bench/2.0")
     assert read(owner)["display_name"] == "bench/2.0 (Jupyter/1)"
     (found,) = listed(owner)
@@ -52,13 +52,13 @@ def test_a_renamed_environment_keeps_its_kernel_for_the_notebooks(owner: Person,
         assert jupyter.run(MODULES)[-1] == "bench/2.0"
 
 
-def test_a_display_name_of_the_users_own_stays(owner: Person) -> None:
+def test_a_custom_display_name_is_kept_after_a_rename(owner: Person) -> None:
     owner.stackenv("kernel", "add", "lab", "--display-name", "Mine")
     owner.stackenv("rename", "lab", "bench")
     assert read(owner)["display_name"] == "Mine"
 
 
-def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person, tmp_path: Path) -> None:
+def test_the_kernel_starts_with_new_modules_from_another_modulepath(owner: Person, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(owner.site.modulepath, moved)
     (moved / "Jupyter/1.lua").rename(moved / "Jupyter/2.lua")
@@ -69,7 +69,7 @@ def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person
         assert "Jupyter/2" in jupyter.run(MODULES)
 
 
-def test_modules_without_an_ipykernel_are_warned_of_with_the_hint(owner: Person) -> None:
+def test_an_edit_to_modules_without_ipykernel_warns_with_a_hint(owner: Person) -> None:
     done = owner.stackenv("edit", "lab", "-m", "Bundle/1")
     install = "stackenv kernel add lab/1.0 --install"
     assert f"warning: its Jupyter kernel will have no ipykernel and will not start: {install}" in done.stderr
@@ -86,7 +86,7 @@ def test_modules_without_an_ipykernel_are_warned_of_with_the_hint(owner: Person)
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 
-def test_a_kernel_of_before_the_name_was_taken_again_stays(owner: Person) -> None:
+def test_a_renamed_environments_kernel_is_kept_when_its_old_name_is_reused(owner: Person) -> None:
     owner.stackenv("rename", "lab", "bench")
     adopt(owner, folder="again")
     owner.stackenv("kernel", "add", "lab")
@@ -116,7 +116,7 @@ def spoil_record(person: Person) -> None:
     (person.home / "own/lab/stackenv/record.json").write_text("{")
 
 
-def test_of_a_kernel_that_is_a_link_the_link_goes(owner: Person) -> None:
+def test_removing_a_linked_kernel_removes_only_the_link(owner: Person) -> None:
     elsewhere = owner.home / "on-scratch"
     (kernels_of(owner) / NAME).rename(elsewhere)
     (kernels_of(owner) / NAME).symlink_to(elsewhere)
@@ -137,7 +137,7 @@ def test_of_a_kernel_that_is_a_link_the_link_goes(owner: Person) -> None:
         (lose_module, "module gone"),
     ],
 )
-def test_a_broken_kernel_is_listed_with_the_hint(
+def test_a_broken_kernel_is_listed_with_a_hint_that_removes_it(
     owner: Person, spoil: Callable[[Person], None], state: str
 ) -> None:
     spoil(owner)
@@ -150,7 +150,7 @@ def test_a_broken_kernel_is_listed_with_the_hint(
     assert listed(owner) == []
 
 
-def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner: Person) -> None:
+def test_an_unreadable_record_hints_at_check_before_kernel_remove(owner: Person) -> None:
     spoil_record(owner)
     (found,) = listed(owner)
     assert found["state"] == "record unreadable"
@@ -160,7 +160,9 @@ def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner
     assert listed(owner) == []
 
 
-def test_a_kernel_that_somebody_else_has_renamed_is_listed_with_a_hint(owner: Person, tmp_path: Path) -> None:
+def test_a_kernel_whose_environment_another_user_renamed_is_listed_with_a_hint(
+    owner: Person, tmp_path: Path
+) -> None:
     owner.stackenv("rename", "lab", "bench", JUPYTER_DATA_DIR=str(tmp_path / "theirs"))
     (found,) = listed(owner)
     assert (found["state"], found["hint"]) == ("renamed", "stackenv kernel add bench/1.0")
@@ -170,14 +172,14 @@ def test_a_kernel_that_somebody_else_has_renamed_is_listed_with_a_hint(owner: Pe
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 
-def test_without_any_it_says_how_to_make_one(person: Person) -> None:
+def test_an_empty_list_says_how_to_add_a_kernel(person: Person) -> None:
     done = person.stackenv("kernel", "list")
     assert (done.stdout, "to add one: stackenv kernel add NAME" in done.stderr) == ("", True)
     assert read_result(person.stackenv("kernel", "list", "--json").stdout) == []
 
 
 @pytest.mark.parametrize("words", [("remove", "lab", "--yes"), ("rename", "lab", "bench")])
-def test_killed_at_any_moment_it_is_finished_by_the_next_command(
+def test_the_next_command_completes_or_undoes_a_killed_remove_or_rename(
     owner: Person, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     kept = tmp_path / "kept"

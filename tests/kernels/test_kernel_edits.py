@@ -11,7 +11,7 @@ from labs import NAME, adopt, kernels_of, listed
 from people import COMMAND, Person
 
 
-def test_a_copy_that_somebody_has_changed_is_left_alone(owner: Person) -> None:
+def test_a_kernel_copied_and_changed_by_the_user_is_kept(owner: Person) -> None:
     copied = kernels_of(owner) / "lab-gpu"
     shutil.copytree(kernels_of(owner) / NAME, copied)
     spec = json.loads((copied / "kernel.json").read_text())
@@ -25,7 +25,7 @@ def test_a_copy_that_somebody_has_changed_is_left_alone(owner: Person) -> None:
     assert (copied / "kernel.json").read_bytes() == theirs
 
 
-def test_added_again_it_keeps_what_the_user_has_put_in(owner: Person) -> None:
+def test_adding_again_keeps_the_users_changes_to_the_kernel(owner: Person) -> None:
     owner.stackenv("kernel", "add", "lab", "--display-name", "Mine")
     file = kernels_of(owner) / NAME / "kernel.json"
     spec = json.loads(file.read_text())
@@ -39,7 +39,7 @@ def test_added_again_it_keeps_what_the_user_has_put_in(owner: Person) -> None:
 
 @pytest.mark.any_value("calls")
 @pytest.mark.parametrize("calls", ["rename", "fsync"])
-def test_an_interrupted_add_is_done_by_the_next_under_the_same_name(person: Person, calls: str) -> None:
+def test_adding_again_completes_an_interrupted_add_under_the_same_name(person: Person, calls: str) -> None:
     adopt(person)
     for number in range(1, 5):
         inject = f"inject={calls}:signal=KILL:when={number}"
@@ -57,7 +57,7 @@ def test_an_interrupted_add_is_done_by_the_next_under_the_same_name(person: Pers
         shutil.rmtree(folder)
 
 
-def test_a_rebuilt_environment_starts_in_its_new_folder(owner: Person) -> None:
+def test_rebuild_points_the_kernel_to_the_new_folder(owner: Person) -> None:
     owner.stackenv("rebuild", "lab")
     spec = json.loads((kernels_of(owner) / NAME / "kernel.json").read_text())
     new = str(owner.home / "venvs/lab-1.0-2")
@@ -65,7 +65,7 @@ def test_a_rebuilt_environment_starts_in_its_new_folder(owner: Person) -> None:
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 
-def test_a_kernel_that_cannot_be_removed_keeps_its_environment(owner: Person) -> None:
+def test_an_environment_is_kept_when_its_kernel_cannot_be_removed(owner: Person) -> None:
     folder = kernels_of(owner)
     script = f'mount --bind "{folder}" "{folder}"; mount -o remount,ro,bind "{folder}"; exec "$@"'
     done = subprocess.run(
@@ -81,7 +81,7 @@ def test_a_kernel_that_cannot_be_removed_keeps_its_environment(owner: Person) ->
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 
-def test_a_projects_launcher_stays_readable_for_its_group(owner: Person) -> None:
+def test_kernel_add_keeps_a_projects_launcher_readable_by_its_group(owner: Person) -> None:
     project = owner.home / "project"
     project.mkdir()
     project.chmod(0o2770)

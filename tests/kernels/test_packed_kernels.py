@@ -32,7 +32,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_of_a_venv(packer: User, tmp_path: Path) -> None:
+def test_a_packed_venv_is_mounted_by_its_kernel_and_unmounted_by_the_next_load(
+    packer: User, tmp_path: Path
+) -> None:
     for arguments in (("create", "lab", "biopython"), ("kernel", "add", "lab", "--install"), ("pack", "lab")):
         done = packer.stackenv(*arguments, load=[packer.stack.bundle_module])
         assert done.returncode == 0, done.stderr
@@ -49,7 +51,7 @@ def test_of_a_venv(packer: User, tmp_path: Path) -> None:
     wait_until(lambda: not set(ours) & set(list_mounts(tmp_path)))
 
 
-def test_of_a_conda_environment(tmp_path: Path) -> None:
+def test_a_packed_conda_environment_is_mounted_only_for_its_kernel(tmp_path: Path) -> None:
     require_fuse()
     from built import SITE_CONFIGURATION, build_modules
 

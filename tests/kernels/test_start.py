@@ -30,7 +30,7 @@ def jupyter(biologist: User, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield jupyter
 
 
-def test_jupyter_finds_it_with_name_and_logos(biologist: User, jupyter: Jupyter) -> None:
+def test_jupyter_lists_the_kernel_with_its_name_and_logos(biologist: User, jupyter: Jupyter) -> None:
     spec = jupyter.ask("list")[NAME]
     assert spec["display_name"] == f"biopy/1.0 ({biologist.stack.bundle_module})"
     assert spec["metadata"]["debugger"] is True
@@ -38,9 +38,7 @@ def test_jupyter_finds_it_with_name_and_logos(biologist: User, jupyter: Jupyter)
     assert names == ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]
 
 
-def test_a_cell_has_the_packages_of_the_environment_and_of_the_stack(
-    biologist: User, jupyter: Jupyter
-) -> None:
+def test_a_cell_imports_packages_of_the_environment_and_the_stack(biologist: User, jupyter: Jupyter) -> None:
     found = jupyter.run(WHERE)
     prefix = str(biologist.home / "venvs/biopy-1.0")
     assert found["bio"].startswith(f"{prefix}/")
@@ -50,14 +48,14 @@ def test_a_cell_has_the_packages_of_the_environment_and_of_the_stack(
     assert biologist.stack.bundle_module in found["environ"]["LOADEDMODULES"].split(":")
 
 
-def test_what_a_cell_starts_is_the_environments(biologist: User, jupyter: Jupyter) -> None:
+def test_a_cell_finds_the_environments_python_and_pip_on_path(biologist: User, jupyter: Jupyter) -> None:
     found = jupyter.run(
         "import json, shutil; print(json.dumps([shutil.which(n) for n in ('python', 'pip')]))"
     )
     assert found == [str(biologist.home / f"venvs/biopy-1.0/bin/{name}") for name in ("python", "pip")]
 
 
-def test_the_kernel_is_the_process_that_jupyter_has_started(biologist: User, jupyter: Jupyter) -> None:
+def test_the_kernel_is_the_process_that_jupyter_started(biologist: User, jupyter: Jupyter) -> None:
     answer = jupyter.ask("restart")
     found = jupyter.run(WHERE)
     assert (found["pid"], found["parent"]) == (answer["pid"], answer["server"])
@@ -66,14 +64,14 @@ def test_the_kernel_is_the_process_that_jupyter_has_started(biologist: User, jup
     assert "(python" in process
 
 
-def test_an_interrupt_ends_a_cell_and_not_the_kernel(jupyter: Jupyter) -> None:
+def test_an_interrupt_ends_the_cell_but_not_the_kernel(jupyter: Jupyter) -> None:
     jupyter.ask("run", "kept = 42")
     answer = jupyter.ask("interrupt", "import time\nprint('begun', flush=True)\ntime.sleep(50)")
     assert answer["error"] == "KeyboardInterrupt"
     assert jupyter.run("print(kept)") == 42
 
 
-def test_a_restart_is_a_new_kernel(jupyter: Jupyter) -> None:
+def test_a_restart_replaces_the_kernel_process(jupyter: Jupyter) -> None:
     jupyter.ask("run", "kept = 42")
     before = jupyter.run("import os; print(os.getpid())")
     after = jupyter.ask("restart")["pid"]
@@ -106,7 +104,7 @@ def test_a_kernel_ends_when_its_jupyter_is_killed(biologist: User, tmp_path: Pat
             time.sleep(0.1)
 
 
-def test_nothing_is_printed_by_a_start(biologist: User, tmp_path: Path) -> None:
+def test_stackenv_prints_nothing_when_a_kernel_starts(biologist: User, tmp_path: Path) -> None:
     with Jupyter(tmp_path, biologist.environ) as jupyter:
         jupyter.start(NAME)
         jupyter.ask("shutdown")
@@ -128,7 +126,7 @@ def poison(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["eb5-pythonpath", "eb4-prefixes"])
-def test_what_the_server_has_loaded_and_active_does_not_matter(
+def test_the_servers_modules_and_variables_do_not_affect_the_kernel(
     biologist: User, name: str, tmp_path: Path
 ) -> None:
     stack = open_stack(name)
@@ -148,7 +146,7 @@ def test_what_the_server_has_loaded_and_active_does_not_matter(
     assert not {"PYTHONHOME", "PYTHONNOUSERSITE"} & set(found["environ"])
 
 
-def test_a_server_without_modules_and_modulepath_starts_it(biologist: User, tmp_path: Path) -> None:
+def test_the_kernel_starts_from_a_server_without_lmod_and_modulepath(biologist: User, tmp_path: Path) -> None:
     dropped = ("MODULEPATH", "LMOD_CMD")
     environ = {name: value for name, value in biologist.environ.items() if name not in dropped}
     with Jupyter(tmp_path, environ, "unset MODULEPATH LMOD_CMD LOADEDMODULES; unset -f module ml") as jupyter:
@@ -156,7 +154,7 @@ def test_a_server_without_modules_and_modulepath_starts_it(biologist: User, tmp_
         assert biologist.stack.bundle_module in jupyter.run(WHERE)["numpy"]
 
 
-def test_a_server_of_another_folder_of_modules_gets_the_recorded_ones(
+def test_the_kernel_loads_the_recorded_modules_despite_another_modulepath(
     biologist: User, tmp_path: Path
 ) -> None:
     other = tmp_path / "modules" / f"{biologist.stack.bundle_module}.lua"
@@ -168,9 +166,7 @@ def test_a_server_of_another_folder_of_modules_gets_the_recorded_ones(
         assert "STACKENV_TEST_OTHER" not in jupyter.run(WHERE)["environ"]
 
 
-def test_an_environment_that_cannot_be_loaded_says_so_in_jupyters_log(
-    biologist: User, tmp_path: Path
-) -> None:
+def test_a_failed_load_is_reported_in_jupyters_log(biologist: User, tmp_path: Path) -> None:
     modulefile = biologist.modules / "biopy/1.0.lua"
     modulefile.rename(modulefile.with_suffix(".aside"))
     try:

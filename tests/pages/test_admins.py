@@ -96,18 +96,18 @@ def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "admins/install.md"])
-def test_what_a_page_for_admins_types_does_what_it_says(site: Site, page: str) -> None:
+def test_commands_on_an_admin_page_do_what_the_page_says(site: Site, page: str) -> None:
     assert "\n\n".join(site.type(read_commands(page))) == ""
 
 
 @pytest.mark.parametrize("text", YAML)
-def test_a_site_configuration_of_a_page_is_right(text: str, tmp_path: Path) -> None:
+def test_a_site_configuration_on_an_admin_page_is_valid(text: str, tmp_path: Path) -> None:
     file = tmp_path / "site.yaml"
     file.write_text(text)
     assert load_configuration(file)
 
 
-def test_the_page_on_uninstalling_breaks_nothing_while_a_file_names_the_hooks(site: Site) -> None:
+def test_site_uninstall_is_refused_while_config_cfg_names_the_hooks(site: Site) -> None:
     """`unset EASYBUILD_HOOKS` is not enough where config.cfg has them: the page's own commands say so."""
     config = site.folder / "config.cfg"
     config.write_text(f"[config]\nhooks = {CHECKOUT}/hooks/stackenv_hooks.py\n")

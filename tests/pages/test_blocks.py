@@ -22,7 +22,7 @@ INDENTING = ("users/projects.md", *(f"reference/{name}.md" for name in ("command
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_block_is_typed_or_says_why_not(page: str) -> None:
+def test_every_command_block_is_run_or_says_why_not(page: str) -> None:
     text = DIRECTIVE.sub("", (DOCS / page).read_text(encoding="utf-8"))
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == len(re.findall(r"(?m)^ *```\w", text))
@@ -35,14 +35,14 @@ def test_each_block_is_typed_or_says_why_not(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("users/")])
-def test_a_page_for_users_is_plain_markdown(page: str) -> None:
+def test_a_user_page_is_plain_markdown(page: str) -> None:
     """A site publishes these pages with a tool of its own, which may not know the directives of MyST."""
     text = (DOCS / page).read_text(encoding="utf-8")
     assert re.findall(r"(?m)^ *(?:```|:::)\{.*|\{\w+\}`.*", text) == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(COPIED)])
-def test_links_of_the_pages_that_a_site_copies_stay_within_them(page: str) -> None:
+def test_links_on_copied_pages_lead_to_copied_pages(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
     targets = [Path(os.path.normpath(Path(page).parent / link)) for link in links]

@@ -26,7 +26,7 @@ def list_below(folder: Path) -> set[str]:
     return {str(Path(top, name).relative_to(folder)) for top, _, names in os.walk(folder) for name in names}
 
 
-def test_each_file_of_a_new_environment_is_named_and_private(tmp_path: Path) -> None:
+def test_every_file_of_a_new_environment_is_documented_and_private(tmp_path: Path) -> None:
     user = make_user(tmp_path, open_stack("eb5-pythonpath"))
     (user.home / "venvs").rmdir()
     plain = user.run(

@@ -54,7 +54,7 @@ def is_said(message: str) -> bool:
     )
 
 
-def test_each_message_is_said_by_stackenv_or_by_a_program_that_is_named_here() -> None:
+def test_every_quoted_message_exists_in_stackenv_or_a_listed_program() -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
     quoted = {path.name: list_quoted_messages(text) for path, text in pages.items()}
     assert quoted["jobs.md"] and quoted["broken.md"]
@@ -65,7 +65,7 @@ def test_each_message_is_said_by_stackenv_or_by_a_program_that_is_named_here() -
     assert [message for message in sorted(every - others) if not is_said(message)] == []
 
 
-def test_a_message_that_was_changed_is_found() -> None:
+def test_an_outdated_quoted_message_is_detected() -> None:
     text = (
         "| what you see | what to do |\n|---|---|\n| `` a `b` is gone; hint: ...``, or `x` | `type this` |\n"
     )

@@ -25,23 +25,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_each_page_is_there(site: Path) -> None:
+def test_every_page_is_built(site: Path) -> None:
     pages = [page.relative_to(CHECKOUT / "docs") for page in (CHECKOUT / "docs").rglob("*.md")]
     assert [page for page in pages if not (site / page).with_suffix(".html").is_file()] == []
     assert len(pages) > 10
 
 
-def test_nothing_is_loaded_from_the_network(site: Path) -> None:
+def test_the_site_loads_nothing_from_the_network(site: Path) -> None:
     found = {url for page in site.rglob("*.html") for url in LOADED.findall(page.read_text(encoding="utf-8"))}
     found |= {url for css in site.rglob("*.css") for url in IN_STYLE.findall(css.read_text(encoding="utf-8"))}
     assert found == set()
 
 
-def test_the_search_finds_a_command(site: Path) -> None:
+def test_the_search_index_contains_a_command(site: Path) -> None:
     assert "stackenv create" in (site / "searchindex.js").read_text(encoding="utf-8").lower()
 
 
-def test_a_link_that_leads_nowhere_fails(tmp_path: Path) -> None:
+def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
     copy = tmp_path / "docs"
     subprocess.run(["cp", "-r", CHECKOUT / "docs", copy], check=True)
     # conf.py reads the version.

@@ -66,7 +66,7 @@ def test_the_hook_logs_what_the_page_shows(user: User) -> None:
     assert shown == "".join(f"ModuleUsage: {line}\n" for line in lines)
 
 
-def test_commands_that_ask_lmod_are_not_counted_and_a_run_is(user: User) -> None:
+def test_the_hook_logs_stackenv_run_but_not_stackenv_check(user: User) -> None:
     with logged_by(user) as lines:
         checked = user.stackenv("check", "biopy")
     assert (checked.returncode, lines) == (0, [])
@@ -75,7 +75,7 @@ def test_commands_that_ask_lmod_are_not_counted_and_a_run_is(user: User) -> None
     assert lines[-1] == "job=no module=(environment)"
 
 
-def test_a_module_of_a_users_own_has_no_name_in_the_log(user: User) -> None:
+def test_a_users_own_module_is_logged_as_private(user: User) -> None:
     (user.home / "own/secret").mkdir(parents=True)
     (user.home / "own/secret/1.0.lua").write_text('setenv("SECRET", "1")\n')
     with logged_by(user) as lines:
@@ -83,12 +83,12 @@ def test_a_module_of_a_users_own_has_no_name_in_the_log(user: User) -> None:
     assert lines == ["job=no module=(private)"]
 
 
-def test_a_load_goes_on_without_syslog(user: User) -> None:
+def test_a_load_works_without_syslog(user: User) -> None:
     done = user.run(f"module load {user.stack.bundle_module} && python -c 'import numpy'")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_count_of_the_page_counts_them(user: User, tmp_path: Path) -> None:
+def test_the_count_command_on_the_page_counts_loaded_modules(user: User, tmp_path: Path) -> None:
     with logged_by(user) as lines:
         user.run("ml use ~/modules; ml biopy; ml -biopy; ml biopy")
     log = tmp_path / "module-usage.log"

@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_transcript_is_what_is_printed(
+def test_a_transcript_matches_what_the_commands_print(
     page: str, tmp_path: Path, built_modules: BuiltModules, site: Path
 ) -> None:
     """Conda asks nothing here, and its channels are folders; `stackenv` is found by its module alone."""
@@ -49,5 +49,5 @@ def test_a_transcript_is_what_is_printed(
     assert "\n\n".join(type_in(read_commands(page), run)) == ""
 
 
-def test_there_are_transcripts() -> None:
+def test_the_main_pages_have_transcripts() -> None:
     assert {"index.md", "tutorial.md", "users/broken.md", "explanation/carrying.md"} <= {*PAGES}
