@@ -24,7 +24,7 @@ OF_SITE = (
 )
 
 
-def test_a_cache_of_uvs_on_another_file_system(person: Person, elsewhere: Path) -> None:
+def test_a_uv_cache_on_another_file_system_is_reported(person: Person, elsewhere: Path) -> None:
     cache = elsewhere / "uv"
     named = {"UV_CACHE_DIR": str(cache)}
     (person.home / ".bashrc").write_text(f"export UV_CACHE_DIR={cache}\n")
@@ -47,7 +47,7 @@ def test_a_cache_of_uvs_on_another_file_system(person: Person, elsewhere: Path) 
     )
 
 
-def test_a_cache_that_uv_has_by_itself_on_another_file_system(person: Person, elsewhere: Path) -> None:
+def test_uvs_default_cache_on_another_file_system_is_reported(person: Person, elsewhere: Path) -> None:
     (elsewhere / "uv").mkdir()
     (person.home / ".cache").symlink_to(elsewhere)
     assert find_one(person, SPLIT)["where"].endswith("uv's default")
@@ -61,7 +61,7 @@ def test_a_cache_that_uv_has_by_itself_on_another_file_system(person: Person, el
     assert hint.startswith("put both on one file system, for example: export UV_CACHE_DIR=")
 
 
-def test_a_cache_of_uvs_on_purged_storage(person: Person) -> None:
+def test_a_uv_cache_on_purged_storage_is_reported(person: Person) -> None:
     scratch = person.home / "scratch"
     for name in ("uv", "pip", "hub"):
         (scratch / name).mkdir(parents=True)
@@ -88,7 +88,7 @@ def workspace() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a folder to a group takes root")
-def test_caches_that_a_group_can_write(person: Person, workspace: Path) -> None:
+def test_group_writable_caches_are_reported(person: Person, workspace: Path) -> None:
     variables = {"UV_CACHE_DIR": f"{workspace}/uv", "TORCH_HOME": f"{workspace}/torch"}
     for name in ("uv", "torch"):
         (workspace / name).mkdir()
@@ -102,7 +102,7 @@ def test_caches_that_a_group_can_write(person: Person, workspace: Path) -> None:
     assert find(person, OPEN, **variables) == []
 
 
-def test_behind_a_folder_that_lets_nobody_through_all_is_well(person: Person, workspace: Path) -> None:
+def test_a_world_writable_cache_in_a_closed_folder_is_not_reported(person: Person, workspace: Path) -> None:
     cache = workspace / "closed/uv"
     cache.mkdir(parents=True)
     cache.chmod(0o777)
@@ -112,7 +112,7 @@ def test_behind_a_folder_that_lets_nobody_through_all_is_well(person: Person, wo
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a folder away takes root")
-def test_a_colleagues_cache_is_the_colleagues(person: Person, workspace: Path) -> None:
+def test_a_cache_owned_by_another_user_is_not_reported(person: Person, workspace: Path) -> None:
     cache = workspace / "uv"
     cache.mkdir()
     cache.chmod(0o777)

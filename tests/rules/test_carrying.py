@@ -91,14 +91,14 @@ def require_refreshed(person: Person, **changes: str) -> None:
     assert (started.stdout, started.stderr) == ("1.0\n", "")
 
 
-def test_one_that_carries_has_no_finding(carrier: Person) -> None:
+def test_a_healthy_carrying_environment_has_no_finding(carrier: Person) -> None:
     assert find(carrier) == []
     assert find(carrier, LD_LIBRARY_PATH="/opt/mine", PYTHONPATH=str(carrier.home)) == []
     carrier.stackenv("check", "biopy", load="Bundle/1")
     assert start_bare(carrier).stdout == "1.0\n"
 
 
-def test_a_modulefile_that_has_changed(carrier: Person) -> None:
+def test_a_changed_modulefile_is_reported_and_fixed(carrier: Person) -> None:
     bundle(carrier).write_text(bundle(carrier).read_text() + 'setenv("NEW", "1")\n')
     assert "has changed" in start_bare(carrier).stderr
     found = find_one(carrier)
@@ -107,12 +107,12 @@ def test_a_modulefile_that_has_changed(carrier: Person) -> None:
     require_refreshed(carrier)
 
 
-def test_a_modulefile_that_was_written_again_as_it_was(carrier: Person) -> None:
+def test_an_unchanged_modulefile_with_a_new_time_is_not_reported(carrier: Person) -> None:
     os.utime(bundle(carrier))
     assert start_bare(carrier).stderr == "" and find(carrier) == []
 
 
-def test_modules_that_have_moved(carrier: Person) -> None:
+def test_moved_modules_are_reported_and_fixed(carrier: Person) -> None:
     old, new = Path(carrier.site.modulepath), Path(carrier.site.modulepath).with_name("moved")
     old.rename(new)
     change_record(carrier, modulepath=str(new))
@@ -121,7 +121,7 @@ def test_modules_that_have_moved(carrier: Person) -> None:
     require_refreshed(carrier, MODULEPATH=str(new))
 
 
-def test_a_module_that_is_gone_is_reported_by_another_rule(carrier: Person) -> None:
+def test_a_missing_module_is_reported_only_by_modules_gone(carrier: Person) -> None:
     bundle(carrier).unlink()
     found = read_findings(carrier.stackenv("check", "biopy", "--json", status=1).stdout)
     assert [f["rule"] for f in found] == ["modules-gone"]
@@ -135,7 +135,9 @@ def test_a_module_that_is_gone_is_reported_by_another_rule(carrier: Person) -> N
         ('prepend_path("LD_PRELOAD", "libm.so.6")', "LD_PRELOAD"),
     ],
 )
-def test_what_a_module_below_sets_now(carrier: Person, line: str, variable: str) -> None:
+def test_a_variable_changed_by_a_dependency_module_is_reported_and_fixed(
+    carrier: Person, line: str, variable: str
+) -> None:
     """Of the modules that the user has not named the modulefiles are not recorded."""
     python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
     python.write_text(python.read_text() + line.format(software=carrier.site.software) + "\n")
@@ -145,7 +147,7 @@ def test_what_a_module_below_sets_now(carrier: Person, line: str, variable: str)
     require_refreshed(carrier)
 
 
-def test_a_record_that_heeds_no_cpu_where_the_site_wants_it_heeded(carrier: Person) -> None:
+def test_a_record_without_cpu_features_is_reported_and_fixed(carrier: Person) -> None:
     change_record(carrier, cpu_features=[])
     found = find_one(carrier)
     assert found["why"].endswith(" it uses the modules on older CPUs too, where their programs may crash")
@@ -155,14 +157,14 @@ def test_a_record_that_heeds_no_cpu_where_the_site_wants_it_heeded(carrier: Pers
 @pytest.mark.parametrize(
     "place", ['os.getenv("HOME") .. "/lib"', '"/tmp/" .. os.getenv("USER") .. "/lib"', '"/no/such/folder"']
 )
-def test_what_depends_on_the_session_or_is_not_there_is_no_difference(carrier: Person, place: str) -> None:
+def test_session_dependent_and_missing_folders_are_not_reported(carrier: Person, place: str) -> None:
     (carrier.home / "lib").mkdir()
     python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
     python.write_text(python.read_text() + f'append_path("PYTHONPATH", {place})\n')
     assert find(carrier, USER="somebody") == []
 
 
-def test_the_software_of_a_module_that_is_gone(carrier: Person) -> None:
+def test_missing_software_of_a_module_is_reported_as_broken(carrier: Person) -> None:
     root = carrier.site.software / "Bundle/1"
     bundle(carrier).write_text(f'{bundle(carrier).read_text()}append_path("PYTHONPATH", "{root}/never")\n')
     require_refreshed(carrier)
@@ -172,7 +174,7 @@ def test_the_software_of_a_module_that_is_gone(carrier: Person) -> None:
     assert found["hint"].endswith("stackenv rebuild biopy/1.0 -m MODULE") and found["fix_steps"] == []
 
 
-def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
+def test_a_record_from_another_cpu_is_reported_without_an_automatic_fix(carrier: Person) -> None:
     """The record is replaced, for this machine has one CPU."""
     change_record(carrier, cpu="zen9", cpu_features=["no_cpu_has_this", "sse2"], cpu_alias="cpu:zen9")
     said = start_bare(carrier).stderr
@@ -188,13 +190,13 @@ def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
     assert carried["cpu"] != "zen9"
 
 
-def test_a_newer_cpu_of_the_same_kind_is_none(carrier: Person) -> None:
+def test_a_newer_cpu_of_the_same_kind_is_not_reported(carrier: Person) -> None:
     change_record(carrier, cpu="x86_64", cpu_features=["sse2"], cpu_alias="cpu:x86_64")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o620])
-def test_a_record_that_more_can_write_than_what_reads_it(carrier: Person, mode: int) -> None:
+def test_a_record_writable_by_others_is_reported_and_closed(carrier: Person, mode: int) -> None:
     record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
     record.chmod(mode)
     assert "could have been written by another user" in start_bare(carrier).stderr
@@ -205,7 +207,7 @@ def test_a_record_that_more_can_write_than_what_reads_it(carrier: Person, mode: 
     assert record.stat().st_mode & 0o022 == 0
 
 
-def test_a_record_that_is_a_link(carrier: Person) -> None:
+def test_a_record_that_is_a_link_is_reported_and_replaced(carrier: Person) -> None:
     record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
     record.rename(carrier.home / "elsewhere")
     record.symlink_to(carrier.home / "elsewhere")
@@ -215,14 +217,14 @@ def test_a_record_that_is_a_link(carrier: Person) -> None:
     assert not record.is_symlink()
 
 
-def test_files_that_are_open_to_the_group_alike_are_carried(carrier: Person) -> None:
+def test_a_group_writable_record_is_accepted_if_its_reader_is_too(carrier: Person) -> None:
     site = carrier.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
     for path in (carrier.home / "venvs/biopy-1.0/stackenv/record.json", site / "_stackenv_layers.py"):
         path.chmod(0o664)
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
 
 
-def test_one_that_an_older_stackenv_made(carrier: Person) -> None:
+def test_an_environment_of_an_older_stackenv_is_reported_and_refreshed(carrier: Person) -> None:
     path = change_record(carrier)
     record = json.loads(path.read_text())
     del record["carried"], record["carry_off"]
@@ -240,7 +242,7 @@ def test_one_that_an_older_stackenv_made(carrier: Person) -> None:
     assert find(carrier) == []
 
 
-def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
+def test_a_failing_clean_load_is_reported_by_edit_and_check(carrier: Person) -> None:
     bundle(carrier).write_text(
         bundle(carrier).read_text() + 'if not os.getenv("SITE_TOKEN") then LmodError("no token") end\n'
     )
@@ -253,7 +255,7 @@ def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
     )
 
 
-def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:
+def test_a_python_that_needs_its_modules_to_start_is_reported(carrier: Person) -> None:
     """The record is replaced: the Pythons of these tests start without modules."""
     change_record(carrier, starts_bare=False)
     found = find_one(carrier)
@@ -263,7 +265,7 @@ def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:
     assert find(carrier) == []
 
 
-def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
+def test_carrying_turned_off_and_on_by_the_site_is_reported(carrier: Person) -> None:
     carrier.create("never", "--no-carry")
     off = configure(carrier, "carry: false")
     found = find_one(carrier, STACKENV_SITE_CONFIG=off)
@@ -298,7 +300,9 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
         ("carry_variables: [UNSET]", "", ""),
     ],
 )
-def test_a_site_that_wants_other_things_carried(carrier: Person, line: str, said: str, why: str) -> None:
+def test_changed_carrying_settings_of_the_site_are_reported_if_they_matter(
+    carrier: Person, line: str, said: str, why: str
+) -> None:
     configuration = configure(carrier, line)
     found = find(carrier, STACKENV_SITE_CONFIG=configuration)
     assert len(found) == bool(said) and all(said in f["what"] for f in found)

@@ -11,7 +11,7 @@ from stackenv.health.finding import Finding, MoveAside, RunCommand
 from stackenv.health.fixing import Fixing
 
 
-def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
+def test_a_declined_fix_is_asked_once_and_dependent_fixes_are_skipped(
     person: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     condarc = person.home / ".condarc"
@@ -32,7 +32,7 @@ def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
+def test_conda_fixes_are_skipped_after_its_configuration_is_moved_aside(
     person: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dry_run: bool
 ) -> None:
     condarc = person.home / ".condarc"

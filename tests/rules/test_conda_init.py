@@ -20,7 +20,9 @@ RULE = "conda-init"
     [(name, b"# mine\nx=1\n") for name in WRITERS]
     + [(".bashrc", own) for own in (b"", b"# mine\n\n\n", b"# no line end")],
 )
-def test_conda_s_block_goes_and_nothing_else(person: Person, own_conda: Path, name: str, own: bytes) -> None:
+def test_only_condas_block_is_removed_and_a_backup_is_kept(
+    person: Person, own_conda: Path, name: str, own: bytes
+) -> None:
     file = person.home / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(own)
@@ -41,7 +43,9 @@ def test_conda_s_block_goes_and_nothing_else(person: Person, own_conda: Path, na
     assert find(person, RULE) == []
 
 
-def test_an_initialised_shell_is_as_before(person: Person, own_conda: Path) -> None:
+def test_a_shell_after_the_fix_has_no_conda_and_keeps_the_users_lines(
+    person: Person, own_conda: Path
+) -> None:
     (person.home / ".bashrc").write_bytes(OWN)
     plant(own_conda, person.home / ".bashrc")
     fix(person)
@@ -52,7 +56,7 @@ def test_an_initialised_shell_is_as_before(person: Person, own_conda: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["OLD", "MAMBA_1", "MAMBA_2", "MICROMAMBA", "MICROMAMBA_FISH"])
-def test_blocks_of_other_versions(person: Person, name: str) -> None:
+def test_init_blocks_of_other_versions_are_removed(person: Person, name: str) -> None:
     file = person.home / (".config/fish/config.fish" if name.endswith("FISH") else ".bashrc")
     file.parent.mkdir(parents=True, exist_ok=True)
     block = getattr(init_blocks, name).encode()
@@ -63,7 +67,7 @@ def test_blocks_of_other_versions(person: Person, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONDABIN)
-def test_a_block_of_condabin_goes_and_one_that_the_user_has_changed_stays(person: Person, name: str) -> None:
+def test_a_condabin_block_is_removed_and_a_changed_one_is_reported(person: Person, name: str) -> None:
     file = person.home / name
     file.parent.mkdir(parents=True, exist_ok=True)
     own, line = b"# mine\nx=1\n", CONDABIN[name]
@@ -79,13 +83,13 @@ def test_a_block_of_condabin_goes_and_one_that_the_user_has_changed_stays(person
         assert "was changed: line" in find_one(person, RULE)["what"]
 
 
-def test_a_line_of_the_user_in_the_place_of_conda_s_stays(person: Person) -> None:
+def test_a_users_line_inside_condas_block_is_reported(person: Person) -> None:
     file = person.home / ".bashrc"
     file.write_text(BLOCK.format('export PATH="/opt/tools/bin:$PATH"'))
     assert "was not written by conda: it puts /opt/tools/bin on PATH" in find_one(person, RULE)["what"]
 
 
-def test_what_was_added_behind_stays(person: Person, own_conda: Path) -> None:
+def test_lines_after_the_removed_blocks_are_kept(person: Person, own_conda: Path) -> None:
     file = person.home / ".bashrc"
     file.write_bytes(OWN)
     plant(own_conda, file)
@@ -104,7 +108,7 @@ def test_what_was_added_behind_stays(person: Person, own_conda: Path) -> None:
         (".config/fish/config.fish", "function conda_on\n  echo on\n", "end\n"),
     ],
 )
-def test_what_does_not_run_at_the_start_stays(
+def test_a_block_that_does_not_run_at_startup_is_not_reported(
     person: Person, own_conda: Path, name: str, before: str, after: str
 ) -> None:
     file = person.home / name
@@ -122,7 +126,7 @@ def test_what_does_not_run_at_the_start_stays(
         (".config/fish/config.fish", "if status is-interactive\n", "end\n"),
     ],
 )
-def test_what_stands_inside_of_something_is_not_cut_out(
+def test_a_block_inside_the_users_code_is_reported_without_a_fix(
     person: Person, own_conda: Path, name: str, before: str, after: str
 ) -> None:
     file = person.home / name
@@ -140,7 +144,7 @@ def test_what_stands_inside_of_something_is_not_cut_out(
 
 
 @pytest.mark.parametrize("name", [".bashrc", ".tcshrc"])
-def test_carriage_returns_stay(person: Person, name: str) -> None:
+def test_carriage_returns_are_kept(person: Person, name: str) -> None:
     file = person.home / name
     file.write_bytes(b"a=1\r\n" + MAMBA_1.replace("\n", "\r\n").encode() + b"b=2\r\n")
     fix(person)
@@ -151,7 +155,7 @@ def test_carriage_returns_stay(person: Person, name: str) -> None:
 LOOP = 'for rc in ~/.bashrc.d/*; do [ -f "$rc" ] && . "$rc"; done\n'
 
 
-def test_in_a_folder_that_is_read_whole_nothing_is_left_that_bash_would_read(
+def test_backups_in_bashrc_d_are_hidden_so_that_bash_does_not_read_them(
     person: Person, own_conda: Path
 ) -> None:
     (person.home / ".bashrc").write_text(LOOP)
@@ -172,7 +176,7 @@ def test_in_a_folder_that_is_read_whole_nothing_is_left_that_bash_would_read(
     assert file.read_text() == "MINE=x$MINE\n"
 
 
-def test_links_stay_links(person: Person, own_conda: Path) -> None:
+def test_a_symlinked_startup_file_stays_a_symlink(person: Person, own_conda: Path) -> None:
     real = person.home / "dotfiles/bashrc"
     real.parent.mkdir()
     real.write_bytes(OWN)
@@ -185,7 +189,7 @@ def test_links_stay_links(person: Person, own_conda: Path) -> None:
     assert (str(link.readlink()), real.read_bytes()) == ("dotfiles/bashrc", OWN)
 
 
-def test_hard_links_stay_one_file(person: Person, own_conda: Path) -> None:
+def test_a_hard_linked_startup_file_stays_hard_linked(person: Person, own_conda: Path) -> None:
     file, other = person.home / ".bashrc", person.home / "repository-bashrc"
     file.write_bytes(OWN)
     os.link(file, other)
@@ -226,7 +230,9 @@ START, END = "# >>> conda initialize >>>\n", "# <<< conda initialize <<<\n"
         ),
     ],
 )
-def test_a_block_that_cannot_be_cut_is_reported(person: Person, text: str, line: int, said: str) -> None:
+def test_a_block_that_cannot_be_removed_is_reported_and_kept(
+    person: Person, text: str, line: int, said: str
+) -> None:
     file = person.home / ".bashrc"
     file.write_text(text)
     found = find_one(person, RULE)
@@ -237,7 +243,7 @@ def test_a_block_that_cannot_be_cut_is_reported(person: Person, text: str, line:
     assert person.tree() == before
 
 
-def test_what_is_commented_out_hurts_nobody(person: Person) -> None:
+def test_commented_out_lines_are_not_reported(person: Person) -> None:
     commented = "".join(f"# {line}" for line in BODY.splitlines(keepends=True))
     (person.home / ".bashrc").write_text(START + commented + END + "# . /opt/x/etc/profile.d/conda.sh\n")
     (person.home / ".zshrc").write_text("".join(f"#{line}" for line in MAMBA_1.splitlines(keepends=True)))
@@ -256,7 +262,7 @@ def test_what_is_commented_out_hurts_nobody(person: Person) -> None:
         (".config/fish/conf.d/conda.fish", "fish_add_path ~/mambaforge/condabin"),
     ],
 )
-def test_lines_of_older_times_are_reported(person: Person, name: str, line: str) -> None:
+def test_older_ways_to_start_conda_are_reported(person: Person, name: str, line: str) -> None:
     file = person.home / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"# {line}\n{line}\n")
@@ -265,7 +271,7 @@ def test_lines_of_older_times_are_reported(person: Person, name: str, line: str)
     assert "module load Anaconda3" in found["hint"]
 
 
-def test_a_file_that_is_read_only_stays(person: Person) -> None:
+def test_a_read_only_file_is_reported_without_a_fix(person: Person) -> None:
     file = person.home / ".bashrc"
     file.write_text(MAMBA_1)
     file.chmod(0o400)
@@ -274,7 +280,7 @@ def test_a_file_that_is_read_only_stays(person: Person) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of another user take root")
-def test_a_file_of_somebody_else_stays(person: Person) -> None:
+def test_a_file_of_another_user_is_reported_without_a_fix(person: Person) -> None:
     file = person.home / ".bashrc"
     file.write_text(MAMBA_1)
     os.chown(file, 74012, 74012)
@@ -282,7 +288,7 @@ def test_a_file_of_somebody_else_stays(person: Person) -> None:
     assert (found["fix_steps"], "not yours" in found["hint"]) == ([], True)
 
 
-def test_nothing_is_found_where_the_site_allows_it(person: Person, tmp_path: Path) -> None:
+def test_init_blocks_are_not_reported_if_the_site_allows_them(person: Person, tmp_path: Path) -> None:
     (person.home / ".bashrc").write_text(MAMBA_1)
     configuration = tmp_path / "allowing.yaml"
     configuration.write_text("version: 1\nconda: {init: allow}\n")

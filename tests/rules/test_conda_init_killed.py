@@ -32,7 +32,7 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("is_linked", [False, True])
-def test_killed_at_each_step_nothing_is_lost(person: Person, own_conda: Path, is_linked: bool) -> None:
+def test_a_fix_killed_at_any_step_loses_nothing(person: Person, own_conda: Path, is_linked: bool) -> None:
     file, other = person.home / ".bashrc", person.home / "other"
     steps, planted = 0, b""
     for step in range(1, 100):

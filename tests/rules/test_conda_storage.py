@@ -37,7 +37,9 @@ def count_names(person: Person, conda: Path, name: str, **changes: str) -> int:
     return max(path.stat().st_nlink for path in files)
 
 
-def test_packages_on_another_file_system(person: Person, own_conda: Path, elsewhere: Path) -> None:
+def test_conda_packages_on_another_file_system_are_reported(
+    person: Person, own_conda: Path, elsewhere: Path
+) -> None:
     packages = str(elsewhere / "pkgs")
     (person.home / ".bashrc").write_text(f"export CONDA_PKGS_DIRS={packages}\n")
     found = find_one(person, SPLIT, CONDA_PKGS_DIRS=packages)
@@ -49,14 +51,14 @@ def test_packages_on_another_file_system(person: Person, own_conda: Path, elsewh
     assert count_names(person, own_conda, "linked", CONDA_PKGS_DIRS=f"{person.home}/conda/pkgs") > 1
 
 
-def test_environments_on_another_file_system(person: Person, elsewhere: Path) -> None:
+def test_conda_environments_on_another_file_system_are_reported(person: Person, elsewhere: Path) -> None:
     found = find_one(person, SPLIT, CONDA_ENVS_PATH=str(elsewhere))
     assert "unset CONDA_ENVS_PATH" in found["hint"]
     both = {"CONDA_ENVS_PATH": str(elsewhere / "envs"), "CONDA_PKGS_DIRS": str(elsewhere / "pkgs")}
     assert find(person, SPLIT, **both) == []
 
 
-def test_a_variable_that_leads_to_purged_storage(person: Person, tmp_path: Path) -> None:
+def test_a_variable_that_leads_to_purged_storage_is_reported(person: Person, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     (scratch / "envs").mkdir(parents=True)
     (person.home / "by-link").symlink_to(scratch)
@@ -69,7 +71,7 @@ def test_a_variable_that_leads_to_purged_storage(person: Person, tmp_path: Path)
     assert find(person, PURGED, **variables) == []
 
 
-def test_packages_and_environments_that_are_there(person: Person, own_conda: Path) -> None:
+def test_packages_and_environments_on_purged_storage_are_reported(person: Person, own_conda: Path) -> None:
     assert count_names(person, own_conda, "genes", CONDA_PKGS_DIRS=f"{person.home}/conda/pkgs") > 1
     assert find(person, PURGED, SCRATCH="/nowhere") == []
     packages, environment = find(person, PURGED, SCRATCH=f"{person.home}/conda")

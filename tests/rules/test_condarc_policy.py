@@ -31,7 +31,7 @@ def person(person: Person, tmp_path: Path) -> Person:
     return person
 
 
-def test_what_the_site_configuration_wants_is_not_a_fault(person: Person) -> None:
+def test_a_condarc_that_follows_the_site_configuration_is_not_reported(person: Person) -> None:
     (person.home / ".condarc").write_text(
         "channels: [bioconda, conda-forge]\nenvs_dirs:\n  - ${WORKSPACE}/conda/envs\npkgs_dirs:\n  - /pkgs\n"
         "solver: libmamba\nauto_activate_base: true\nproxy_servers: {http: 'http://a:1'}\n"
@@ -39,7 +39,7 @@ def test_what_the_site_configuration_wants_is_not_a_fault(person: Person) -> Non
     assert find(person, RULE) == []
 
 
-def test_entries_go_and_all_else_stays(person: Person) -> None:
+def test_only_forbidden_entries_are_removed_and_a_backup_is_kept(person: Person) -> None:
     condarc = person.home / ".condarc"
     text = "# mine\nchannels:\n  - defaults # first\n  - bioconda\n"
     text += "solver: classic  # slow\npkgs_dirs:\n  - ~/conda/pkgs\n\n"
@@ -72,7 +72,7 @@ def test_entries_go_and_all_else_stays(person: Person) -> None:
         ("\nchannel_priority: flexible\n", 2, "no effect"),
     ],
 )
-def test_what_is_not_simple_is_reported(person: Person, text: str, line: int, said: str) -> None:
+def test_complex_entries_are_reported_and_kept(person: Person, text: str, line: int, said: str) -> None:
     condarc = person.home / ".config/conda/condarc"
     condarc.parent.mkdir(parents=True)
     condarc.write_text(text)
@@ -84,12 +84,12 @@ def test_what_is_not_simple_is_reported(person: Person, text: str, line: int, sa
     assert person.tree() == before
 
 
-def test_the_home_is_right_where_the_site_has_nothing_else(person: Person) -> None:
+def test_folders_in_the_home_are_accepted_without_other_site_storage(person: Person) -> None:
     (person.home / ".condarc").write_text("pkgs_dirs: [~/conda/pkgs]\nenvs_dirs: [~/my/envs]\n")
     person.environ.pop("WORKSPACE")
     assert find(person, RULE) == []
 
 
-def test_what_only_conda_can_read_is_left(person: Person) -> None:
+def test_a_condarc_that_only_conda_can_read_is_reported_without_a_fix(person: Person) -> None:
     (person.home / ".condarc").write_text("channels:\n  - r\nother: !tag x\n")
     assert find_one(person, RULE)["fix_steps"] == []

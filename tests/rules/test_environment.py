@@ -63,13 +63,13 @@ def biologist(origin: tuple[Person, Path]) -> Iterator[Person]:
     bring_back(person.home, kept)
 
 
-def test_a_healthy_one_has_no_finding(biologist: Person) -> None:
+def test_a_healthy_environment_has_no_finding(biologist: Person) -> None:
     biologist.stackenv("check", "biopy")
     assert read_findings(biologist.stackenv("check", "--json").stdout) == []
     assert read_result(biologist.stackenv("check", "biopy", "--json").stdout) == []
 
 
-def test_a_folder_that_is_gone(biologist: Person) -> None:
+def test_a_missing_environment_folder_is_reported(biologist: Person) -> None:
     shutil.rmtree(biologist.home / "venvs/biopy-1.0")
     found = find_one(biologist, "environment-gone")
     assert found["level"] == "broken" and "stackenv remove biopy/1.0 --yes" in found["hint"]
@@ -78,20 +78,20 @@ def test_a_folder_that_is_gone(biologist: Person) -> None:
     ]
 
 
-def test_a_file_system_that_is_away_is_told_apart(biologist: Person) -> None:
+def test_a_missing_file_system_is_not_mistaken_for_a_deleted_environment(biologist: Person) -> None:
     (biologist.home / "venvs").rename(biologist.home / "away")
     found = find_one(biologist, "environment-gone")
     assert "on this node only" in found["why"] and "remove" not in found["hint"]
 
 
-def test_a_record_that_cannot_be_read(biologist: Person) -> None:
+def test_an_unreadable_record_is_reported(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     record.write_text("{")
     found = find_one(biologist, "managed-files")
     assert found["where"] == str(record) and found["hint"] == "stackenv edit biopy/1.0 --refresh"
 
 
-def test_a_python_that_is_gone(tmp_path: Path) -> None:
+def test_a_missing_python_is_reported_as_broken(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy")
     python = person.site.software / f"Python/{VERSION}/bin/python{MINOR}"
@@ -101,14 +101,14 @@ def test_a_python_that_is_gone(tmp_path: Path) -> None:
     assert found["hint"] == "stackenv rebuild biopy/1.0"
 
 
-def test_a_python_that_leads_elsewhere(biologist: Person) -> None:
+def test_a_python_link_to_another_python_is_reported(biologist: Person) -> None:
     link = biologist.home / "venvs/biopy-1.0/bin/python"
     link.unlink()
     link.symlink_to("/usr/bin/python3")
     assert "/usr/bin/python3" in find_one(biologist, "python-changed")["what"]
 
 
-def test_another_operating_system(biologist: Person) -> None:
+def test_an_environment_for_another_operating_system_is_reported(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     data = json.loads(record.read_text())
     data["platform"]["os"] = "el8"
@@ -117,7 +117,7 @@ def test_another_operating_system(biologist: Person) -> None:
     assert found["level"] == "broken" and "el8" in found["what"]
 
 
-def test_a_cpu_that_lacks_what_was_compiled_for(biologist: Person) -> None:
+def test_missing_cpu_features_are_reported(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     data = json.loads(record.read_text())
     data["cpu_features"] = ["avx512_no_cpu_has_this"]
@@ -125,7 +125,7 @@ def test_a_cpu_that_lacks_what_was_compiled_for(biologist: Person) -> None:
     assert "avx512_no_cpu_has_this" in find_one(biologist, "platform")["what"]
 
 
-def test_what_a_purge_of_old_files_leaves_is_found_and_fixed(biologist: Person) -> None:
+def test_files_lost_in_a_purge_are_reported_and_restored(biologist: Person) -> None:
     before = biologist.tree()
     old = time.time() - 31 * 86400
     module = purelib(biologist) / "tiny_own.py"
@@ -143,7 +143,7 @@ def test_what_a_purge_of_old_files_leaves_is_found_and_fixed(biologist: Person) 
     assert differences(biologist, before, "__pycache__", "tiny_own-1.0.dist-info/", ".cache") == set()
 
 
-def test_a_changed_byte_is_found_by_the_hash_of_record(biologist: Person) -> None:
+def test_a_changed_byte_is_found_by_its_hash_and_restored(biologist: Person) -> None:
     module = purelib(biologist) / "tiny_own.py"
     contents = module.read_bytes()
     module.write_bytes(contents.replace(b"V", b"v", 1))
@@ -154,7 +154,7 @@ def test_a_changed_byte_is_found_by_the_hash_of_record(biologist: Person) -> Non
     assert module.read_bytes() == contents and find(biologist, "missing-files") == []
 
 
-def test_a_need_that_is_not_met(biologist: Person) -> None:
+def test_unmet_requirements_are_reported(biologist: Person) -> None:
     metadata = purelib(biologist) / "tiny_own-1.0.dist-info/METADATA"
     metadata.write_text(
         metadata.read_text()
@@ -165,7 +165,7 @@ def test_a_need_that_is_not_met(biologist: Person) -> None:
     assert "requires absent, which is not installed" in found["what"] and "none" not in found["what"]
 
 
-def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
+def test_unmet_numpy_bounds_are_reported_by_their_own_rule(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "numpy", "1.21")
     biologist.stackenv("run", "biopy", "--", "python", "-m", "pip", "install", "-q", "numpy==1.21")
     metadata = purelib(biologist) / "tiny_own-1.0.dist-info/METADATA"
@@ -175,7 +175,7 @@ def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
     assert find(biologist, "inconsistent") == []
 
 
-def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
+def test_a_package_that_hides_one_of_the_stack_is_reported_and_removed(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "tiny-stack", "0.5")
     before = biologist.tree()
     force_in(biologist, "biopy", "tiny-stack==0.5")
@@ -188,13 +188,13 @@ def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
     assert differences(biologist, before, "__pycache__", ".cache", ".lock") == set()
 
 
-def test_what_may_be_hidden_is_no_finding(person: Person) -> None:
+def test_an_allowed_shadow_is_not_reported(person: Person) -> None:
     person.create("biopy", "tiny-stack==2.0", "--allow-shadow", "tiny-stack")
     assert find(person, "shadows") == []
 
 
 @pytest.mark.parametrize("where", ["bin", "stackenv/record.json", f"lib/python{MINOR}/site-packages", ""])
-def test_what_others_can_write_is_closed(biologist: Person, where: str) -> None:
+def test_paths_writable_by_others_are_reported_and_closed(biologist: Person, where: str) -> None:
     path = biologist.home / "venvs/biopy-1.0" / where
     mode = path.stat().st_mode
     path.chmod(mode | stat.S_IWOTH)
@@ -205,19 +205,19 @@ def test_what_others_can_write_is_closed(biologist: Person, where: str) -> None:
     assert path.stat().st_mode == mode & ~stat.S_IWGRP and find(biologist, "open-to-others") == []
 
 
-def test_a_modulefile_that_others_can_write(biologist: Person) -> None:
+def test_a_modulefile_writable_by_others_is_reported(biologist: Person) -> None:
     modulefile = biologist.modules / "biopy/1.0.lua"
     modulefile.chmod(0o666)
     assert find_one(biologist, "open-to-others")["where"] == str(modulefile)
 
 
-def test_what_belongs_to_somebody_else(biologist: Person) -> None:
+def test_a_folder_of_another_user_is_reported_as_insecure(biologist: Person) -> None:
     os.chown(biologist.home / "venvs/biopy-1.0/bin", 4711, -1)
     found = find_one(biologist, "open-to-others")
     assert "4711" in found["what"] and found["level"] == "insecure"
 
 
-def test_constraints_that_are_not_current_are_written_anew(tmp_path: Path) -> None:
+def test_outdated_constraints_are_reported_and_rewritten(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
     before = person.tree()
@@ -236,7 +236,7 @@ def test_constraints_that_are_not_current_are_written_anew(tmp_path: Path) -> No
     assert changed and all(any(name in path for name in ours) for path in changed)
 
 
-def test_a_file_of_stackenvs_that_somebody_has_changed(biologist: Person) -> None:
+def test_a_changed_constraints_file_is_reported_and_restored(biologist: Person) -> None:
     before = biologist.tree()
     constraints = biologist.home / "venvs/biopy-1.0/stackenv/constraints.txt"
     constraints.write_text("numpy==0\n")
@@ -245,7 +245,7 @@ def test_a_file_of_stackenvs_that_somebody_has_changed(biologist: Person) -> Non
     assert differences(biologist, before, "__pycache__", "record.json") == set()
 
 
-def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
+def test_a_modulefile_of_an_older_stackenv_is_reported_and_rewritten(biologist: Person) -> None:
     """One that sets the constraints for the whole shell, and one that differs from today's in a word."""
     before = biologist.tree()
     modulefile = biologist.modules / "biopy/1.0.lua"
@@ -263,7 +263,7 @@ def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
     assert differences(biologist, before, "__pycache__") == set()
 
 
-def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:
+def test_an_environment_on_purged_storage_is_reported(person: Person, tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text(f"version: 1\nconda:\n  purged_storage: [{tmp_path}/scratch]\n")
     (tmp_path / "scratch").mkdir()
@@ -272,7 +272,7 @@ def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:
     assert str(tmp_path / "scratch") in found["what"]
 
 
-def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
+def test_missing_modules_are_one_finding_and_block_other_fixes(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
     bundle = Path(person.site.modulepath, "Bundle/1.lua")
@@ -291,7 +291,7 @@ def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
     assert module.is_file()
 
 
-def test_looking_at_many_starts_few_processes(person: Person, tmp_path: Path) -> None:
+def test_checking_several_environments_starts_few_more_processes(person: Person, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         person.create(name)
     counts = []

@@ -67,7 +67,7 @@ def add_metadata(folder: Path, name: str, version: str, *lines: str) -> Path:
     return info
 
 
-def test_a_venv_of_copies(biologist: Person) -> None:
+def test_a_venv_made_with_copies_has_no_finding(biologist: Person) -> None:
     path = biologist.home / "own"
     python = biologist.site.software / f"Python/{VERSION}/bin/python{MINOR}"
     subprocess.run([python, "-I", "-m", "venv", "--copies", "--without-pip", path], check=True)
@@ -81,14 +81,16 @@ def test_a_venv_of_copies(biologist: Person) -> None:
     assert check(biologist, "own") == []
 
 
-def test_a_lost_pyvenv_cfg(biologist: Person, prefix: Path) -> None:
+def test_a_missing_pyvenv_cfg_is_reported(biologist: Person, prefix: Path) -> None:
     (prefix / "pyvenv.cfg").unlink()
     found = find_one(biologist, "python-changed")
     assert (found["level"], found["where"]) == ("broken", str(prefix / "pyvenv.cfg"))
     assert [finding["rule"] for finding in check(biologist)] == ["python-changed"]
 
 
-def test_a_python_with_another_patch_version_is_noted(biologist: Person, prefix: Path) -> None:
+def test_a_python_with_another_patch_version_is_reported_and_recorded(
+    biologist: Person, prefix: Path
+) -> None:
     record = prefix / "stackenv/record.json"
     before = record.read_text()
     data = json.loads(before)
@@ -102,7 +104,9 @@ def test_a_python_with_another_patch_version_is_noted(biologist: Person, prefix:
 
 
 @pytest.mark.parametrize("note", ["METADATA", "RECORD"])
-def test_packages_that_have_lost_their_notes(biologist: Person, packages: Path, note: str) -> None:
+def test_packages_with_missing_metadata_are_reported_and_restored(
+    biologist: Person, packages: Path, note: str
+) -> None:
     info = packages / "tiny_own-1.0.dist-info"
     contents = (info / note).read_bytes()
     before = biologist.tree()
@@ -118,13 +122,13 @@ def test_packages_that_have_lost_their_notes(biologist: Person, packages: Path, 
     assert not {path for path in changed if "__pycache__" not in path and "dist-info" not in path}
 
 
-def test_what_pip_has_left_half_taken_away(biologist: Person, packages: Path) -> None:
+def test_pips_leftovers_of_a_removed_package_are_not_reported(biologist: Person, packages: Path) -> None:
     info = add_metadata(packages, "~iny_own", "0.9", "Requires-Dist: absent")
     (info / "RECORD").write_text("gone.py,sha256=0,1\n")
     assert check(biologist) == []
 
 
-def test_what_a_pth_file_leads_to_is_there(biologist: Person, packages: Path) -> None:
+def test_packages_reached_by_a_pth_file_count_as_installed(biologist: Person, packages: Path) -> None:
     metadata = packages / "tiny_own-1.0.dist-info/METADATA"
     metadata.write_text(f"{metadata.read_text()}Requires-Dist: absent>=1\n")
     assert "absent>=1, which is not installed" in find_one(biologist, "inconsistent")["what"]
@@ -134,13 +138,13 @@ def test_what_a_pth_file_leads_to_is_there(biologist: Person, packages: Path) ->
     assert [found["rule"] for found in check(biologist)] == ["missing-files"]
 
 
-def test_a_version_that_is_none_ends_no_check(biologist: Person, packages: Path) -> None:
+def test_invalid_version_numbers_do_not_break_the_check(biologist: Person, packages: Path) -> None:
     add_metadata(packages, "old", "2004d", "Requires-Dist: older>1")
     add_metadata(packages, "older", "unknown")
     assert check(biologist) == []
 
 
-def test_what_only_the_base_python_has_is_not_hidden(tmp_path: Path) -> None:
+def test_packages_of_the_base_python_count_as_hidden_only_if_visible(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     library = person.site.software / f"Python/{VERSION}/lib/python{MINOR}"
     # Links to this machine's: what is installed there is no part of the site.
@@ -170,7 +174,7 @@ def set_list(path: Path, *entries: tuple[int, int, int]) -> None:
     os.setxattr(path, "system.posix_acl_access", data)
 
 
-def test_a_list_that_lets_others_read_and_one_that_lets_them_write(biologist: Person, prefix: Path) -> None:
+def test_only_access_control_lists_that_allow_writing_are_reported(biologist: Person, prefix: Path) -> None:
     folder = prefix / "bin"
     set_list(folder, (0x02, 5, 4711))
     # Its mask takes the place of the group's mode.
@@ -183,12 +187,14 @@ def test_a_list_that_lets_others_read_and_one_that_lets_them_write(biologist: Pe
     assert check(biologist) == []
 
 
-def test_in_an_own_folder_a_sticky_bit_does_not_help(biologist: Person, packages: Path) -> None:
+def test_a_world_writable_folder_is_reported_despite_its_sticky_bit(
+    biologist: Person, packages: Path
+) -> None:
     packages.chmod(0o1777)
     assert find_one(biologist, "open-to-others")["where"] == str(packages)
 
 
-def test_a_folder_above_that_others_can_write(biologist: Person) -> None:
+def test_a_parent_folder_writable_by_others_is_reported(biologist: Person) -> None:
     above = biologist.home / "venvs"
     above.chmod(0o777)
     (found,) = check(biologist)
@@ -199,7 +205,7 @@ def test_a_folder_above_that_others_can_write(biologist: Person) -> None:
     assert check(biologist) == []
 
 
-def test_a_projects_group_may_write(biologist: Person) -> None:
+def test_a_project_may_be_writable_by_its_group_but_not_by_everybody(biologist: Person) -> None:
     project = biologist.home / "project"
     project.mkdir()
     os.chown(project, -1, 74001)
@@ -214,7 +220,7 @@ def test_a_projects_group_may_write(biologist: Person) -> None:
     assert find_one(biologist, "open-to-others", *shared)["where"] == str(record)
 
 
-def test_a_packed_environment(biologist: Person) -> None:
+def test_a_truncated_image_of_a_packed_environment_is_reported(biologist: Person) -> None:
     if not shutil.which("mksquashfs") and os.environ.get("CI") != "true":
         pytest.skip("mksquashfs is not installed")
     biologist.stackenv("pack", "biopy")
@@ -225,7 +231,7 @@ def test_a_packed_environment(biologist: Person) -> None:
     assert (found["level"], found["where"]) == ("broken", str(image))
 
 
-def test_what_setup_py_install_has_left_is_no_fault(
+def test_packages_installed_by_setup_py_are_recognised_without_a_record(
     biologist: Person, packages: Path, tmp_path: Path
 ) -> None:
     # Of its sources SOURCES.txt names setup.py and README.rst, which are not installed; there is no RECORD.
@@ -248,7 +254,9 @@ def test_what_setup_py_install_has_left_is_no_fault(
     )
 
 
-def test_metadata_that_nobody_should_write_are_read_all_the_same(biologist: Person, packages: Path) -> None:
+def test_malformed_metadata_does_not_break_check_export_and_rebuild(
+    biologist: Person, packages: Path
+) -> None:
     latin = packages / "latin-1.0.egg-info"
     latin.write_bytes(b"Metadata-Version: 1.0\nName: latin\nVersion: 1.0\nAuthor: Ren\xe9\n")
     for name, text in (("noname-1.0", ""), ("noversion-1.0", "Name: noversion\n")):

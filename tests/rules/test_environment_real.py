@@ -91,7 +91,7 @@ def test_healthy_venvs_have_no_finding(tmp_path: Path, stack: Stack) -> None:
     assert check(user) == []
 
 
-def test_a_compiled_package_that_is_damaged_does_not_import(user: User) -> None:
+def test_a_damaged_compiled_package_is_reported_and_fixed(user: User) -> None:
     extension = next((user.home / "venvs/biopy-1.0").glob("lib/python3*/site-packages/Bio/*.so"))
     extension.write_bytes(b"\0" * extension.stat().st_size)
     found = {finding["rule"]: finding for finding in check(user, "biopy")}
@@ -101,7 +101,7 @@ def test_a_compiled_package_that_is_damaged_does_not_import(user: User) -> None:
     assert check(user, "biopy") == []
 
 
-def test_one_that_crashes_is_told_and_the_others_are_tried(user: User) -> None:
+def test_a_crashing_import_is_reported_but_not_tried_if_others_can_write(user: User) -> None:
     package = next((user.home / "venvs/biopy-1.0").glob("lib/python3*/site-packages/Bio"))
     (package / "__init__.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n")
     found = {finding["rule"]: finding for finding in check(user, "biopy")}
@@ -116,7 +116,7 @@ def test_a_healthy_conda_environment_has_no_finding(conda_user: User) -> None:
     assert check(conda_user, "it") == []
 
 
-def test_what_modules_offer_optimised_is_told_of_a_conda_environment(conda_user: User) -> None:
+def test_a_conda_package_that_a_module_has_optimised_is_reported(conda_user: User) -> None:
     modules = conda_user.home / "site/SciPy-bundle"
     modules.mkdir(parents=True)
     (modules / "2023.07.lua").write_text('setenv("X", "1")\n')
@@ -128,7 +128,7 @@ def test_what_modules_offer_optimised_is_told_of_a_conda_environment(conda_user:
     assert "numpy 1.26.4" in found["what"] and "SciPy-bundle/2023.07" in found["what"]
 
 
-def test_an_activation_that_has_changed_is_captured_again(conda_user: User) -> None:
+def test_a_changed_activation_is_reported_and_captured_again(conda_user: User) -> None:
     script = conda_user.home / "conda/envs/it-1.0/etc/conda/activate.d/mine.sh"
     script.write_text("export STACKENV_TEST_NEW=1\n")
     (found,) = check(conda_user, "it")
@@ -139,7 +139,7 @@ def test_an_activation_that_has_changed_is_captured_again(conda_user: User) -> N
     assert done.stdout == "1\n", done.stderr
 
 
-def test_a_file_of_condas_that_is_gone_is_brought_back(conda_user: User) -> None:
+def test_a_missing_file_of_a_conda_package_is_reported_and_restored(conda_user: User) -> None:
     prefix = conda_user.home / "conda/envs/it-1.0"
     (note,) = (prefix / "conda-meta").glob("activating-*.json")
     file = prefix / next(name for name in json.loads(note.read_text())["files"] if "activate.d" in name)
@@ -152,7 +152,7 @@ def test_a_file_of_condas_that_is_gone_is_brought_back(conda_user: User) -> None
     assert check(conda_user, "it") == []
 
 
-def test_a_changed_byte_in_a_file_of_condas_is_found_and_brought_back(conda_user: User) -> None:
+def test_a_changed_byte_in_a_conda_package_is_reported_and_restored(conda_user: User) -> None:
     prefix = conda_user.home / "conda/envs/it-1.0"
     (note,) = (prefix / "conda-meta").glob("activating-*.json")
     entries = json.loads(note.read_text())["paths_data"]["paths"]
@@ -176,7 +176,7 @@ def lose_file(user: User) -> Path:
     return path
 
 
-def test_a_broken_condarc_goes_aside_before_conda_is_needed(conda_user: User) -> None:
+def test_a_broken_condarc_is_moved_aside_before_conda_is_used(conda_user: User) -> None:
     lost_file = lose_file(conda_user)
     condarc, broken = conda_user.home / ".condarc", "channels: [conda-forge\nssl_verify: true\n"
     condarc.write_text(broken)
@@ -205,7 +205,7 @@ def test_a_broken_condarc_goes_aside_before_conda_is_needed(conda_user: User) ->
 
 
 @pytest.mark.parametrize("cause", ["condarc", "variables"])
-def test_what_needs_conda_is_not_tried_without_it(conda_user: User, cause: str) -> None:
+def test_fixes_that_need_conda_are_skipped_if_conda_cannot_run(conda_user: User, cause: str) -> None:
     lost_file = lose_file(conda_user)
     changes = {}
     if cause == "condarc":

@@ -21,7 +21,7 @@ def find_one(person: Person, rule: str) -> dict[str, str]:
     return finding
 
 
-def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
+def test_no_fix_removes_a_shadowing_package_that_another_requires(person: Person) -> None:
     site = person.create("biopy") / SITE
     install(site, "tiny-stack", "2.0")
     install(site, "content", "1.0", "Requires-Dist: tiny-stack>=1; extra == 'x'", "Requires-Dist: tiny-stack")
@@ -33,7 +33,7 @@ def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
     assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["hint"]
 
 
-def test_what_pip_has_put_in_the_place_of_conda_s_is_no_fault(tmp_path: Path) -> None:
+def test_a_conda_package_replaced_by_pip_has_no_missing_files(tmp_path: Path) -> None:
     files = [f"{SITE}/foo.py", f"{SITE}/foo-1.0.dist-info/METADATA", "bin/foo", "share/foo/data"]
     note = tmp_path / "conda-meta/foo-1.0-0.json"
     note.parent.mkdir()
@@ -44,7 +44,7 @@ def test_what_pip_has_put_in_the_place_of_conda_s_is_no_fault(tmp_path: Path) ->
     assert list(list_faults(read_owners(tmp_path), tmp_path, True, True)) == []
 
 
-def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, tmp_path: Path) -> None:
+def test_an_extension_that_needs_a_missing_gpu_driver_is_unchecked(person: Person, tmp_path: Path) -> None:
     site = person.create("biopy") / SITE
     code, driver = tmp_path / "gpu.c", tmp_path / "libcuda.so.1"
     code.write_text("int PyInit_gpu(void) { return 0; }\n")
@@ -60,7 +60,7 @@ def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, t
     assert person.stackenv("check", "biopy").returncode == 0
 
 
-def test_one_odd_record_leaves_the_other_rules_their_say(person: Person) -> None:
+def test_a_malformed_package_record_does_not_stop_other_rules(person: Person) -> None:
     site = person.create("biopy") / SITE
     # Longer than the name of a file can be.
     install(site, "odd", "1.0", files=f"a,b,c,d\n{'a' * 300},,\n")
@@ -69,7 +69,7 @@ def test_one_odd_record_leaves_the_other_rules_their_say(person: Person) -> None
     assert find_one(person, "missing-files")["level"] == "unchecked"
 
 
-def test_a_fix_that_fails_is_told_with_the_status(person: Person) -> None:
+def test_a_failed_fix_is_reported_in_text_and_exit_status(person: Person) -> None:
     site = person.create("biopy", "--with-pip") / SITE
     info = "tiny_stack-2.0.dist-info"
     install(site, "tiny-stack", "2.0", files=f"{info}/RECORD,,\n{info}/INSTALLER,,\n")

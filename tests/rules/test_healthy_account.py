@@ -70,7 +70,7 @@ def check_counting(person: Person) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_nothing_is_found_and_no_process_is_started(person: Person, own_conda: Path) -> None:
+def test_a_healthy_account_has_no_finding_and_starts_no_process(person: Person, own_conda: Path) -> None:
     furnish(person, own_conda)
     before = person.tree()
     done = check_counting(person)
@@ -82,7 +82,7 @@ def test_nothing_is_found_and_no_process_is_started(person: Person, own_conda: P
     assert check_counting(person).stderr.count("subprocess.Popen") == 1
 
 
-def test_nothing_is_found_with_a_stack_and_an_environment(person: Person, own_conda: Path) -> None:
+def test_a_healthy_account_with_an_environment_has_no_finding(person: Person, own_conda: Path) -> None:
     stack = open_stack("eb5-pythonpath")
     person.environ.update(MODULEPATH=stack.modulepath, PIP_FIND_LINKS=stack.wheels)
     furnish(person, own_conda)

@@ -84,7 +84,7 @@ def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_module_is_reported_and_the_others_are_imported(modules, soon, name) -> None:
+def test_an_odd_module_is_reported_as_expected_and_others_are_imported(modules, soon, name) -> None:
     _, expected = ODD[name]
     found = import_all([["works", name, "absent"]], modules)
     assert found.pop("absent")[0] == "ModuleNotFoundError"
@@ -95,7 +95,7 @@ def test_a_module_is_reported_and_the_others_are_imported(modules, soon, name) -
         assert kind == expected[0] and expected[1] in words and set(found) == {name}
 
 
-def test_all_are_imported_in_one_process_until_one_crashes(modules, tmp_path) -> None:
+def test_modules_share_one_process_until_one_crashes(modules, tmp_path) -> None:
     environ = {**modules, "COUNTED": str(tmp_path / "counted")}
     for name in ("first", "second", "third", "fourth"):
         (Path(modules["PYTHONPATH"]) / f"{name}.py").write_text(COUNT)
@@ -107,7 +107,7 @@ def test_all_are_imported_in_one_process_until_one_crashes(modules, tmp_path) ->
     assert len(set((tmp_path / "counted").read_text().split())) == 2
 
 
-def test_one_that_fails_only_beside_another_package_is_right(modules) -> None:
+def test_a_module_that_fails_only_beside_another_is_not_reported(modules) -> None:
     folder = Path(modules["PYTHONPATH"])
     (folder / "alone.py").write_text(
         "import sys\nif 'works' in sys.modules: raise ImportError('undefined symbol: of another')\n"
@@ -129,7 +129,7 @@ def test_one_that_fails_only_beside_another_package_is_right(modules) -> None:
         "sys.path_importer_cache.update(dict.fromkeys(sys.path))",
     ],
 )
-def test_what_a_package_changes_for_all_hides_no_other_that_is_broken(modules, done) -> None:
+def test_import_settings_changed_by_a_package_do_not_hide_a_broken_one(modules, done) -> None:
     folder = Path(modules["PYTHONPATH"])
     (folder / "changes.py").write_text(f"import os, sys\n{done}\n")
     (folder / "part.py").write_text("")
@@ -139,7 +139,7 @@ def test_what_a_package_changes_for_all_hides_no_other_that_is_broken(modules, d
     assert found == {"damaged": ("ImportError", "undefined symbol: f")}
 
 
-def test_what_a_package_finds_by_what_it_has_added_is_found(modules) -> None:
+def test_modules_found_by_a_path_that_a_package_adds_are_imported(modules) -> None:
     folder = Path(modules["PYTHONPATH"])
     (folder / "vendored").mkdir()
     (folder / "vendored/inner.py").write_text("")
@@ -148,7 +148,7 @@ def test_what_a_package_finds_by_what_it_has_added_is_found(modules) -> None:
     assert import_all([["adds", "uses"], ["works"]], modules) == {}
 
 
-def test_a_bar_counts_what_is_done_in_both_tries(modules, soon) -> None:
+def test_the_progress_bar_counts_the_imports_of_both_attempts(modules, soon) -> None:
     bars: list[list[object]] = []
 
     @contextmanager
@@ -167,7 +167,7 @@ def test_a_bar_counts_what_is_done_in_both_tries(modules, soon) -> None:
     assert bars[0][:2] == ["importing", 4] and bars[0][2] in (3, 4) and bars[1][:2] == ["importing", 1]
 
 
-def test_a_cycle_of_a_package_s_own_is_not_tried_again(modules, tmp_path) -> None:
+def test_an_import_cycle_within_a_package_is_not_tried_again(modules, tmp_path) -> None:
     environ = {**modules, "COUNTED": str(tmp_path / "counted")}
     folder = Path(modules["PYTHONPATH"])
     (folder / "first.py").write_text(f"{COUNT}import second\n")
@@ -176,7 +176,7 @@ def test_a_cycle_of_a_package_s_own_is_not_tried_again(modules, tmp_path) -> Non
     assert len((tmp_path / "counted").read_text().split()) == 1
 
 
-def test_how_many_are_done_is_written(modules, tmp_path) -> None:
+def test_the_probe_prints_a_dot_for_each_import(modules, tmp_path) -> None:
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     asked.write_text(json.dumps([["works", "exits"], ["moves"]]))
     done = subprocess.run(
@@ -221,7 +221,7 @@ def is_running(number: int) -> bool:
         return False
 
 
-def test_imports_that_nobody_waits_for_end(stays) -> None:
+def test_closing_the_imports_ends_their_processes(stays) -> None:
     environ, written = stays
     with closing(RunningImports(sys.executable, [["stays"]], environ)) as imports:
         number = imports.probe.process.pid
@@ -230,7 +230,7 @@ def test_imports_that_nobody_waits_for_end(stays) -> None:
     assert wait_for(lambda: not is_running(number) and not is_running(child))
 
 
-def test_imports_end_when_who_has_asked_for_them_is_killed(stays) -> None:
+def test_imports_end_when_their_parent_process_is_killed(stays) -> None:
     environ, written = stays
     code = (
         "import os, sys\nfrom stackenv.health.extensions import RunningImports\n"
@@ -252,7 +252,7 @@ def install_stays(site: Path, written: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
-def test_a_check_that_is_stopped_leaves_nothing_behind(person: Person, tmp_path, number) -> None:
+def test_an_interrupted_check_leaves_no_process_and_no_files(person: Person, tmp_path, number) -> None:
     written, temporary = tmp_path / "number", tmp_path / "temporary"
     temporary.mkdir()
     install_stays(person.create("biopy") / SITE, written)
@@ -275,7 +275,7 @@ def test_a_check_that_is_stopped_leaves_nothing_behind(person: Person, tmp_path,
     assert not is_running(child) and list(temporary.iterdir()) == []
 
 
-def test_what_is_not_imported_for_its_record_is_said(person: Person, tmp_path) -> None:
+def test_modules_not_imported_because_of_a_writable_record_are_reported(person: Person, tmp_path) -> None:
     prefix = person.create("biopy")
     install_stays(prefix / SITE, tmp_path / "number")
     record = prefix / "stackenv/record.json"

@@ -35,7 +35,7 @@ def finds(person: Person, module: str) -> bool:
     return "Unable to find" not in done.stdout + done.stderr
 
 
-def test_a_module_that_the_cache_does_not_know(person: Person) -> None:
+def test_a_cache_that_lacks_a_module_is_reported_and_removed(person: Person) -> None:
     caches = write_cache(person, 100)
     assert find(person, RULE) == []
     assert finds(person, "Extra/1")
@@ -52,14 +52,14 @@ def test_a_module_that_the_cache_does_not_know(person: Person) -> None:
     assert person.tree() == before
 
 
-def test_a_cache_that_lmod_does_not_read_any_more_is_no_fault(person: Person) -> None:
+def test_an_expired_cache_is_not_reported(person: Person) -> None:
     write_cache(person, 90000)
     write_module(person.site, "Extra/2", person.home, "", "EXTRA_PATH", "lib")
     assert find(person, RULE) == []
     assert len(find(person, RULE, LMOD_ANCIENT_TIME="900000")) == 1
 
 
-def test_a_cache_of_other_modules_is_no_fault(person: Person, tmp_path: Path) -> None:
+def test_a_cache_of_other_modules_is_not_reported(person: Person, tmp_path: Path) -> None:
     write_cache(person, 100)
     (tmp_path / "others/Own").mkdir(parents=True)
     assert find(person, RULE, MODULEPATH=str(tmp_path / "others")) == []

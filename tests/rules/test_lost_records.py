@@ -51,7 +51,7 @@ def restore_by_adopt_of_the_path(person: Person, name: str) -> None:
 @pytest.mark.parametrize("restore", [restore_by_check, restore_by_adopt, restore_by_adopt_of_the_path])
 @pytest.mark.parametrize("way", ["gone", "cut", "all"])
 @pytest.mark.parametrize("name", ["made", "adopted", "plain"])
-def test_a_record_is_written_again_from_the_modulefile_and_the_environment(
+def test_a_lost_record_is_restored_from_the_modulefile_and_the_environment(
     person: Person, name: str, way: str, restore: Callable[[Person, str], None]
 ) -> None:
     prefix = prefix_of(person, name)
@@ -73,7 +73,7 @@ def test_a_record_is_written_again_from_the_modulefile_and_the_environment(
     assert check(person, name) == []
 
 
-def test_a_modulefile_alone_lets_nobody_delete_a_folder(person: Person) -> None:
+def test_a_modulefile_alone_does_not_allow_deleting_a_folder(person: Person) -> None:
     prefix, modulefile = prefix_of(person, "made"), person.modules / "made/1.0.lua"
     python = (prefix / "bin/python").resolve()
     shutil.rmtree(prefix)
@@ -93,7 +93,7 @@ def test_a_modulefile_alone_lets_nobody_delete_a_folder(person: Person) -> None:
     assert (prefix / "thesis.txt").read_text() == "mine" and not modulefile.exists()
 
 
-def test_a_modulefile_of_a_colleague_writes_nothing_into_ones_environment(person: Person) -> None:
+def test_a_modulefile_of_another_user_restores_no_record(person: Person) -> None:
     if os.geteuid():
         pytest.skip("files of another user take root")
     project, prefix = person.home / "project", prefix_of(person, "made")
@@ -115,7 +115,7 @@ def test_a_modulefile_of_a_colleague_writes_nothing_into_ones_environment(person
 
 
 @pytest.mark.parametrize("whose", ["a colleague's", "open to all"])
-def test_to_write_a_record_again_nobody_elses_python_is_run(person: Person, whose: str) -> None:
+def test_restoring_a_record_runs_no_python_of_another_user(person: Person, whose: str) -> None:
     if os.geteuid():
         pytest.skip("files of another user take root")
     project, mark = person.home / "project", person.home / "executed"
@@ -137,7 +137,7 @@ def test_to_write_a_record_again_nobody_elses_python_is_run(person: Person, whos
     assert person.tree() == before and not mark.exists()
 
 
-def test_a_modulefile_has_modules_loaded_by_their_names_alone(person: Person) -> None:
+def test_a_path_instead_of_a_module_name_in_a_modulefile_is_refused(person: Person) -> None:
     modulefile = person.modules / "made/1.0.lua"
     text = modulefile.read_text()
     modulefile.write_text(text.replace('"modules": ["Bundle/1"]', '"modules": ["../evil/pwn"]'))
@@ -147,7 +147,7 @@ def test_a_modulefile_has_modules_loaded_by_their_names_alone(person: Person) ->
     assert "../evil/pwn: a module can only be loaded by its name in MODULEPATH" in refused.stderr
 
 
-def test_an_older_modulefile_tells_enough_but_never_that_the_folder_may_be_deleted(person: Person) -> None:
+def test_an_older_modulefile_restores_the_record_without_ownership(person: Person) -> None:
     for name in ("made", "plain"):
         modulefile, prefix = person.modules / f"{name}/1.0.lua", prefix_of(person, name)
         lines = modulefile.read_text().splitlines(keepends=True)
@@ -165,7 +165,7 @@ def test_an_older_modulefile_tells_enough_but_never_that_the_folder_may_be_delet
         assert layers == [path for path in before if "_stackenv" in path]
 
 
-def test_in_a_folder_that_is_no_environment_any_more_no_record_is_written(person: Person) -> None:
+def test_no_record_is_restored_in_a_folder_without_an_environment(person: Person) -> None:
     prefix = prefix_of(person, "made")
     for path in prefix.rglob("*"):
         if not path.is_dir() or path.is_symlink():
@@ -177,7 +177,7 @@ def test_in_a_folder_that_is_no_environment_any_more_no_record_is_written(person
     assert person.tree() == before
 
 
-def test_a_record_of_a_newer_stackenv_is_left_alone(person: Person) -> None:
+def test_a_record_of_a_newer_stackenv_is_left_unchanged(person: Person) -> None:
     record = prefix_of(person, "made") / "stackenv/record.json"
     record.write_text(record.read_text().replace('"record_version": 1', '"record_version": 2'))
     before = person.tree()
@@ -188,7 +188,7 @@ def test_a_record_of_a_newer_stackenv_is_left_alone(person: Person) -> None:
     assert person.tree() == before
 
 
-def test_another_name_for_an_environment_without_a_record_is_refused_with_what_helps(person: Person) -> None:
+def test_adopting_an_environment_without_a_record_by_another_name_is_refused(person: Person) -> None:
     (prefix_of(person, "made") / "stackenv/record.json").unlink()
     before = person.tree()
     refused = person.stackenv("adopt", "venvs/made-1.0", "other", status=9)

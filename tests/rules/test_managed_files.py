@@ -79,7 +79,7 @@ def look(record: Record) -> list[Finding]:
 
 @pytest.mark.parametrize("loss", ["deleted", "empty"])
 @pytest.mark.parametrize(("kind", "path"), FILES)
-def test_each_file_of_the_list_is_missed_and_written_as_it_was(
+def test_each_lost_managed_file_is_reported_and_restored(
     kind: str, path: str, loss: str, tmp_path: Path
 ) -> None:
     record = replace(KINDS[kind], path=str(tmp_path))
@@ -117,7 +117,7 @@ def person(origin: tuple[Person, Path]) -> Iterator[Person]:
 
 
 @pytest.mark.parametrize("name", ["made", "adopted", "plain"])
-def test_a_purge_of_all_of_them_is_one_finding_and_one_command(person: Person, name: str) -> None:
+def test_all_managed_files_lost_at_once_are_one_finding_with_one_command(person: Person, name: str) -> None:
     prefix = prefix_of(person, name)
     before, modulefile = describe_environment(prefix), (person.modules / f"{name}/1.0.lua").read_text()
     _, *files = list_own(prefix)
@@ -132,7 +132,7 @@ def test_a_purge_of_all_of_them_is_one_finding_and_one_command(person: Person, n
     assert (person.modules / f"{name}/1.0.lua").read_text() == modulefile
 
 
-def test_a_pip_conf_of_the_users_own_is_not_missed_nor_replaced(person: Person) -> None:
+def test_the_users_own_pip_conf_is_not_reported_or_replaced(person: Person) -> None:
     conf = prefix_of(person, "made") / "pip.conf"
     for text in ("[global]\ntimeout = 7\n", None):
         conf.unlink()
@@ -146,7 +146,9 @@ def test_a_pip_conf_of_the_users_own_is_not_missed_nor_replaced(person: Person) 
 
 @pytest.mark.any_value("names", of=3)
 @pytest.mark.parametrize("names", [("python",), ("python3",), (f"python{MINOR}",), None])
-def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ...] | None) -> None:
+def test_missing_links_to_the_python_are_reported_and_restored(
+    person: Person, names: tuple[str, ...] | None
+) -> None:
     folder = prefix_of(person, "made") / "bin"
     before = {path.name: str(path.readlink()) for path in folder.glob("python*")}
     assert set(before) == {"python", "python3", f"python{MINOR}"}
@@ -163,7 +165,7 @@ def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ..
     assert person.stackenv("run", "made", "--", "pip", "--version").stdout
 
 
-def test_links_are_gone_again_when_the_rest_fails(person: Person) -> None:
+def test_restored_python_links_are_removed_again_if_the_edit_fails(person: Person) -> None:
     prefix, modulefile = prefix_of(person, "made"), person.modules / "made/1.0.lua"
     modulefile.write_text(modulefile.read_text().replace('"modules": ["Bundle/1"]', '"modules": ["Gone/1"]'))
     (prefix / "stackenv/record.json").unlink()
@@ -176,7 +178,7 @@ def test_links_are_gone_again_when_the_rest_fails(person: Person) -> None:
     assert {path: text for path, text in person.tree().items() if "/made-1.0/" in path} == before
 
 
-def test_all_that_a_purge_can_take_at_once_comes_back(person: Person) -> None:
+def test_record_files_and_python_links_lost_at_once_are_restored(person: Person) -> None:
     prefix = prefix_of(person, "made")
     before = describe_environment(prefix)
     lose_record(prefix, "all")
@@ -187,7 +189,7 @@ def test_all_that_a_purge_can_take_at_once_comes_back(person: Person) -> None:
 
 
 @pytest.mark.parametrize("lost", ["stackenv/constraints.txt", "stackenv/record.json", "bin/python"])
-def test_a_read_only_environment_is_said_and_left_as_it_is(person: Person, lost: str) -> None:
+def test_a_read_only_environment_is_reported_and_left_unchanged(person: Person, lost: str) -> None:
     prefix = prefix_of(person, "made")
     (prefix / lost).unlink()
     before = person.tree()
@@ -197,7 +199,7 @@ def test_a_read_only_environment_is_said_and_left_as_it_is(person: Person, lost:
     assert person.tree() == before
 
 
-def test_a_full_disk_leaves_each_file_whole_and_the_next_command_goes_on(person: Person) -> None:
+def test_a_full_disk_leaves_no_partial_file_and_the_next_fix_succeeds(person: Person) -> None:
     prefix = prefix_of(person, "made")
     kept, before = keep_home(prefix), describe_environment(prefix)
     mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(prefix)]
@@ -224,7 +226,7 @@ def test_a_full_disk_leaves_each_file_whole_and_the_next_command_goes_on(person:
         shutil.rmtree(kept)
 
 
-def test_what_is_only_the_effect_of_a_lost_file_is_not_found_beside_it(person: Person) -> None:
+def test_effects_of_a_lost_file_are_not_reported_separately(person: Person) -> None:
     prefix = prefix_of(person, "made")
     packages = prefix / f"lib/python{MINOR}/site-packages"
     metadata = packages / "tiny_own-1.0.dist-info/METADATA"
@@ -237,7 +239,7 @@ def test_what_is_only_the_effect_of_a_lost_file_is_not_found_beside_it(person: P
     assert rules == ["python-changed", "managed-files", "missing-files"]
 
 
-def test_in_a_project_the_command_names_it(person: Person) -> None:
+def test_the_hint_in_a_project_names_the_project(person: Person) -> None:
     project = person.home / "project"
     project.mkdir()
     person.stackenv("create", "team", "-m", "Bundle/1", "--shared", str(project))
@@ -253,7 +255,7 @@ def test_in_a_project_the_command_names_it(person: Person) -> None:
 
 @pytest.mark.any_value("verb")
 @pytest.mark.parametrize("verb", ["install", "download", "wheel"])
-def test_pip_says_what_is_missing_and_replaces_nothing(person: Person, verb: str) -> None:
+def test_pip_reports_missing_constraints_and_replaces_nothing(person: Person, verb: str) -> None:
     make_wheel(person.site.wheels, "tiny-stack", "2.0")
     prefix = prefix_of(person, "made")
     lost = prefix / "stackenv/constraints.txt"
@@ -271,7 +273,9 @@ def test_pip_says_what_is_missing_and_replaces_nothing(person: Person, verb: str
     assert "tiny-stack==1.0" in held.stdout + held.stderr
 
 
-def test_the_environments_own_package_is_found_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_restoring_the_pth_file_puts_the_environments_packages_first(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """Of a module by PYTHONPATH: without a .pth file its packages come first."""
     user = make_user(tmp_path_factory.mktemp("layers"), open_stack("eb5-pythonpath"))
     bundle = user.stack.bundle_module
@@ -289,7 +293,7 @@ def test_the_environments_own_package_is_found_again(tmp_path_factory: pytest.Te
     assert user.stackenv(*ask).stdout == "24.2\n"
 
 
-def test_what_brings_the_modules_is_not_missed_where_nothing_is_recorded_of_them(tmp_path: Path) -> None:
+def test_the_carry_module_is_required_only_if_variables_are_recorded(tmp_path: Path) -> None:
     """As in an environment that an older stackenv has made."""
     record = replace(VENV, path=str(tmp_path))
     write_files(describe_files(record))
@@ -300,7 +304,7 @@ def test_what_brings_the_modules_is_not_missed_where_nothing_is_recorded_of_them
 
 
 @pytest.mark.parametrize("kind", ["venv", "conda with a Python"])
-def test_a_start_without_what_the_pth_file_imports_says_one_line(kind: str, tmp_path: Path) -> None:
+def test_python_starts_with_one_warning_if_the_layers_module_is_missing(kind: str, tmp_path: Path) -> None:
     record = replace(KINDS[kind], path=str(tmp_path), carried=None)
     write_files(describe_files(record))
     folder = tmp_path / f"lib/python{MINOR}/site-packages"

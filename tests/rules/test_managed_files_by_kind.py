@@ -60,14 +60,14 @@ def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> N
 
 @pytest.mark.each_value("which")
 @pytest.mark.parametrize("which", ["files", "record", "all"])
-def test_what_a_conda_environment_has_lost_comes_back(conda_user: User, which: str) -> None:
+def test_lost_files_of_a_conda_environment_are_restored(conda_user: User, which: str) -> None:
     prefix = conda_user.home / "conda/envs/it-1.0"
     record, *files = list_own(prefix)
     lost = {"files": files, "record": [record], "all": [record, *files]}[which]
     lose_and_fix(conda_user, "it", prefix, lost)
 
 
-def test_a_python_of_condas_that_is_gone_is_condas_to_bring_back(conda_user: User) -> None:
+def test_the_hint_for_a_missing_conda_python_is_conda_install(conda_user: User) -> None:
     prefix = conda_user.home / "conda/envs/it-1.0"
     note = {"name": "python", "version": "3.12.1", "files": ["bin/python"], "build": "0", "build_number": 0}
     (prefix / "conda-meta/python-3.12.1-0.json").write_text(json.dumps(note))
@@ -95,7 +95,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
 
 
 @pytest.mark.parametrize("which", ["files", "record", "all"])
-def test_what_lies_beside_an_image_comes_back(packed: User, which: str) -> None:
+def test_lost_files_beside_an_image_are_restored(packed: User, which: str) -> None:
     prefix = packed.home / "venvs/bio-1.0"
     record, *files = list_own(prefix)
     assert not [file for file in files if "site-packages" in str(file)]
@@ -105,7 +105,7 @@ def test_what_lies_beside_an_image_comes_back(packed: User, which: str) -> None:
     assert used.returncode == 0, used.stderr
 
 
-def test_the_names_of_the_programs_beside_an_image_come_back_by_what_is_said(packed: User) -> None:
+def test_the_hint_restores_lost_python_programs_beside_an_image(packed: User) -> None:
     prefix = packed.home / "venvs/bio-1.0"
     before = describe_environment(prefix)
     for path in (prefix / "bin").glob("python*"):

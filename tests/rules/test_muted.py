@@ -8,7 +8,7 @@ from people import Person
 REASON = "numpy 2 is meant, says Ana"
 
 
-def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
+def test_a_muted_warning_is_hidden_and_its_reason_is_shown(person: Person) -> None:
     person.create("made", "tiny-stack==2.0", "--allow-shadow", "tiny-stack")
     person.stackenv("edit", "made", "--forbid-shadow", "tiny-stack")
     shown = person.stackenv("check", "made")
@@ -35,7 +35,7 @@ def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
     assert "[shadows]" in person.stackenv("check", "made").stdout
 
 
-def test_what_is_broken_is_told_all_the_same(person: Person) -> None:
+def test_a_broken_environment_is_reported_despite_a_muted_rule(person: Person) -> None:
     place = person.create("made")
     person.stackenv("edit", "made", "--mute", "managed-files", "--reason", "x")
     (place / "stackenv/constraints.txt").unlink()
@@ -43,7 +43,7 @@ def test_what_is_broken_is_told_all_the_same(person: Person) -> None:
     assert "[managed-files]" in shown.stdout
 
 
-def test_what_cannot_be_meant(person: Person) -> None:
+def test_invalid_mute_options_are_refused(person: Person) -> None:
     person.create("made")
     for words, told in (
         (("--mute", "shadow", "--reason", "x"), "did you mean: shadows; rules for environments: "),

@@ -73,7 +73,7 @@ def user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     return make_again(tmp_path_factory.getbasetemp() / "owned", make)
 
 
-def test_conda_s_pip_without_an_installer_is_conda_s(user: User) -> None:
+def test_condas_pip_without_an_installer_file_is_restored_by_conda(user: User) -> None:
     assert check(user, "it") == []
     (installer,) = site_of(user).glob("pip-*.dist-info/INSTALLER")
     installer.unlink()
@@ -87,7 +87,7 @@ def test_conda_s_pip_without_an_installer_is_conda_s(user: User) -> None:
     assert check(user, "it") == []
 
 
-def test_a_changed_byte_in_a_package_for_any_python_is_found(user: User) -> None:
+def test_a_changed_file_of_a_noarch_conda_package_is_reported(user: User) -> None:
     module = site_of(user) / "pandas/__init__.py"
     contents = module.read_bytes()
     # What conda has linked into the environment is one file with that in its cache.
@@ -97,7 +97,7 @@ def test_a_changed_byte_in_a_package_for_any_python_is_found(user: User) -> None
     assert (found["where"], found["level"]) == (str(module), "warning")
 
 
-def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
+def test_a_conda_package_replaced_by_pip_belongs_to_pip(user: User) -> None:
     # The same version, so that the metadata are in the same place; and one of which conda has more files.
     make_wheel(wheels_of(user), "pandas", "2.2.2")
     pip(user, "--force-reinstall", "pandas==2.2.2")
@@ -111,7 +111,7 @@ def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
     ]
 
 
-def test_a_package_that_lacks_one_file_and_has_another_changed_is_installed_once(user: User) -> None:
+def test_a_package_with_a_missing_and_a_changed_file_is_reinstalled_once(user: User) -> None:
     package = site_of(user) / "tool"
     (package / "part0.py").unlink()
     (package / "part1.py").write_text("# changed\n")
@@ -122,7 +122,7 @@ def test_a_package_that_lacks_one_file_and_has_another_changed_is_installed_once
     assert check(user, "it") == []
 
 
-def test_metadata_of_pip_s_packages_that_are_gone_are_found(user: User) -> None:
+def test_missing_metadata_of_a_pip_package_is_reported(user: User) -> None:
     (site_of(user) / "tool-1.0.dist-info/METADATA").unlink()
     (found,) = check(user, "it")
     assert "tool==1.0" in found["hint"] and "--ignore-installed" in found["hint"]
@@ -132,7 +132,7 @@ def test_metadata_of_pip_s_packages_that_are_gone_are_found(user: User) -> None:
     "line",
     ["#!/usr/bin/env python\n", "#!/bin/sh\n'''exec' \"/old place/bin/python\" \"$0\" \"$@\"\n' '''\n"],
 )
-def test_a_script_with_another_first_line_alone_is_right(user: User, line: str) -> None:
+def test_a_script_that_differs_only_in_its_first_line_is_not_reported(user: User, line: str) -> None:
     script = prefix_of(user) / "bin/tool"
     first, _, rest = script.read_text().partition("\n")
     assert first == f"#!{prefix_of(user)}/bin/python"
@@ -142,7 +142,7 @@ def test_a_script_with_another_first_line_alone_is_right(user: User, line: str) 
     assert "tool==1.0 (1)" in check(user, "it")[0]["what"]
 
 
-def test_a_script_of_what_was_moved_and_one_of_what_was_not(user: User) -> None:
+def test_a_changed_script_is_reported_unless_the_environment_may_have_moved(user: User) -> None:
     script = prefix_of(user) / "bin/tool"
     script.write_text(script.read_text().replace("re.sub", "re.sab") + "# mine\n")
     assert "tool==1.0 (1)" in check(user, "it")[0]["what"]
@@ -168,7 +168,7 @@ def test_packages_are_counted_and_listed_by_owner(user: User) -> None:
     assert "tool/1.0" in (user.modules / "it/1.0.lua").read_text()
 
 
-def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
+def test_pip_packages_remain_pips_after_export_and_create(user: User) -> None:
     adopt_again(user)
     exported = user.home / "it.yaml"
     exported.write_text(user.stackenv("export", "it").stdout)
@@ -178,7 +178,7 @@ def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
     assert first["packages"] == second["packages"]
 
 
-def test_what_is_advised_is_the_owner_s(user: User) -> None:
+def test_hints_use_the_command_of_the_packages_owner(user: User) -> None:
     refused = user.stackenv("update", "absent", "--env", "it", "--dry-run")
     assert f"conda install --prefix {prefix_of(user)} absent" in refused.stdout + refused.stderr
     metadata = site_of(user) / "tool-1.0.dist-info/METADATA"
@@ -199,7 +199,7 @@ def test_what_is_advised_is_the_owner_s(user: User) -> None:
 
 
 @pytest.mark.parametrize("owner", ["conda", "pip"])
-def test_an_ipykernel_is_installed_again_by_its_owner(user: User, owner: str) -> None:
+def test_the_hint_for_a_broken_ipykernel_uses_its_owner(user: User, owner: str) -> None:
     package = site_of(user) / "ipykernel"
     package.mkdir()
     (package / "__init__.py").write_text("__version__ = '6'\nraise ImportError('broken')\n")

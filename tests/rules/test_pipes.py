@@ -67,14 +67,14 @@ def run(person: Person, *commands: str) -> None:
         assert "Traceback" not in done.stderr, (words, done.stderr)
 
 
-def test_none_in_a_home_is_waited_for(person: Person) -> None:
+def test_pipes_in_a_home_are_not_waited_for(person: Person) -> None:
     for name in IN_HOME:
         make_pipe(person.home / name)
     run(person, "check", "list", "usage --no-scan", "clean --dry-run", "check it")
 
 
 @pytest.mark.parametrize("places", PLACES, ids=lambda places: places[0].rpartition("/")[2])
-def test_none_in_an_environment_is_waited_for(person: Person, places: tuple[str, ...]) -> None:
+def test_pipes_in_an_environment_are_not_waited_for(person: Person, places: tuple[str, ...]) -> None:
     for place in places:
         make_pipe(person.home / place)
     # A Python waits for these, and `edit` a minute for that Python.
@@ -83,7 +83,7 @@ def test_none_in_an_environment_is_waited_for(person: Person, places: tuple[str,
     run(person, "list", "info it", "check it", "export it", edit, "remove it --yes")
 
 
-def test_one_in_a_stub_of_what_is_adopted_is_not_waited_for(person: Person) -> None:
+def test_a_pipe_in_a_stub_of_an_adopted_copy_is_replaced(person: Person) -> None:
     copy = person.home / "copy"
     shutil.copytree(person.home / PREFIX, copy, symlinks=True)
     pipe = copy / STUB.removeprefix(f"{PREFIX}/") / "METADATA"
@@ -93,7 +93,7 @@ def test_one_in_a_stub_of_what_is_adopted_is_not_waited_for(person: Person) -> N
     assert read_result(person.stackenv("check", "copy", "--json").stdout) == []
 
 
-def test_one_in_the_place_of_the_record_is_replaced_by_what_is_said(person: Person) -> None:
+def test_a_pipe_in_place_of_the_record_is_reported_and_replaced_by_the_hint(person: Person) -> None:
     record = person.home / PREFIX / "stackenv/record.json"
     make_pipe(record)
     # What follows would wait without end.

@@ -82,7 +82,7 @@ def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[
 
 
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
-def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, project: Where) -> None:
+def test_the_finding_says_which_version_python_imports(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1", "packaging==24.2", "six")
     found = take_one(find(person, folder / "src/deep", stack.bundle_module))
     imported = typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'").strip()
@@ -102,7 +102,7 @@ def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, proj
     assert find(person, person.home, stack.bundle_module) == []
 
 
-def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> None:
+def test_the_commands_of_the_hint_work(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy>=1", "six")
     found = take_one(find(person, folder, stack.bundle_module))
     ours, _, their_own = found["hint"].partition("; to use the project's own: ")
@@ -133,7 +133,7 @@ def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> N
         ),
     ],
 )
-def test_what_it_says_to_type_with_another_tool(
+def test_the_hint_uses_the_projects_own_tool(
     person: Person, stack: Stack, project: Where, files: dict[str, str], installs: str, runs: str
 ) -> None:
     folder = project("numpy==2.1.1")
@@ -153,7 +153,7 @@ def test_what_it_says_to_type_with_another_tool(
         ("${HOME}/my modules", "'%s/my modules'"),
     ],
 )
-def test_the_folder_of_modules_is_the_sites(
+def test_the_hint_uses_the_module_folder_of_the_site_configuration(
     person: Person, stack: Stack, project: Where, tmp_path: Path, folder: str, typed: str
 ) -> None:
     site = tmp_path / "site.yaml"
@@ -166,7 +166,9 @@ def test_the_folder_of_modules_is_the_sites(
 
 
 @pytest.mark.parametrize("stack", ["eb5-pythonpath", "eb5-prefixes"], indirect=True)
-def test_the_version_of_the_modules(person: Person, stack: Stack, project: Where) -> None:
+def test_a_package_of_the_modules_version_is_reported_only_if_imported(
+    person: Person, stack: Stack, project: Where
+) -> None:
     found = find(person, project("numpy==1.25.1"), stack.bundle_module)
     # By PYTHONPATH what the lock says is what runs; else it is a generic build of it.
     assert [f["what"].partition(" imports ")[2] for f in found] == (
@@ -174,7 +176,9 @@ def test_the_version_of_the_modules(person: Person, stack: Stack, project: Where
     )
 
 
-def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where) -> None:
+def test_an_environment_that_cannot_work_with_the_modules_is_broken(
+    person: Person, stack: Stack, project: Where
+) -> None:
     folder = project("numpy==2.1.1")
     site = folder / ".venv/lib/python3.11/site-packages"
     install(site, "wants-two", "1.0", "Requires-Dist: numpy>=2")
@@ -201,7 +205,9 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
 
 
 @pytest.mark.parametrize("stack", ["eb5-prefixes"], indirect=True)
-def test_what_counts_as_a_module_s(person: Person, stack: Stack, project: Where) -> None:
+def test_only_packages_of_modules_are_compared_and_the_last_loaded_wins(
+    person: Person, stack: Stack, project: Where
+) -> None:
     folder = project("numpy==2.1.1", "setuptools==80.9.0")
     # What builds packages is held nowhere, and what users have on PYTHONPATH is their own.
     extra, own = person.home / "software/Extra/2", person.home / "lib"
@@ -222,7 +228,7 @@ def test_what_counts_as_a_module_s(person: Person, stack: Stack, project: Where)
         assert found["what"].endswith(f" instead of numpy {theirs}")
 
 
-def test_a_package_in_lib64_as_on_fedora(person: Person, stack: Stack, project: Where) -> None:
+def test_a_package_in_lib64_is_found(person: Person, stack: Stack, project: Where) -> None:
     own = project("numpy==2.1.1") / ".venv"
     (own / "lib64").unlink()
     (own / "lib64/python3.11/site-packages").mkdir(parents=True)
@@ -232,7 +238,9 @@ def test_a_package_in_lib64_as_on_fedora(person: Person, stack: Stack, project: 
     assert found["what"].startswith(f"{person.home}/p/.venv has its own numpy 2.1.1, but")
 
 
-def test_an_environment_that_a_variable_names(person: Person, stack: Stack, project: Where) -> None:
+def test_the_environment_of_uv_project_environment_is_checked(
+    person: Person, stack: Stack, project: Where
+) -> None:
     folder = project("numpy==2.1.1")
     (folder / ".venv").rename(folder / "own")
     assert find(person, folder, stack.bundle_module) == []
@@ -247,7 +255,7 @@ def test_an_environment_that_a_variable_names(person: Person, stack: Stack, proj
     assert find(person, folder, stack.bundle_module) == []
 
 
-def test_how_far_up_it_looks(person: Person, stack: Stack, project: Where) -> None:
+def test_the_project_is_searched_up_to_the_home(person: Person, stack: Stack, project: Where) -> None:
     # A member of a workspace has no environment of its own.
     folder = project("numpy==2.1.1")
     (folder / "src/pyproject.toml").write_text("this is [no TOML")
@@ -284,7 +292,7 @@ def spoil_packages(own: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_file, spoil_link, spoil_python, spoil_packages])
-def test_what_is_no_environment_is_left_alone(
+def test_a_broken_project_environment_is_not_reported(
     person: Person, stack: Stack, project: Where, spoil: Callable[[Path], None]
 ) -> None:
     folder = project("numpy==2.1.1")
@@ -292,7 +300,7 @@ def test_what_is_no_environment_is_left_alone(
     assert find(person, folder, stack.bundle_module) == []
 
 
-def test_an_environment_of_somebody_else(person: Person, stack: Stack, project: Where) -> None:
+def test_an_environment_of_another_user_is_unchecked(person: Person, stack: Stack, project: Where) -> None:
     if os.geteuid():
         pytest.skip("files of another user take root")
     folder = project("numpy==2.1.1")
@@ -301,7 +309,7 @@ def test_an_environment_of_somebody_else(person: Person, stack: Stack, project: 
     assert (found["level"], f"{folder}/.venv belongs to nobody" in found["what"]) == ("unchecked", True)
 
 
-def test_an_environment_that_cannot_be_read(person: Person, stack: Stack, project: Where) -> None:
+def test_an_unreadable_environment_is_not_reported(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1")
     assert len(find_by(person, stack, folder, " ".join(AS_USERS_ARE))) == 1
     for closed in ("lib/python3.11/site-packages", "lib", ""):
@@ -312,7 +320,7 @@ def test_an_environment_that_cannot_be_read(person: Person, stack: Stack, projec
         path.chmod(mode)
 
 
-def test_it_looks_no_further_than_a_mount(person: Person, stack: Stack, project: Where) -> None:
+def test_the_search_for_a_project_stops_at_a_mount(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1")
     inside = "unshare -rm sh -c 'mount --bind {0} {0} && cd {0} && exec \"$@\"' sh"
     assert len(find_by(person, stack, folder, inside.format(folder))) == 1
@@ -329,7 +337,9 @@ def find_by(person: Person, stack: Stack, folder: Path, words: str) -> list[dict
     return [f for f in found if f["rule"] == RULE]
 
 
-def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack, project: Where) -> None:
+def test_a_python_that_others_can_have_written_is_not_run(
+    person: Person, stack: Stack, project: Where
+) -> None:
     folder = project("numpy==2.1.1")
     ran = person.home / "ran"
     python = folder / ".venv/bin/python"
@@ -348,14 +358,14 @@ def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack,
     assert ran.exists()
 
 
-def test_a_folder_that_is_gone(person: Person, stack: Stack) -> None:
+def test_no_project_is_reported_in_a_deleted_folder(person: Person, stack: Stack) -> None:
     gone = person.home / "gone"
     gone.mkdir()
     said = typed(person, stack.bundle_module, gone, f"rmdir {gone}; {COMMAND} check --json || true")
     assert [found for found in read_result(said) if found["rule"] in (RULE, "unchecked")] == []
 
 
-def test_without_a_project_it_takes_two_looks_at_each_folder(person: Person, tmp_path: Path) -> None:
+def test_the_search_for_a_project_looks_twice_at_each_folder(person: Person, tmp_path: Path) -> None:
     deep = person.home / "a/b/c/d"
     deep.mkdir(parents=True)
 

@@ -51,7 +51,7 @@ def fill(folder: Path, size_bytes: int) -> None:
     ("options", "size_bytes", "unit"),
     [("size=4m", 4096, "bytes of"), ("size=64m,nr_inodes=400", 0, "files of")],
 )
-def test_a_full_home(
+def test_a_full_home_is_reported(
     person: Person, mount: Callable[[str], Path], options: str, size_bytes: int, unit: str
 ) -> None:
     home = mount(options)
@@ -77,7 +77,7 @@ def test_a_full_home(
 
 
 @pytest.mark.parametrize(("variable", "below"), [("CONDA_PKGS_DIRS", "pkgs/below"), ("TORCH_HOME", "")])
-def test_a_full_cache(
+def test_a_full_cache_is_reported(
     person: Person, mount: Callable[[str], Path], tmp_path: Path, variable: str, below: str
 ) -> None:
     home = mount("size=4m")
@@ -99,7 +99,7 @@ def test_a_full_cache(
         ("nonsense", ["unchecked"]),
     ],
 )
-def test_what_the_site_s_command_tells(
+def test_limits_from_the_sites_command_are_reported(
     person: Person, tmp_path: Path, printed: str, levels: list[str]
 ) -> None:
     command = tmp_path / "quota-of"
@@ -113,7 +113,7 @@ def test_what_the_site_s_command_tells(
     assert all(f["where"] == str(person.home) for f in found)
 
 
-def test_places_that_nobody_writes_to_may_be_full(person: Person, mount: Callable[[str], Path]) -> None:
+def test_a_full_read_only_file_system_is_not_reported(person: Person, mount: Callable[[str], Path]) -> None:
     home = mount("size=4m")
     other = home.parent / "other"
     other.mkdir()

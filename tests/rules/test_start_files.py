@@ -32,14 +32,16 @@ def write(person: Person, name: str, text: str) -> Path:
         (".xonshrc", "$PYTHONPATH = ['/x']", "PYTHONPATH"),
     ],
 )
-def test_variables_that_reach_each_python(person: Person, name: str, line: str, variable: str) -> None:
+def test_variables_that_affect_every_python_are_reported(
+    person: Person, name: str, line: str, variable: str
+) -> None:
     file = write(person, name, f"# {line}\n\n  {line}\n")
     found = find_one(person, VARIABLES)
     assert (found["where"], found["level"]) == (f"{file}:3", "warning")
     assert found["what"].startswith(f"{variable} is set")
 
 
-def test_what_reaches_nobody_else_is_no_fault(person: Person) -> None:
+def test_lines_without_effect_on_new_shells_are_not_reported(person: Person) -> None:
     write(
         person,
         ".bashrc",
@@ -59,7 +61,7 @@ def test_what_reaches_nobody_else_is_no_fault(person: Person) -> None:
     assert find(person, VARIABLES) + find(person, LOGIN) == []
 
 
-def test_lines_below_a_function_are_seen(person: Person) -> None:
+def test_lines_after_a_function_are_reported(person: Person) -> None:
     file = write(
         person, ".bashrc", "f() {\n  :\n}\nexport PYTHONPATH=/x\nmodule load Anaconda3; conda activate x\n"
     )
@@ -78,7 +80,7 @@ def test_lines_below_a_function_are_seen(person: Person) -> None:
         *("echo don\\'t", "x=$((1<<y))", "read a <<< b"),
     ],
 )
-def test_what_stands_below_is_seen(person: Person, line: str) -> None:
+def test_a_line_after_difficult_syntax_is_reported(person: Person, line: str) -> None:
     file = write(person, ".bashrc", f"{line}\nconda activate x\n")
     assert find_one(person, LOGIN)["where"] == f"{file}:{line.count(chr(10)) + 2}"
 
@@ -86,12 +88,14 @@ def test_what_stands_below_is_seen(person: Person, line: str) -> None:
 @pytest.mark.parametrize(
     "line", ["source activate x", "source ~/miniforge3/bin/activate x", "mamba activate x"]
 )
-def test_activation_at_login(person: Person, line: str) -> None:
+def test_activation_at_login_is_reported(person: Person, line: str) -> None:
     file = write(person, ".bash_profile", f"{line}\n")
     assert find_one(person, LOGIN)["where"] == f"{file}:1"
 
 
-def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) -> None:
+def test_conda_envs_path_and_conda_envs_dirs_set_together_are_reported(
+    person: Person, own_conda: Path, tmp_path: Path
+) -> None:
     file = write(person, ".bashrc", "export CONDA_ENVS_DIRS=/mine\n")
     conda = [own_conda / "bin/conda", "env", "list"]
     both = {"CONDA_ENVS_PATH": "/a:/b", "CONDA_ENVS_DIRS": "/mine"}
@@ -115,7 +119,7 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
         assert find(person, CONDA, **{name: value}) == []
 
 
-def test_modules_that_lmod_does_not_know(person: Person) -> None:
+def test_loads_of_unknown_modules_at_login_are_reported(person: Person) -> None:
     folder = person.home / "more"
     site = type(person.site)(str(folder), person.home, person.home)
     write_module(site, "Deep/2", person.home, "", "DEEP", "lib")

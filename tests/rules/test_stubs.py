@@ -135,7 +135,7 @@ MISSING, CHANGED = "missing: tiny-stack 1.0", "different from the module: tiny-s
 )
 @pytest.mark.parametrize("way", ["typed", "fixed"])
 @pytest.mark.each_value("spoil", "way")
-def test_a_stub_that_is_not_right(
+def test_a_missing_or_changed_stub_is_reported_and_restored(
     biologist: Person, spoil: Callable[[Person], object], said: str, way: str
 ) -> None:
     spoil(biologist)
@@ -151,7 +151,7 @@ def test_a_stub_that_is_not_right(
     assert not (stub(biologist) / "REQUESTED").exists()
 
 
-def test_all_that_is_wrong_is_one_finding(biologist: Person) -> None:
+def test_all_wrong_stubs_are_one_finding(biologist: Person) -> None:
     shutil.rmtree(stub(biologist))
     edit_path = stub(biologist, "numpy-1.0") / "METADATA"
     edit_path.write_text("Name: numpy\nVersion: 1.0\n")
@@ -167,7 +167,7 @@ def test_all_that_is_wrong_is_one_finding(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_two_versions_of_one(biologist: Person) -> None:
+def test_a_second_version_of_a_stub_is_reported_and_removed(biologist: Person) -> None:
     """As where the stubs of an environment on another generation are copied in."""
     name = "tiny_stack-2.0.dist-info"
     shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
@@ -177,7 +177,7 @@ def test_two_versions_of_one(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_a_module_that_has_another_version_now(biologist: Person) -> None:
+def test_a_new_version_in_the_module_is_reported_as_stale(biologist: Person) -> None:
     """That is what is held, too: one finding says so, and its hint renews both."""
     lib = biologist.site.software / "Bundle/1/lib"
     metadata = lib / "tiny_stack-1.0.dist-info/METADATA"
@@ -190,7 +190,7 @@ def test_a_module_that_has_another_version_now(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == {**ALL, "tiny-stack": "1.1"}
 
 
-def test_a_module_that_has_lost_it(biologist: Person) -> None:
+def test_a_package_missing_from_the_module_is_reported_as_stale(biologist: Person) -> None:
     shutil.rmtree(biologist.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info")
     found = take_one(find(biologist))
     assert found["rule"] == "stale" and found["what"] == "tiny-stack 1.0 is pinned, but no module has it"
@@ -199,7 +199,7 @@ def test_a_module_that_has_lost_it(biologist: Person) -> None:
 
 
 @pytest.mark.parametrize("where", ["its place", "another place", "beside it"])
-def test_a_package_in_the_place_of_a_stub(biologist: Person, where: str) -> None:
+def test_a_package_installed_over_a_stub_is_reported_and_replaced(biologist: Person, where: str) -> None:
     """The rule `shadows` says so, and what it says to type ends with the stub back."""
     if where == "beside it":
         with zipfile.ZipFile(make_wheel(biologist.site.wheels, "tiny-stack", "2.0")) as archive:
@@ -214,7 +214,7 @@ def test_a_package_in_the_place_of_a_stub(biologist: Person, where: str) -> None
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_a_project_that_was_synchronised_into_it(biologist: Person) -> None:
+def test_stubs_lost_by_uv_sync_are_reported_and_restored(biologist: Person) -> None:
     """By `uv sync --active`, which bin/uv does not hold: what the lock names replaces stubs, others go."""
     project = biologist.home / "project"
     project.mkdir()
@@ -239,7 +239,7 @@ def test_a_project_that_was_synchronised_into_it(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_several_packages_in_the_place_of_stubs_are_fixed_at_once(biologist: Person) -> None:
+def test_several_packages_installed_over_stubs_are_fixed_at_once(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "numpy", "2.0")
     force_in(biologist, "biopy", "tiny-stack==2.0")
     force_in(biologist, "biopy", "numpy==2.0")
@@ -255,7 +255,7 @@ def configure(person: Person, text: str) -> dict[str, str]:
     return {"STACKENV_SITE_CONFIG": str(path)}
 
 
-def test_the_site_wants_fewer(biologist: Person) -> None:
+def test_stubs_left_out_by_the_site_are_reported_as_unwanted(biologist: Person) -> None:
     site = configure(biologist, "stubs_leave_out: ['Tiny_*']")
     found = find_one(biologist, **site)
     why = "unwanted (left out by the site: personal.stubs_leave_out)"
@@ -269,7 +269,7 @@ def test_the_site_wants_fewer(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_the_site_wants_none(biologist: Person) -> None:
+def test_stubs_turned_off_by_the_site_are_reported_as_unwanted(biologist: Person) -> None:
     site = configure(biologist, "stubs: false")
     assert "unwanted (turned off by the site: personal.stubs): " in find_one(biologist, **site)["what"]
     biologist.stackenv("edit", "biopy", "--refresh", **site)
@@ -281,7 +281,7 @@ def test_the_site_wants_none(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_the_user_wants_none(biologist: Person) -> None:
+def test_a_stub_after_no_stubs_is_reported_as_unwanted(biologist: Person) -> None:
     biologist.stackenv("edit", "biopy", "--no-stubs")
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
     name = "tiny_stack-2.0.dist-info"
@@ -291,7 +291,7 @@ def test_the_user_wants_none(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
 
 
-def test_an_environment_of_an_older_stackenv_is_no_finding(biologist: Person) -> None:
+def test_an_environment_of_an_older_stackenv_is_not_reported(biologist: Person) -> None:
     """Whoever uses no uv is not bothered: `info` says what to type, and the refresh that others ask for."""
     biologist.stackenv("edit", "biopy", "--no-stubs")
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
@@ -306,7 +306,7 @@ def test_an_environment_of_an_older_stackenv_is_no_finding(biologist: Person) ->
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
-def test_without_its_modules_nothing_is_said_of_stubs(biologist: Person) -> None:
+def test_missing_stubs_are_not_reported_if_the_modules_are_missing(biologist: Person) -> None:
     shutil.rmtree(stub(biologist))
     bundle = Path(biologist.site.modulepath, "Bundle/1.lua")
     text = bundle.read_text()

@@ -63,7 +63,7 @@ def configure(person: Person, text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("words", [("--refresh",), ("--no-stubs",), ("--allow-shadow", "numpy")])
-def test_nothing_is_changed_behind_a_link(person: Person, words: tuple[str, ...]) -> None:
+def test_edit_changes_nothing_behind_a_link(person: Person, words: tuple[str, ...]) -> None:
     link, other = site_of(person) / NUMPY, site_of(person, "other")
     shutil.rmtree(link)
     link.symlink_to(other / NUMPY)
@@ -74,7 +74,7 @@ def test_nothing_is_changed_behind_a_link(person: Person, words: tuple[str, ...]
     assert link.is_symlink()
 
 
-def test_a_link_in_the_place_of_a_stub_is_found_and_the_hint_fixes_it(person: Person) -> None:
+def test_a_link_in_place_of_a_stub_is_reported_and_fixed_by_the_hint(person: Person) -> None:
     link, other = site_of(person) / NUMPY, site_of(person, "other")
     shutil.rmtree(link)
     link.symlink_to(other / NUMPY)
@@ -90,7 +90,7 @@ def test_a_link_in_the_place_of_a_stub_is_found_and_the_hint_fixes_it(person: Pe
     assert not link.is_symlink()
 
 
-def test_a_link_to_nothing_in_the_place_of_a_stub_is_found(person: Person) -> None:
+def test_a_dangling_link_in_place_of_a_stub_is_reported(person: Person) -> None:
     link = site_of(person) / NUMPY
     shutil.rmtree(link)
     link.symlink_to("gone")
@@ -98,7 +98,7 @@ def test_a_link_to_nothing_in_the_place_of_a_stub_is_found(person: Person) -> No
     assert found["what"].endswith("are links: numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
 
 
-def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
+def test_a_link_inside_a_stub_is_reported_and_replaced(person: Person) -> None:
     file, own = site_of(person) / NUMPY / "METADATA", person.home / "own"
     own.write_bytes(file.read_bytes())
     file.unlink()
@@ -109,7 +109,7 @@ def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
 
 
 @pytest.mark.parametrize("words", [("--refresh",), ("--no-stubs",)])
-def test_a_stub_with_more_in_it_goes_or_is_fixed_as_a_whole(person: Person, words: tuple[str, ...]) -> None:
+def test_a_stub_with_extra_files_is_restored_or_removed(person: Person, words: tuple[str, ...]) -> None:
     folder, away = site_of(person) / NUMPY, person.home / "away"
     away.mkdir()
     (away / "mine").touch()
@@ -131,7 +131,7 @@ def without_powers(person: Person, words: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize("which", ["a stub", "all"])
 @pytest.mark.parametrize("words", ["edit it --no-stubs", "edit it --refresh"])
-def test_what_cannot_be_written_is_said_before_anything_is_changed(
+def test_an_unwritable_folder_is_reported_before_anything_is_changed(
     person: Person, which: str, words: str
 ) -> None:
     folder = site_of(person) / NUMPY if which == "a stub" else site_of(person)
@@ -180,7 +180,7 @@ def test_metadata_that_is_a_link_is_read(person: Person) -> None:
     assert ("mine", "3") in [(d.metadata["Name"], d.version) for _, d in found]
 
 
-def test_the_files_of_a_module_that_is_a_spack_view_are_links(person: Person) -> None:
+def test_stubs_of_a_spack_view_copy_the_files_behind_its_links(person: Person) -> None:
     """A view has folders of its own, and in them a link for each file."""
     view, store = person.site.software / "Bundle/1/lib", person.site.software / "Bundle/1/store"
     view.rename(store)
@@ -194,7 +194,7 @@ def test_the_files_of_a_module_that_is_a_spack_view_are_links(person: Person) ->
     assert not (site_of(person) / NUMPY / "METADATA").is_symlink()
 
 
-def test_metadata_of_a_module_that_is_unreadable_is_named(person: Person) -> None:
+def test_unreadable_metadata_of_a_module_is_named_in_the_finding(person: Person) -> None:
     """What is larger than any metadata is none to stackenv, and is some to Python."""
     metadata = person.site.software / f"Bundle/1/lib/{NUMPY}/METADATA"
     metadata.write_text(metadata.read_text() + "\n" + "x" * (1 << 23))
@@ -210,7 +210,7 @@ def copy_environment(person: Person) -> Path:
 
 
 @pytest.mark.parametrize("option", ["--no-stubs", "--no-pth"])
-def test_a_copy_that_is_adopted_without_stubs_says_that_they_go(person: Person, option: str) -> None:
+def test_adopting_a_copy_without_stubs_removes_them_and_says_so(person: Person, option: str) -> None:
     copy = copy_environment(person)
     words = ("adopt", str(copy), "copy", "-m", "Bundle/1", option)
     said = person.stackenv(*words, "--dry-run").stdout
@@ -219,7 +219,7 @@ def test_a_copy_that_is_adopted_without_stubs_says_that_they_go(person: Person, 
     assert stubs(find_site(copy)) == [] and check(person, "copy") == []
 
 
-def test_why_there_should_be_no_stub_after_no_pth(person: Person) -> None:
+def test_a_stub_after_no_pth_is_reported_as_unwanted(person: Person) -> None:
     copy = copy_environment(person)
     person.stackenv("adopt", str(copy), "copy", "-m", "Bundle/1", "--no-pth")
     shutil.copytree(site_of(person) / NUMPY, find_site(copy) / NUMPY)
@@ -228,7 +228,7 @@ def test_why_there_should_be_no_stub_after_no_pth(person: Person) -> None:
     assert "show uv" not in person.stackenv("edit", "copy", "--no-stubs", "--dry-run").stdout
 
 
-def test_an_edit_counts_what_it_shows(person: Person) -> None:
+def test_edit_counts_only_the_packages_that_get_a_stub(person: Person) -> None:
     person.stackenv("edit", "it", "--no-stubs")
     with zipfile.ZipFile(person.site.wheels / "numpy-1.0-py3-none-any.whl") as archive:
         archive.extractall(site_of(person))
@@ -247,7 +247,9 @@ def test_an_edit_counts_what_it_shows(person: Person) -> None:
         ("stubs: false", "site", "turned off by the site configuration (personal.stubs)"),
     ],
 )
-def test_the_reason_is_of_the_settings_of_now(person: Person, setting: str, reason: str, said: str) -> None:
+def test_info_shows_the_current_setting_as_the_reason_for_no_stubs(
+    person: Person, setting: str, reason: str, said: str
+) -> None:
     record = person.home / "venvs/it-1.0/stackenv/record.json"
     person.stackenv("edit", "it", "--no-stubs")
     data = json.loads(record.read_text())
@@ -261,7 +263,7 @@ def test_the_reason_is_of_the_settings_of_now(person: Person, setting: str, reas
     assert info(person)["reason"] == "no-record"
 
 
-def test_its_own_packages_alone_are_exported_as_requirements(person: Person) -> None:
+def test_only_own_packages_are_exported_as_requirements(person: Person) -> None:
     """`pip freeze --local` names the stubs, too: docs/explanation/pip-and-uv.md says what to type instead."""
     person.create("mine", "tiny-own==1.0")
     said = person.stackenv("export", "mine", "--format", "requirements").stdout.splitlines()

@@ -53,7 +53,7 @@ def make_conda_environment(person: Person, python: Path) -> Path:
     return prefix
 
 
-def test_what_a_conda_environment_sees(person: Person, python: Path) -> None:
+def test_user_packages_that_a_conda_environment_imports_are_reported(person: Person, python: Path) -> None:
     prefix = make_conda_environment(person, python)
     assert find(person, USER_SITE) == []
     run(person, python, "-m", "pip", "install", "--user", "--upgrade", "setuptools")
@@ -86,7 +86,7 @@ def test_what_a_conda_environment_sees(person: Person, python: Path) -> None:
     assert person.tree() == before
 
 
-def test_what_the_loaded_python_sees(person: Person, python: Path) -> None:
+def test_user_packages_that_hide_the_loaded_pythons_are_reported(person: Person, python: Path) -> None:
     run(person, python, "-m", "pip", "install", "--user", "packaging")
     loaded = {"PATH": f"{python.parent}:{person.environ['PATH']}"}
     # Nobody's is hidden by it: that is what --user is for.
@@ -97,7 +97,7 @@ def test_what_the_loaded_python_sees(person: Person, python: Path) -> None:
     assert find(person, USER_SITE) == []
 
 
-def test_what_a_plain_venv_sees_and_one_of_stackenv_does_not(person: Person, python: Path) -> None:
+def test_user_packages_are_reported_only_for_venvs_that_import_them(person: Person, python: Path) -> None:
     run(person, python, "-m", "pip", "install", "--user", "packaging")
     person.stackenv("create", "biopy", "-m", "Bundle/1")
     assert find(person, USER_SITE) == []
@@ -119,7 +119,9 @@ def test_what_a_plain_venv_sees_and_one_of_stackenv_does_not(person: Person, pyt
         (".pip/pip.conf", "[global]\nuser: 1\n", 2),
     ],
 )
-def test_pip_that_always_installs_for_the_user(person: Person, name: str, text: str, line: int) -> None:
+def test_settings_that_make_pip_install_for_the_user_are_reported(
+    person: Person, name: str, text: str, line: int
+) -> None:
     file = person.home / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
@@ -130,7 +132,7 @@ def test_pip_that_always_installs_for_the_user(person: Person, name: str, text: 
     assert find(person, PIP_USER) == []
 
 
-def test_pip_s_variable(person: Person, python: Path) -> None:
+def test_pip_user_set_in_the_environment_is_reported(person: Person, python: Path) -> None:
     assert find_one(person, PIP_USER, PIP_USER="1")["hint"] == "unset PIP_USER"
     venv = person.home / "own"
     run(person, python, "-m", "venv", venv)
@@ -140,7 +142,7 @@ def test_pip_s_variable(person: Person, python: Path) -> None:
         assert find(person, PIP_USER, PIP_USER=value) == []
 
 
-def test_what_says_no_is_no_fault(person: Person) -> None:
+def test_settings_that_turn_pip_user_off_are_not_reported(person: Person) -> None:
     file = person.home / ".config/pip/pip.conf"
     file.parent.mkdir(parents=True)
     file.write_text("[install]\nuser = false\n# user = true\n[other]\nuser = true\n")
