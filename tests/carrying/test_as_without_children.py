@@ -130,7 +130,7 @@ def packages_of(carrier: Carrier) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_children_have_the_stack_and_the_variables_of_the_caller(bare: Bare, kind: str) -> None:
+def test_child_processes_get_the_stack_and_the_callers_variables(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     (carrier.home / "children.py").write_text(CHILDREN)
     done = carrier.start(carrier.python, "children.py")
@@ -153,7 +153,7 @@ def test_children_have_the_stack_and_the_variables_of_the_caller(bare: Bare, kin
         "exec(open({packages!r} + '/00_stackenv.pth').read(), {{'sitedir': {packages!r}}})",
     ],
 )
-def test_another_python_that_runs_gets_the_packages_and_goes_on(bare: Bare, kind: str, enter: str) -> None:
+def test_a_running_base_python_gets_the_packages_without_a_restart(bare: Bare, kind: str, enter: str) -> None:
     carrier = bare.carriers[kind]
     base = os.path.realpath(carrier.python)
     code = GOES_ON.format(enter=enter.format(packages=packages_of(carrier)))
@@ -161,7 +161,7 @@ def test_another_python_that_runs_gets_the_packages_and_goes_on(bare: Bare, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_own_python_whose_program_calls_site_goes_on(bare: Bare, kind: str) -> None:
+def test_a_program_that_calls_site_main_is_not_restarted(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     code = GOES_ON.format(enter="import site; site.main()")
     check_going_on(
@@ -174,7 +174,7 @@ def test_its_own_python_whose_program_calls_site_goes_on(bare: Bare, kind: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_python_that_has_its_packages_from_the_start_is_not_started_again(
+def test_a_base_python_whose_sitecustomize_adds_the_packages_is_not_restarted(
     bare: Bare, kind: str, tmp_path: Path
 ) -> None:
     carrier = bare.carriers[kind]
@@ -199,7 +199,7 @@ def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str], why
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_program_that_starts_itself_again_has_the_stack_each_time(bare: Bare, kind: str) -> None:
+def test_a_program_that_executes_itself_again_has_the_stack_each_time(bare: Bare, kind: str) -> None:
     """As servers do that reload themselves: the same process, with the variables that it has by then."""
     carrier = bare.carriers[kind]
     (carrier.home / "again.py").write_text(AGAIN)
@@ -224,7 +224,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", ["elsewhere", "in bin"])
-def test_a_program_with_its_python_inside_is_not_started_again(
+def test_a_program_that_embeds_the_environments_python_is_not_restarted(
     bare: Bare, host: Path, kind: str, place: str, tmp_path: Path
 ) -> None:
     carrier = bare.carriers[kind]
@@ -250,7 +250,7 @@ def test_a_program_with_its_python_inside_is_not_started_again(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_program_with_the_python_of_the_modules_inside_gets_the_packages(
+def test_a_program_that_embeds_the_base_python_gets_the_packages(
     bare: Bare, host: Path, kind: str, tmp_path: Path
 ) -> None:
     carrier = bare.carriers[kind]
@@ -262,7 +262,7 @@ def test_a_program_with_the_python_of_the_modules_inside_gets_the_packages(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_venv_that_is_made_by_it_is_that_of_the_python_of_the_modules(bare: Bare, kind: str) -> None:
+def test_a_venv_made_by_the_environments_python_does_not_carry_the_stack(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     made = {}
     for carries in ("0", "1"):

@@ -66,7 +66,7 @@ def check_line(carrier: Carrier, done: subprocess.CompletedProcess[str], why: st
     )
 
 
-def test_a_command_line_as_long_as_the_kernel_takes(needy: Carrier) -> None:
+def test_a_command_line_too_long_for_a_restart_is_reported(needy: Carrier) -> None:
     def begin(code: str, size_bytes: int, carries: str = "1") -> subprocess.CompletedProcess[str]:
         words = ["x" * 4000] * (size_bytes // 4000) + ["x" * (size_bytes % 4000)]
         options = {"STACKENV_CARRY": carries}
@@ -88,7 +88,7 @@ def test_a_command_line_as_long_as_the_kernel_takes(needy: Carrier) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
 
 
-def test_threads_that_a_library_has_started(needy: Carrier, tmp_path: Path) -> None:
+def test_a_process_with_threads_is_not_restarted(needy: Carrier, tmp_path: Path) -> None:
     (tmp_path / "thread.c").write_text(THREAD)
     command = ["gcc", "-shared", "-fPIC", "-pthread", "thread.c", "-o", "thread.so"]
     subprocess.run(command, cwd=tmp_path, check=True)
@@ -96,7 +96,7 @@ def test_threads_that_a_library_has_started(needy: Carrier, tmp_path: Path) -> N
     check_line(needy, done, "Python already has threads")
 
 
-def test_no_proc(needy: Carrier) -> None:
+def test_python_without_proc_is_not_restarted(needy: Carrier) -> None:
     script = 'cat /proc/cpuinfo >cpuinfo && mount -t tmpfs none /proc && cp cpuinfo /proc && exec "$@"'
     unshare = ("unshare", "--mount", "sh", "-c", script, "sh")
     tried = subprocess.run([*unshare, "true"], cwd=needy.home, capture_output=True, text=True, check=False)
@@ -121,13 +121,13 @@ def earlier(carrier: Carrier) -> Iterator[Path]:
     path.unlink()
 
 
-def test_a_pth_file_in_front_may_import_what_it_likes(carrier: Carrier, earlier: Path) -> None:
+def test_an_earlier_pth_file_may_import_anything(carrier: Carrier, earlier: Path) -> None:
     earlier.write_text("import importlib.util, json, logging, subprocess, threading\n")
     done = start(carrier, "-c", FIND)
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
 
 
-def test_what_python_says_of_its_imports_begins_again(carrier: Carrier) -> None:
+def test_importtime_and_verbose_output_starts_over_after_a_restart(carrier: Carrier) -> None:
     again = carrier.stack.kind == "needy"
     timed = start(carrier, "-X", "importtime", "-c", FIND)
     assert (timed.returncode, timed.stdout) == (0, "10\n")

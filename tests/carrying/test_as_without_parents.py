@@ -30,7 +30,7 @@ def starts_again(carrier: Carrier) -> bool:
     return carrier.stack.kind == "needy"
 
 
-def test_gdb_runs_it_to_its_end_and_stops_where_it_is_to(carrier: Carrier) -> None:
+def test_gdb_runs_python_to_its_end_and_stops_at_breakpoints(carrier: Carrier) -> None:
     gdb = ("gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off")
     ended = watch(carrier, *gdb, "-ex", "run", "--args", carrier.python, "-c", FIND)
     assert "found 10" in ended.stdout and "exited normally" in ended.stdout, ended.stdout + ended.stderr
@@ -91,7 +91,7 @@ def test_strace_sees_one_process(carrier: Carrier, options: list[str], tmp_path:
         assert {line.split()[0] for line in calls} == {pid}
 
 
-def test_perf_follows_it(carrier: Carrier, tmp_path: Path) -> None:
+def test_perf_measures_the_environments_python(carrier: Carrier, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     if not shutil.which("perf") or watch(carrier, "perf", "record", "-o", data, "true").returncode:
         pytest.skip("perf is not installed, or may not measure anything here")
@@ -106,7 +106,7 @@ def test_perf_follows_it(carrier: Carrier, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--trace-children=yes"]])
-def test_under_valgrind_it_is_not_started_again(carrier: Carrier, options: list[str], tmp_path: Path) -> None:
+def test_python_is_not_restarted_under_valgrind(carrier: Carrier, options: list[str], tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = "import sys; print('/Needle/' in str(sys.path), flush=True); import needle; print(needle.find())"
     valgrind = ("valgrind", "--tool=none", f"--log-file={log}", *options)
@@ -150,7 +150,7 @@ def test_under_valgrind_it_is_not_started_again(carrier: Carrier, options: list[
     ],
     ids=lambda words: words[0],
 )
-def test_what_runs_a_program(carrier: Carrier, words: tuple[str, ...]) -> None:
+def test_python_finds_its_packages_behind_a_wrapper_command(carrier: Carrier, words: tuple[str, ...]) -> None:
     if words[0] == "time":
         words = ("bash", "-c", 'time "$0" "$@"')
     elif words[0] == "script":

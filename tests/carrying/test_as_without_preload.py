@@ -53,14 +53,12 @@ def run(carrier: Carrier, **environ: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_it_is_loaded_and_no_child_has_it(carrier: Carrier) -> None:
+def test_the_stacks_preload_is_loaded_and_hidden_from_children(carrier: Carrier) -> None:
     assert run(carrier) == ["10 [True, False] True False", "None None"]
 
 
 @pytest.mark.parametrize("separator", [":", " "])
-def test_what_the_caller_preloads_is_loaded_and_given_back(
-    carrier: Carrier, separator: str, tmp_path: Path
-) -> None:
+def test_the_callers_preload_is_loaded_and_restored(carrier: Carrier, separator: str, tmp_path: Path) -> None:
     own = separator.join([str(make_library(tmp_path, "of_caller")), "libm.so.6"])
     expected = ["10 [True, True] True False", f"{own} /own"]
     assert run(carrier, LD_PRELOAD=own, LD_LIBRARY_PATH="/own") == expected

@@ -69,25 +69,25 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_options(bare: Bare, options: str) -> None:
+def test_options_work_as_without_the_stack(bare: Bare, options: str) -> None:
     bare.compare(f'exec "$python" {options} observe.py')
 
 
 @pytest.mark.parametrize(
     "start", ['"$python" -E observe.py', '"$python" -I observe.py', "./with_options one"]
 )
-def test_without_pythonpath_its_packages_are_not_there_as_with_the_modules(bare: Bare, start: str) -> None:
+def test_options_that_ignore_pythonpath_hide_the_stacks_packages(bare: Bare, start: str) -> None:
     bare.compare(f"exec {start}", brings=False)
 
 
-def test_without_site_nothing_of_the_environment_is_read(bare: Bare) -> None:
+def test_python_without_site_does_not_load_the_stack(bare: Bare) -> None:
     for kind in KINDS:
         report = bare.observe('exec "$python" -S observe.py', kind, carries=True).report
         assert (report["needle"], report["restarted"]) == (None, False)
 
 
 @pytest.mark.parametrize("code", CODE)
-def test_code(bare: Bare, code: str) -> None:
+def test_code_from_any_source_runs_as_without_the_stack(bare: Bare, code: str) -> None:
     found = bare.compare(CODE[code])
     if "read" in CODE[code]:
         expected = "" if "<" in CODE[code] or code == "pipe" else "a line\nanother\n"
@@ -95,17 +95,17 @@ def test_code(bare: Bare, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", NO_CODE)
-def test_no_code(bare: Bare, code: str) -> None:
+def test_a_start_that_runs_no_code_behaves_as_without_the_stack(bare: Bare, code: str) -> None:
     bare.compare(NO_CODE[code], reports=False)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names(bare: Bare, name: str) -> None:
+def test_python_started_by_any_name_behaves_as_without_the_stack(bare: Bare, name: str) -> None:
     bare.compare(NAMES[name])
 
 
 @pytest.mark.parametrize("name", NOT_ITS_NAMES)
-def test_names_that_python_does_not_know_for_the_environments(bare: Bare, name: str) -> None:
+def test_python_started_by_an_unrecognized_name_is_not_restarted(bare: Bare, name: str) -> None:
     for kind in KINDS:
         without, found = (bare.observe(NOT_ITS_NAMES[name], kind, carries) for carries in (False, True))
         assert (found.report["restarted"], found.stderr) == (False, b"")
@@ -113,5 +113,5 @@ def test_names_that_python_does_not_know_for_the_environments(bare: Bare, name: 
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_arguments(bare: Bare, arguments: str) -> None:
+def test_arguments_arrive_as_without_the_stack(bare: Bare, arguments: str) -> None:
     bare.compare(f'exec "$python" {ARGUMENTS[arguments]}')

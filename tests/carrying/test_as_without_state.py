@@ -100,12 +100,12 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("beforehand", BEFOREHAND)
-def test_what_the_caller_has_set(bare: Bare, beforehand: str) -> None:
+def test_the_callers_process_state_is_kept(bare: Bare, beforehand: str) -> None:
     bare.compare(f"{BEFOREHAND[beforehand]}; {START}", environ={"PENDING": PENDING})
 
 
 @pytest.mark.parametrize("variables", VARIABLES)
-def test_variables(bare: Bare, variables: str) -> None:
+def test_the_callers_variables_are_kept(bare: Bare, variables: str) -> None:
     bare.compare(START, environ=VARIABLES[variables])
 
 
@@ -119,7 +119,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "library.so"
 
 
-def test_what_the_caller_preloads(bare: Bare, library: Path) -> None:
+def test_the_callers_preloaded_libraries_are_kept(bare: Bare, library: Path) -> None:
     bare.compare(START, environ={"LD_PRELOAD": f"{library}", "ARRIVES": "0"})
     bare.compare(
         START, environ={"LD_PRELOAD": f"{library} {library}:", "LD_LIBRARY_PATH": "/a", "ARRIVES": "0"}
@@ -129,7 +129,7 @@ def test_what_the_caller_preloads(bare: Bare, library: Path) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE]
 )
-def test_a_signal_that_arrives_during_the_start_is_not_lost(bare: Bare, library: Path, number: int) -> None:
+def test_a_signal_during_the_restart_is_not_lost(bare: Bare, library: Path, number: int) -> None:
     environ = {"LD_PRELOAD": str(library), "ARRIVES": str(int(number))}
     # Whoever has started the tests may ignore it, as nohup does.
     heard = f"exec env --default-signal={number} bash --norc -c '{START}'"
@@ -147,7 +147,7 @@ def test_a_signal_that_arrives_during_the_start_is_not_lost(bare: Bare, library:
     assert (found.status, found.report["needle"], found.report["pending"]) == (0, 10, [number]), found.stderr
 
 
-def test_descriptors_that_a_python_passes_on(bare: Bare) -> None:
+def test_inherited_descriptors_stay_open(bare: Bare) -> None:
     for kind in KINDS:
         reads, writes = os.pipe()
         script = f"import os; os.write({writes}, os.environb.get(b'PMI_FD', b'none')); import needle"
@@ -177,7 +177,7 @@ def test_descriptors_that_a_python_passes_on(bare: Bare) -> None:
         ("print('x' * 100000); 1 / 0", 1),
     ],
 )
-def test_the_exit_status(bare: Bare, code: str, status: int) -> None:
+def test_the_exit_status_is_the_same_as_without_the_stack(bare: Bare, code: str, status: int) -> None:
     script = f"ulimit -c 0; exec \"$python\" -c 'import needle; {code}'"
     plain = script.replace("import needle; ", "")
     for kind in KINDS:
@@ -203,7 +203,7 @@ def type_when(terminal: Terminal, asked: str, keys: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_at_a_terminal(bare: Bare, kind: str) -> None:
+def test_prompts_input_and_job_control_work_at_a_terminal(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     environ = {**carrier.environ, "PS1": "", "TERM": "dumb", "python": carrier.python}
     terminal = Terminal(("bash", "--norc", "--noprofile", "-i"), environ, carrier.home)

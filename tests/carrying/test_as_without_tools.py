@@ -77,7 +77,7 @@ def run(carrier: Carrier, folder: Path, *words: str, **environ: str) -> subproce
     )
 
 
-def test_coverage_measures_the_processes_below(carrier: Carrier, tmp_path: Path) -> None:
+def test_coverage_measures_child_processes(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(PARENT)
     (tmp_path / "coveragerc").write_text(
         f"[run]\nparallel = true\ndata_file = {tmp_path}/data\nsource = {tmp_path}\n"
@@ -96,20 +96,20 @@ def test_coverage_measures_the_processes_below(carrier: Carrier, tmp_path: Path)
     assert "parent.py" in shown.stdout and "100%" in shown.stdout, shown.stdout + shown.stderr
 
 
-def test_workers_of_pytest_xdist(carrier: Carrier, tmp_path: Path) -> None:
+def test_pytest_xdist_workers_have_the_stack(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "test_needle.py").write_text(TESTS)
     done = run(carrier, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "test_needle.py")
     assert done.returncode == 0 and "8 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_local_cluster_of_dask(carrier: Carrier, tmp_path: Path) -> None:
+def test_dask_workers_have_the_stack(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "cluster.py").write_text(CLUSTER)
     done = run(carrier, tmp_path, "cluster.py")
     assert (done.returncode, done.stdout) == (0, "[(1, 10, None), (1, 10, None)]\n3\n"), done.stderr
     assert "stackenv" not in done.stderr
 
 
-def test_debugpy_follows_the_processes_below(carrier: Carrier, tmp_path: Path) -> None:
+def test_a_program_and_its_child_have_the_stack_under_debugpy(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(PARENT)
     done = run(carrier, tmp_path, "-m", "debugpy", "--listen", "127.0.0.1:0", "parent.py")
     assert (done.returncode, done.stdout) == (0, "10 child 10\n"), done.stderr

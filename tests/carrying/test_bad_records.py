@@ -62,7 +62,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_what_is_no_record(world: World, record: Path, text: str, tmp_path: Path) -> None:
+def test_text_that_is_not_a_record_is_refused(world: World, record: Path, text: str, tmp_path: Path) -> None:
     record.write_bytes(TEXTS[text])
     require_refused(start(world.python, bare(world.user), tmp_path))
     assert not (tmp_path / "executed").exists()
@@ -128,7 +128,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_record_with_something_wrong(world: World, record: Path, change: str, tmp_path: Path) -> None:
+def test_a_record_with_an_invalid_field_is_refused(
+    world: World, record: Path, change: str, tmp_path: Path
+) -> None:
     data = json.loads(record.read_text())
     CHANGES[change](data)
     record.write_text(json.dumps(data))
@@ -175,7 +177,9 @@ THINGS = {
 
 
 @pytest.mark.parametrize("thing", THINGS)
-def test_in_the_place_of_the_record(world: World, record: Path, thing: str, tmp_path: Path) -> None:
+def test_a_missing_or_special_record_file_is_reported_in_one_line(
+    world: World, record: Path, thing: str, tmp_path: Path
+) -> None:
     record.unlink()
     THINGS[thing](record)
     # It would wait for ever at a FIFO, or read for ever.
@@ -183,7 +187,7 @@ def test_in_the_place_of_the_record(world: World, record: Path, thing: str, tmp_
     require_refused(seen)
 
 
-def test_a_record_that_cannot_be_read(world: World, record: Path, tmp_path: Path) -> None:
+def test_an_unreadable_record_is_reported_in_one_line(world: World, record: Path, tmp_path: Path) -> None:
     if os.geteuid():
         record.chmod(0)
         require_refused(start(world.python, bare(world.user), tmp_path))
@@ -195,7 +199,7 @@ def test_a_record_that_cannot_be_read(world: World, record: Path, tmp_path: Path
     require_refused(start(world.python, bare(world.user), tmp_path, without))
 
 
-def test_the_file_that_reads_it_is_gone(world: World, tmp_path: Path) -> None:
+def test_a_missing_carry_file_is_reported_with_a_hint(world: World, tmp_path: Path) -> None:
     (path,) = Path(world.record).parents[1].glob("lib/python3*/site-packages/_stackenv_carry.py")
     with kept(path):
         path.unlink()
@@ -204,7 +208,7 @@ def test_the_file_that_reads_it_is_gone(world: World, tmp_path: Path) -> None:
     assert said == f"stackenv: {why}; hint: stackenv edit bio/1.0 --refresh"
 
 
-def test_what_a_record_names_is_never_run(world: World, record: Path, tmp_path: Path) -> None:
+def test_names_in_a_record_are_never_executed(world: World, record: Path, tmp_path: Path) -> None:
     """Names that a shell, or Python's own site.py, would do something with."""
     data = json.loads(record.read_text())
     mark = tmp_path / "executed"
@@ -219,7 +223,7 @@ def test_what_a_record_names_is_never_run(world: World, record: Path, tmp_path: 
     assert str(trap) in seen.path and seen.needle == 10
 
 
-def test_folders_that_are_gone_do_no_harm(world: World, record: Path, tmp_path: Path) -> None:
+def test_missing_folders_in_a_record_are_ignored(world: World, record: Path, tmp_path: Path) -> None:
     data = json.loads(record.read_text())
     for name in ("python_path", "prefixes", "libraries"):
         data["carried"][name] += [f"/gone/{name}"]
@@ -229,7 +233,7 @@ def test_folders_that_are_gone_do_no_harm(world: World, record: Path, tmp_path: 
     assert seen.child == seen.given
 
 
-def test_the_line_is_said_once_for_a_process_and_its_children(
+def test_the_warning_is_printed_once_for_a_process_and_its_children(
     world: World, record: Path, tmp_path: Path
 ) -> None:
     record.write_text("no record")

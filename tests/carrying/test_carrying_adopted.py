@@ -62,7 +62,7 @@ def says_10(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("maker", list(MAKERS))
-def test_it_finds_its_modules_whatever_made_it(user: User, maker: str) -> None:
+def test_an_adopted_venv_finds_its_modules_whatever_created_it(user: User, maker: str) -> None:
     folder = make(user, maker)
     adopt(user, folder)
     assert says_10(folder)
@@ -71,13 +71,13 @@ def test_it_finds_its_modules_whatever_made_it(user: User, maker: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["two words", 'it\'s "quoted" $HOME', "Umgebung für ü 日本", "a;b&c", "-x"])
-def test_odd_names_of_folders(user: User, name: str) -> None:
+def test_folder_names_with_special_characters_work(user: User, name: str) -> None:
     folder = make(user, folder=f"odd/{name}")
     adopt(user, folder)
     assert says_10(folder)
 
 
-def test_with_no_pth_nothing_is_carried_and_carry_says_what_to_type(user: User) -> None:
+def test_no_pth_carries_nothing_and_edit_carry_gives_the_commands_that_add_it(user: User) -> None:
     folder = make(user)
     adopt(user, folder, "--no-pth")
     found = start(folder)
@@ -94,7 +94,7 @@ def test_with_no_pth_nothing_is_carried_and_carry_says_what_to_type(user: User) 
     assert says_10(folder)
 
 
-def test_a_home_that_is_a_link(user: User) -> None:
+def test_a_venv_adopted_through_a_linked_home_starts_by_both_paths(user: User) -> None:
     folder = make(user)
     link = user.home.parent / "link"
     link.symlink_to(user.home)
@@ -102,7 +102,7 @@ def test_a_home_that_is_a_link(user: User) -> None:
     assert says_10(folder) and says_10(link / "mine")
 
 
-def test_one_that_was_moved_goes_on_and_does_once_it_is_adopted_again(user: User) -> None:
+def test_a_moved_venv_works_before_and_after_it_is_adopted_again(user: User) -> None:
     folder = make(user)
     adopt(user, folder)
     moved = folder.rename(user.home / "moved")
@@ -111,7 +111,7 @@ def test_one_that_was_moved_goes_on_and_does_once_it_is_adopted_again(user: User
     assert says_10(moved)
 
 
-def test_a_copy_goes_on_until_the_modules_change_and_is_then_to_be_adopted(user: User) -> None:
+def test_a_copied_venv_must_be_adopted_once_the_modules_change(user: User) -> None:
     module = user.home / "own/Own/1.0.lua"
     module.parent.mkdir(parents=True)
     module.write_text(f'depends_on("{user.stack.bundle_module}")\n')

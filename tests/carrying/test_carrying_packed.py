@@ -85,7 +85,7 @@ def hold_own_path(user: User) -> None:
     next(prefix.glob("lib/python3*/site-packages")).joinpath("place.py").write_text(f"'{prefix}'\n")
 
 
-def test_packed_and_unpacked_it_brings_what_it_did_before(packer: User) -> None:
+def test_packing_and_unpacking_keep_what_the_environment_carries(packer: User) -> None:
     before = read_record(packer)["carried"]
     for way in ("session", "namespace"):
         if way == "namespace":
@@ -102,7 +102,7 @@ def test_packed_and_unpacked_it_brings_what_it_did_before(packer: User) -> None:
         assert (found.stdout, found.stderr) == ("10\n", "") and read_record(packer)["carried"] == before
 
 
-def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
+def test_refresh_updates_what_a_packed_environment_carries(packer: User) -> None:
     stackenv(packer, "pack", "bio")
     image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
     before, inode = read_record(packer), image.stat().st_ino
@@ -124,7 +124,7 @@ def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(packer: User) -> None:
+def test_refresh_prints_the_commands_to_run_when_the_image_hides_the_record(packer: User) -> None:
     hold_own_path(packer)
     stackenv(packer, "pack", "bio")
     before = read_record(packer)
@@ -144,7 +144,7 @@ def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(pac
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_a_refresh_under_another_umask_is_obeyed_and_a_strangers_record_is_not(packer: User) -> None:
+def test_a_group_writable_record_is_used_and_one_of_strangers_is_refused(packer: User) -> None:
     stackenv(packer, "pack", "bio")
     change_modulefile(packer)
     done = packer.run("umask 002; stackenv edit bio --refresh")
@@ -174,7 +174,7 @@ def test_a_refresh_under_another_umask_is_obeyed_and_a_strangers_record_is_not(p
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_what_its_own_packages_needed_when_it_was_packed_they_still_need(packer: User) -> None:
+def test_refresh_keeps_the_libraries_that_packed_packages_needed(packer: User) -> None:
     # As if the library was needed by what is in the image alone, which is not looked into.
     stackenv(packer, "pack", "bio")
     libraries = read_record(packer)["carried"]["libraries"]
@@ -192,7 +192,7 @@ def configure_off(user: User) -> dict[str, str]:
 
 @pytest.mark.parametrize("made_while", ["on", "off"])
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_while: str) -> None:
+def test_refresh_follows_a_site_that_turns_carrying_off_and_on(packer: User, made_while: str) -> None:
     off = configure_off(packer)
     if made_while == "off":
         refreshed = packer.stackenv("edit", "bio", "--refresh", **off)
@@ -216,7 +216,7 @@ def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_wh
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_of_an_image_of_an_older_stackenv_a_refresh_says_what_to_type(packer: User) -> None:
+def test_refresh_of_an_image_without_a_recorded_stack_prints_the_commands_to_run(packer: User) -> None:
     """The record is replaced by one without what is carried."""
     stackenv(packer, "pack", "bio")
     path = packer.home / "venvs/bio-1.0/stackenv/record.json"
@@ -228,7 +228,7 @@ def test_of_an_image_of_an_older_stackenv_a_refresh_says_what_to_type(packer: Us
     assert read_record(packer)["carried"] is None
 
 
-def test_what_is_in_the_image_is_not_changed_beside_it(packer: User) -> None:
+def test_edits_of_a_packed_environment_are_refused_until_it_is_unpacked(packer: User) -> None:
     stackenv(packer, "pack", "bio")
     before = read_record(packer)
     for words in (("--no-carry",), ("--carry",), ("-m", stack_of(packer).other_version)):
@@ -245,7 +245,7 @@ def test_what_is_in_the_image_is_not_changed_beside_it(packer: User) -> None:
     assert off.returncode == 1 and "needs Needle/1.0 (not loaded)" in off.stderr
 
 
-def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer: User) -> None:
+def test_refresh_changes_nothing_when_python_changed_or_the_module_is_missing(packer: User) -> None:
     stackenv(packer, "pack", "bio")
     before = read_record(packer)
     path = Path(stack_of(packer).folder, "modules/Needle/1.0.lua")
@@ -262,7 +262,7 @@ def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
-def test_a_kernel_of_ipykernels_that_was_there_before_it_was_packed(packer: User, tmp_path: Path) -> None:
+def test_a_plain_ipykernel_made_before_packing_still_starts(packer: User, tmp_path: Path) -> None:
     (packages,) = (packer.home / "venvs/bio-1.0").glob("lib/python3*/site-packages")
     (packages / "jupyters.pth").write_text(f"{JUPYTERS_PACKAGES}\n")
     made = start(packer, "-m", "ipykernel", "install", "--user", "--name", "plain")

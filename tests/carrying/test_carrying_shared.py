@@ -66,14 +66,14 @@ def open_to_all(project: Project) -> None:
     subprocess.run(["chmod", "-R", "o+rX", project.root], check=True)
 
 
-def test_the_owner_and_a_colleague_start_it_without_modules(project: Project) -> None:
+def test_owner_and_colleague_start_the_environment_without_modules(project: Project) -> None:
     assert (project.root / "venvs/tool-1.0/stackenv/record.json").stat().st_mode & 0o777 == 0o660
     for number in (OWNER, MEMBER):
         found = start(project, number, GROUP)
         assert (found.stdout, found.stderr) == ("10\n", "")
 
 
-def test_a_stranger_and_root_start_it_where_they_may_read_it(project: Project) -> None:
+def test_a_stranger_and_root_start_a_readable_environment_without_modules(project: Project) -> None:
     open_to_all(project)
     found = start(project, STRANGER, STRANGER)
     assert (found.stdout, found.stderr) == ("10\n", "")
@@ -82,7 +82,7 @@ def test_a_stranger_and_root_start_it_where_they_may_read_it(project: Project) -
 
 
 @pytest.mark.parametrize("who", ["owner", "member", "stranger", "root"])
-def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
+def test_a_record_owned_by_a_stranger_is_refused_in_one_line(
     project: Project, record: Path, who: str
 ) -> None:
     open_to_all(project)
@@ -102,15 +102,13 @@ def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
 
 
 @pytest.mark.parametrize("mode", [0o662, 0o666])
-def test_a_record_that_everybody_may_write_is_not_obeyed(project: Project, record: Path, mode: int) -> None:
+def test_a_world_writable_record_is_refused(project: Project, record: Path, mode: int) -> None:
     record.chmod(mode)
     found = start(project, MEMBER, GROUP, "-c", "")
     assert "could have been written by another user" in found.stderr
 
 
-def test_a_record_of_another_group_is_not_obeyed_where_that_may_write_it(
-    project: Project, record: Path
-) -> None:
+def test_a_record_writable_by_another_group_is_refused(project: Project, record: Path) -> None:
     os.chown(record, OWNER, STRANGER)
     record.chmod(0o664)
     assert "could have been written by another user" in start(project, MEMBER, GROUP, "-c", "").stderr
@@ -118,7 +116,7 @@ def test_a_record_of_another_group_is_not_obeyed_where_that_may_write_it(
     assert start(project, MEMBER, GROUP).stdout == "10\n"
 
 
-def test_a_link_a_folder_and_a_pipe_are_no_record(project: Project, record: Path) -> None:
+def test_a_link_a_folder_or_a_pipe_is_refused_as_the_record(project: Project, record: Path) -> None:
     text = record.read_bytes()
     elsewhere = project.root / "elsewhere.json"
     elsewhere.write_bytes(text)
@@ -136,9 +134,7 @@ def test_a_link_a_folder_and_a_pipe_are_no_record(project: Project, record: Path
             record.write_text("")
 
 
-def test_a_record_that_is_replaced_while_python_starts_is_one_of_the_two(
-    project: Project, record: Path
-) -> None:
+def test_a_start_reads_the_old_or_the_new_record_while_it_is_replaced(project: Project, record: Path) -> None:
     text = record.read_bytes()
     other = json.loads(text)
     other["carried"] = None
@@ -167,7 +163,7 @@ def test_a_record_that_is_replaced_while_python_starts_is_one_of_the_two(
         assert "written by" not in err
 
 
-def test_a_colleague_refreshes_it_and_all_go_on(project: Project) -> None:
+def test_the_environment_starts_for_everyone_after_a_colleagues_refresh(project: Project) -> None:
     modulefile = Path(project.owner.stack.modulepath.split(":")[0], "Needle/1.0.lua")
     modulefile.write_text(f"{modulefile.read_text()}-- built again\n")
     assert "has changed; hint: stackenv edit tool/1.0 --refresh" in start(project, OWNER, GROUP).stderr
@@ -180,9 +176,7 @@ def test_a_colleague_refreshes_it_and_all_go_on(project: Project) -> None:
         assert (found.stdout, found.stderr) == ("10\n", "")
 
 
-def test_an_access_list_that_lets_a_stranger_write_the_record_is_not_obeyed(
-    project: Project, record: Path
-) -> None:
+def test_a_record_writable_by_a_stranger_through_an_acl_is_refused(project: Project, record: Path) -> None:
     layers = next((project.root / "venvs/tool-1.0").glob("lib/python3*/site-packages/_stackenv_layers.py"))
     for path in (record, layers):
         path.chmod(0o640)
@@ -193,9 +187,7 @@ def test_an_access_list_that_lets_a_stranger_write_the_record_is_not_obeyed(
 
 
 @pytest.mark.parametrize("owner", [MEMBER, STRANGER])
-def test_check_says_whose_a_record_is_that_is_not_obeyed_and_a_refresh_corrects_it(
-    project: Project, owner: int
-) -> None:
+def test_check_reports_the_owner_of_a_refused_record_and_fixes_it(project: Project, owner: int) -> None:
     """As after a colleague has put a copy in its place, or somebody else."""
     done = project.as_owner(f"stackenv edit tool --refresh --shared {project.root}")
     assert done.returncode == 0, done.stderr

@@ -51,7 +51,9 @@ def run_as(
     return user.run(f"exec unshare --mount bash {node}")
 
 
-def test_a_colleague_refreshes_it_and_both_go_on(project: Project, tmp_path: Path) -> None:
+def test_a_packed_environment_starts_for_both_after_a_colleagues_refresh(
+    project: Project, tmp_path: Path
+) -> None:
     def as_owner(script: str) -> subprocess.CompletedProcess[str]:
         return run_as(project, project.owner, OWNER, tmp_path, script)
 

@@ -43,7 +43,9 @@ LOADS = {"its modules": "module load Needle/1.0", "itself": "module use ~/module
 
 
 @pytest.mark.parametrize("loaded", LOADS)
-def test_nothing_with_the_module_loaded(world: World, loaded: str, tmp_path: Path) -> None:
+def test_carrying_adds_no_system_calls_when_the_module_is_loaded(
+    world: World, loaded: str, tmp_path: Path
+) -> None:
     """The same system calls in the same order as in an environment that was made with --no-carry."""
     calls = {}
     for name in ("bio", "off"):
@@ -56,7 +58,7 @@ def test_nothing_with_the_module_loaded(world: World, loaded: str, tmp_path: Pat
     assert len(calls["bio"]) > 100
 
 
-def test_bare_the_record_is_read_and_each_module_of_the_users_looked_at(world: World, tmp_path: Path) -> None:
+def test_a_bare_start_reads_the_record_and_checks_each_modulefile_once(world: World, tmp_path: Path) -> None:
     modules = [world.stack.bundle_module, world.stack.other_module]
     made = world.user.stackenv("create", "two", load=modules)
     assert made.returncode == 0, made.stderr

@@ -63,18 +63,18 @@ def needs(packages: Path, *library_path: Path) -> bool:
         *(("rpath", "other", False), ("runpath", "other", True), ("plain", "missing", False)),
     ],
 )
-def test_a_library_that_is_found_by_it_alone_or_elsewhere_counts(
+def test_the_library_path_is_needed_if_it_changes_which_library_is_loaded(
     built: Path, tmp_path: Path, kind: str, folder: str, needed: bool
 ) -> None:
     assert needs(install(tmp_path, built, one=kind), built / folder) is needed
 
 
-def test_one_package_does_not_hide_what_another_needs(built: Path, tmp_path: Path) -> None:
+def test_one_needy_package_among_others_is_detected(built: Path, tmp_path: Path) -> None:
     packages = install(tmp_path, built, a="rpath", b="plain", c="rpath")
     assert needs(packages, built / "lib")
 
 
-def test_a_folder_of_some_cpus_is_looked_into_as_well(built: Path, tmp_path: Path) -> None:
+def test_glibc_hwcaps_subfolders_are_searched(built: Path, tmp_path: Path) -> None:
     library, version = platform.libc_ver()
     if (library, platform.machine()) != ("glibc", "x86_64") or tuple(map(int, version.split("."))) < (2, 33):
         pytest.skip(f"{library} {version} on {platform.machine()} has other such folders")
@@ -89,11 +89,11 @@ def test_a_folder_of_some_cpus_is_looked_into_as_well(built: Path, tmp_path: Pat
     assert needs(packages, mixed)
 
 
-def test_without_a_library_path_nothing_is_asked(tmp_path: Path) -> None:
+def test_an_empty_library_path_is_not_checked(tmp_path: Path) -> None:
     assert not needs_library_path(str(tmp_path / "missing"), [tmp_path], [])
 
 
-def test_odd_folders_and_files_are_no_hindrance(built: Path, tmp_path: Path) -> None:
+def test_unusual_folders_and_files_do_not_change_the_result(built: Path, tmp_path: Path) -> None:
     odd = tmp_path / "a folder: 'of' ü\udcff"
     install(odd, built, good="rpath")
     (odd / "good/_text.so").write_text("GROUP ( libneedle.so )\n")
@@ -107,12 +107,12 @@ def test_odd_folders_and_files_are_no_hindrance(built: Path, tmp_path: Path) -> 
     assert needs_library_path(PYTHON, [*missing, odd], library_path)
 
 
-def test_what_is_no_package_is_not_looked_through(built: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_packages_are_skipped(built: Path, tmp_path: Path) -> None:
     install(tmp_path, built, **{"node-modules": "plain", ".git": "plain", "pkg.libs": "plain"})
     assert not needs(tmp_path, built / "lib")
 
 
-def test_more_folders_than_anybody_waits_for_are_taken_for_needy(
+def test_too_many_folders_count_as_needing_the_library_path(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, built, **{f"package{number}": "rpath" for number in range(10)})
@@ -121,7 +121,7 @@ def test_more_folders_than_anybody_waits_for_are_taken_for_needy(
     assert needs(tmp_path, built / "lib")
 
 
-def test_a_program_that_the_loader_cannot_be_asked_about_is_not_run_and_taken_for_needy(
+def test_a_program_that_glibc_does_not_load_is_not_run_and_counts_as_needy(
     built: Path, tmp_path: Path
 ) -> None:
     ran = tmp_path / "ran"
@@ -161,7 +161,7 @@ def test_a_python_that_needs_a_library_or_a_variable_does_not_start_bare(tmp_pat
     assert needs_library_path(str(link), [], [str(built / "lib")])
 
 
-def test_what_the_main_programs_rpath_finds_is_not_needed(built: Path, tmp_path: Path) -> None:
+def test_libraries_found_by_the_programs_own_rpath_are_not_needed(built: Path, tmp_path: Path) -> None:
     source = tmp_path / "main.c"
     source.write_text("int main(void) { return 0; }\n")
     packages = install(tmp_path / "packages", built, one="plain")
@@ -172,14 +172,14 @@ def test_what_the_main_programs_rpath_finds_is_not_needed(built: Path, tmp_path:
         assert needed is (name == "without")
 
 
-def test_names_are_joined_up_to_what_a_variable_holds() -> None:
+def test_file_names_are_batched_up_to_the_size_of_a_variable() -> None:
     names = [f"./package{number}/_extension.so" for number in range(8_000)]
     batches = list(batch_names(names))
     assert " ".join(batches).split() == names
     assert len(batches) == 3 and all(len(batch) <= LARGEST_BYTES for batch in batches)
 
 
-def test_a_loader_that_does_not_answer_in_time_means_one_more_start(
+def test_a_loader_timeout_counts_as_needing_the_library_path(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packages = install(tmp_path, built, needle="rpath")

@@ -34,7 +34,7 @@ TEXTS = (
 NO_TEXTS = ("", "{", "[1,]", "nope", '["a\nb"]', '{"a": 1} x', "[" * 100_000)
 
 
-def test_it_imports_what_a_start_with_the_module_does_and_carry(
+def test_a_bare_start_imports_only_two_more_modules_than_a_loaded_one(
     needle_stack: NeedleStack, tmp_path: Path
 ) -> None:
     user = make_user(tmp_path, needle_stack)
@@ -60,7 +60,9 @@ def list_compiled(prefix: Path) -> list[str]:
     ]
 
 
-def test_whatever_writes_its_files_compiles_them_too(needle_stack: NeedleStack, tmp_path: Path) -> None:
+def test_every_command_that_writes_stackenvs_files_compiles_them(
+    needle_stack: NeedleStack, tmp_path: Path
+) -> None:
     """Who cannot write to the environment would do it at each start."""
     user = make_user(tmp_path, needle_stack)
     prefix, both = user.home / "venvs/bio-1.0", ["_stackenv_carry.py", "_stackenv_layers.py"]
@@ -82,7 +84,9 @@ def test_whatever_writes_its_files_compiles_them_too(needle_stack: NeedleStack, 
     assert list_compiled(user.home / "mine") == both
 
 
-def test_what_keeps_its_python_from_starting_is_said(rpath_stack: NeedleStack, tmp_path: Path) -> None:
+def test_adopt_reports_a_python_that_fails_without_its_modules(
+    rpath_stack: NeedleStack, tmp_path: Path
+) -> None:
     user = make_user(tmp_path, rpath_stack)
     made = user.run(f"module load {rpath_stack.bundle_module}; python -m venv --without-pip mine")
     assert made.returncode == 0, made.stderr
@@ -95,7 +99,7 @@ def test_what_keeps_its_python_from_starting_is_said(rpath_stack: NeedleStack, t
 
 
 @pytest.mark.parametrize("text", [*TEXTS, *NO_TEXTS], ids=lambda text: text[:8])
-def test_it_reads_json_as_the_module_json_does(text: str, tmp_path: Path) -> None:
+def test_carry_reads_json_like_the_json_module(text: str, tmp_path: Path) -> None:
     try:
         wanted = ascii(json.loads(text))
     except (ValueError, RecursionError) as error:

@@ -80,7 +80,7 @@ def checks(user: User, name: str) -> bool:
 
 
 @pytest.mark.parametrize("maker", list(MAKERS))
-def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: str) -> None:
+def test_adopt_replaces_the_link_and_remove_restores_it(user: User, maker: str) -> None:
     folder = user.home / f"adopted {maker}"
     make(user, maker, Path(f"'{folder}'"))
     before = look(folder)
@@ -97,7 +97,7 @@ def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: st
     assert look(folder) == before
 
 
-def test_a_copy_of_the_program_stays_and_it_is_said_when_it_starts(user: User) -> None:
+def test_a_copied_python_is_kept_and_reported_to_need_its_modules(user: User) -> None:
     folder = user.home / "copies"
     made = user.run(f"module load {BUNDLE} && {find_base(user)} -m venv --without-pip --copies {folder}")
     assert made.returncode == 0, made.stderr
@@ -117,7 +117,7 @@ def test_a_copy_of_the_program_stays_and_it_is_said_when_it_starts(user: User) -
     assert {path.name: path.read_bytes() for path in (folder / "bin").glob("python*")} == before
 
 
-def test_an_adopt_that_fails_leaves_the_link(user: User) -> None:
+def test_a_failed_adopt_keeps_the_link(user: User) -> None:
     folder = user.home / "failing"
     make(user, "venv", folder)
     before = look(folder)
@@ -127,7 +127,7 @@ def test_an_adopt_that_fails_leaves_the_link(user: User) -> None:
     assert look(folder) == before
 
 
-def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
+def test_edit_carry_writes_the_script_and_no_carry_restores_the_link(user: User) -> None:
     folder = user.home / "venvs/edited-1.0"
     only = "the Python of edited/1.0 starts only while its modules are loaded"
     said = stackenv(user, "create", "edited", "--no-carry")
@@ -147,7 +147,7 @@ def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     assert look(folder) == before and not starts(user, folder) and checks(user, "edited")
 
 
-def test_a_site_that_turns_it_off_says_that_the_python_starts_no_more(user: User) -> None:
+def test_refresh_warns_when_the_site_has_turned_carrying_off(user: User) -> None:
     off = user.home / "off.yaml"
     off.write_text("version: 1\npersonal:\n  carry: false\n")
     environ = {"STACKENV_SITE_CONFIG": str(off)}
@@ -164,7 +164,7 @@ def test_a_site_that_turns_it_off_says_that_the_python_starts_no_more(user: User
     assert read_result(user.stackenv("check", "sites", "--json", **environ).stdout) == []
 
 
-def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
+def test_refresh_restores_a_missing_or_replaced_script(user: User) -> None:
     folder = user.home / "venvs/lost-1.0"
     stackenv(user, "create", "lost")
     (name,) = [name for name, is_now in look(folder).items() if is_now == "ours"]
@@ -189,7 +189,7 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     assert look(folder)[name] == "other"
 
 
-def test_check_and_a_refresh_see_that_the_script_cannot_be_executed(user: User) -> None:
+def test_check_reports_a_script_that_cannot_be_executed_and_refresh_fixes_it(user: User) -> None:
     folder = user.home / "venvs/forbidden-1.0"
     stackenv(user, "create", "forbidden")
     (name,) = [name for name, is_now in look(folder).items() if is_now == "ours"]
@@ -201,7 +201,7 @@ def test_check_and_a_refresh_see_that_the_script_cannot_be_executed(user: User) 
     assert starts(user, folder) and checks(user, "forbidden")
 
 
-def test_a_lost_record_is_written_again(user: User) -> None:
+def test_refresh_restores_a_lost_record(user: User) -> None:
     folder = user.home / "venvs/forgotten-1.0"
     stackenv(user, "create", "forgotten")
     record = folder / "stackenv/record.json"
@@ -213,7 +213,7 @@ def test_a_lost_record_is_written_again(user: User) -> None:
     assert starts(user, folder) and checks(user, "forgotten")
 
 
-def test_renamed_and_rebuilt(user: User) -> None:
+def test_renamed_and_rebuilt_environments_start_without_modules(user: User) -> None:
     stackenv(user, "create", "first")
     stackenv(user, "rename", "first", "second")
     assert starts(user, user.home / "venvs/first-1.0") and checks(user, "second")
@@ -224,7 +224,7 @@ def test_renamed_and_rebuilt(user: User) -> None:
 
 
 @pytest.mark.parametrize("load", ["", f"module load {BUNDLE} && "], ids=["bare", "loaded"])
-def test_a_venv_from_it_is_one_of_the_base_python(user: User, load: str) -> None:
+def test_a_venv_made_by_the_environments_python_links_to_the_base_python(user: User, load: str) -> None:
     folder = user.home / "venvs/above-1.0"
     if not folder.exists():
         stackenv(user, "create", "above")
@@ -250,7 +250,7 @@ def test_a_venv_from_it_is_one_of_the_base_python(user: User, load: str) -> None
     shutil.rmtree(user.home / "half")
 
 
-def test_a_copy_of_the_program_that_its_python_has_made_is_adopted(user: User) -> None:
+def test_a_copied_venv_made_by_the_environment_is_adopted_with_the_base_python(user: User) -> None:
     stackenv(user, "create", "maker")
     folder = user.home / "made"
     made = user.run(f"module load {BUNDLE} && venvs/maker-1.0/bin/python -m venv --copies {folder}")
@@ -260,7 +260,7 @@ def test_a_copy_of_the_program_that_its_python_has_made_is_adopted(user: User) -
     assert found["python"]["executable"] == str(find_base(user))
 
 
-def test_its_pip_and_uv(user: User) -> None:
+def test_pip_and_uv_work_without_modules(user: User) -> None:
     folder = user.home / "venvs/tools-1.0"
     stackenv(user, "create", "tools", "--with-pip")
     python, environ = folder / "bin/python", {**bare(user), "PIP_NO_INDEX": "1"}
@@ -274,7 +274,9 @@ def test_its_pip_and_uv(user: User) -> None:
         assert done.returncode == 0 and "pip " in done.stdout, done.stderr
 
 
-def test_a_python_that_starts_without_modules_now(needy_stack: NeedleStack, tmp_path: Path) -> None:
+def test_refresh_adds_or_removes_the_script_as_the_base_python_changes(
+    needy_stack: NeedleStack, tmp_path: Path
+) -> None:
     user = make_needy_user(tmp_path, needy_stack)
     stackenv(user, "create", "bio")
     folder = user.home / "venvs/bio-1.0"
@@ -289,7 +291,7 @@ def test_a_python_that_starts_without_modules_now(needy_stack: NeedleStack, tmp_
     assert "ours" in look(folder).values() and starts(user, folder) and checks(user, "bio")
 
 
-def test_one_that_no_library_helps_keeps_its_link_and_create_says_so(
+def test_a_python_that_needs_a_variable_keeps_its_link_and_create_warns(
     needy_stack: NeedleStack, tmp_path: Path
 ) -> None:
     user = make_needy_user(tmp_path, needy_stack)

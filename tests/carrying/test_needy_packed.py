@@ -13,7 +13,9 @@ from traced_starts import bare
 
 
 @pytest.mark.parametrize("way", ["session", "namespace"])
-def test_packed_it_starts_and_unpacked_again(needy_stack: NeedleStack, tmp_path: Path, way: str) -> None:
+def test_the_environment_starts_without_modules_packed_and_unpacked(
+    needy_stack: NeedleStack, tmp_path: Path, way: str
+) -> None:
     require_fuse()
     with unmounting(tmp_path):
         user = make_packing_user(tmp_path, make_needy_modules(tmp_path, needy_stack))

@@ -77,7 +77,7 @@ def without_bashs(variables: list[str]) -> list[str]:
     return [entry for entry in variables if entry.partition("=")[0] not in OF_BASH_ITSELF]
 
 
-def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python: Path) -> None:
+def test_a_script_replaces_the_link_to_the_base_python(user: User, python: Path) -> None:
     record = json.loads((python.parents[1] / "stackenv/record.json").read_text())
     carried = record["carried"]
     assert (carried["starts_bare"], len(carried["launchers"])) == (False, 1)
@@ -90,7 +90,7 @@ def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python:
     assert str(user.home) not in own.read_text().replace(record["python"]["executable"], "")
 
 
-def test_info_says_how_it_is_started(user: User) -> None:
+def test_info_says_that_a_script_starts_python(user: User) -> None:
     found = read_result(user.stackenv("info", "bio", "--json").stdout)["carried"]
     assert (found["carries"], found["restarts"], found["by_script"]) == (True, False, True)
     assert (
@@ -98,7 +98,7 @@ def test_info_says_how_it_is_started(user: User) -> None:
     )
 
 
-def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anything(
+def test_a_bare_start_has_the_stack_and_passes_nothing_to_children(
     user: User, python: Path, tmp_path: Path
 ) -> None:
     started = start(python, bare(user), tmp_path)
@@ -116,7 +116,7 @@ def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anythi
     [{}, {b"SHLVL": b"3", b"PWD": b"/"}, OF_BASH, {**OF_BASH, b"STACKENV_CARRY": b"1"}],
     ids=["nothing", "usual", "of bash", "more"],
 )
-def test_its_variables_are_the_callers_byte_for_byte(python: Path, given: dict[bytes, bytes]) -> None:
+def test_the_callers_variables_are_kept_byte_for_byte(python: Path, given: dict[bytes, bytes]) -> None:
     # Without it Python itself sets LC_CTYPE (PEP 538).
     environ = {b"LC_ALL": b"C.UTF-8", **given}
     done = run(python, "-c", PRINT_ENVIRON, env=environ, cwd="/")
@@ -126,7 +126,7 @@ def test_its_variables_are_the_callers_byte_for_byte(python: Path, given: dict[b
     assert childs == sorted(name + b"=" + value for name, value in environ.items())
 
 
-def test_with_the_modules_loaded_it_is_as_with_a_link(user: User, python: Path, tmp_path: Path) -> None:
+def test_nothing_is_carried_when_the_modules_are_loaded(user: User, python: Path, tmp_path: Path) -> None:
     environ = read_environment(user, f"module load {BUNDLE}")
     started = start(python, environ, tmp_path)
     assert (started.needle, started.said) == (10, [])
@@ -139,7 +139,7 @@ def test_with_the_modules_loaded_it_is_as_with_a_link(user: User, python: Path, 
 
 
 @pytest.mark.parametrize("loaded", ["Needle/2.0", "Needle/1.0", "GCCcore/12.3.0", "GCCcore/13.2.0"])
-def test_what_others_have_loaded_finds_its_own_libraries(
+def test_the_callers_loaded_modules_keep_their_own_libraries(
     user: User, python: Path, tmp_path: Path, loaded: str
 ) -> None:
     environ = read_environment(user, f"module load {loaded}")
@@ -161,7 +161,7 @@ def test_what_others_have_loaded_finds_its_own_libraries(
 
 @pytest.mark.parametrize("options", ["-S", "-IS", "-sS", "-X dev -S", "-Xdev -S", "-W error -S", "-B -u -S"])
 @pytest.mark.parametrize("load", ["", f"module load {BUNDLE}"], ids=["bare", "loaded"])
-def test_without_site_a_child_has_the_libraries_variables_at_most(
+def test_without_site_only_ld_library_path_is_added(
     user: User, python: Path, options: str, load: str
 ) -> None:
     environ = read_environment(user, load) if load else bare(user)
@@ -175,7 +175,9 @@ def test_without_site_a_child_has_the_libraries_variables_at_most(
 @pytest.mark.parametrize(
     "options", ["-c {} -S", "-W S -c {}", "-X S -c {}", "-WS -c {}", "-XS=S -c {}", "-Wignore::S -c {}"]
 )
-def test_a_letter_in_another_words_place_is_no_option(user: User, python: Path, options: str) -> None:
+def test_an_s_in_another_argument_is_not_mistaken_for_the_option(
+    user: User, python: Path, options: str
+) -> None:
     environ = {**bare(user), "PYTHONWARNINGS": "ignore"}
     words = [word.format(PRINT_ENVIRON) for word in options.split()]
     done = run(python, *words, env=environ)
@@ -184,7 +186,7 @@ def test_a_letter_in_another_words_place_is_no_option(user: User, python: Path, 
     assert own == sorted((name.encode(), value.encode()) for name, value in environ.items())
 
 
-def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
+def test_libraries_already_on_ld_library_path_do_not_prevent_carrying(
     user: User, python: Path, tmp_path: Path
 ) -> None:
     folders = read_environment(user, f"module load {BUNDLE}")["LD_LIBRARY_PATH"]
@@ -194,7 +196,7 @@ def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
 
 
 @pytest.mark.parametrize("off", ["0", "No"])
-def test_with_carrying_off_it_says_what_to_type(user: User, python: Path, off: str) -> None:
+def test_with_carrying_off_the_load_command_is_printed(user: User, python: Path, off: str) -> None:
     done = run(python, "-c", "", env={**bare(user), "STACKENV_CARRY": off})
     assert done.returncode == 127
     line, loaders = done.stderr.splitlines()
@@ -205,7 +207,7 @@ def test_with_carrying_off_it_says_what_to_type(user: User, python: Path, off: s
     assert (found.stdout, found.stderr) == ("10\n", "")
 
 
-def test_another_module_of_the_stack_is_loaded(user: User, python: Path) -> None:
+def test_the_missing_bundle_is_reported_when_only_a_python_module_is_loaded(user: User, python: Path) -> None:
     done = user.run(f"module load Python; {python} -c 'import sys; print(sys.prefix)'")
     assert done.stdout == f"{python.parents[1]}\n", done.stderr
     (line,) = done.stderr.splitlines()
@@ -213,7 +215,9 @@ def test_another_module_of_the_stack_is_loaded(user: User, python: Path) -> None
 
 
 @pytest.mark.parametrize("how", ["python", "./python", "../bin/python", "python3", PYTHON_FOLDER])
-def test_its_name_is_that_by_which_it_is_started(user: User, python: Path, how: str) -> None:
+def test_sys_executable_and_the_process_name_follow_the_name_in_the_command(
+    user: User, python: Path, how: str
+) -> None:
     code = "import sys; print(sys.executable, sys.prefix, sys.orig_argv[1:], open('/proc/self/comm').read())"
     started = run(how, "-c", code, "a b", "", env={**bare(user), "PATH": ":/usr/bin"}, cwd=python.parent)
     name = Path(how).name
@@ -221,7 +225,7 @@ def test_its_name_is_that_by_which_it_is_started(user: User, python: Path, how: 
     assert (started.stdout.replace("/./", "/").replace("/../bin/", "/"), started.stderr) == (expected, "")
 
 
-def test_its_scripts_have_it_as_their_interpreter(user: User, python: Path, tmp_path: Path) -> None:
+def test_a_script_can_name_the_python_in_its_first_line(user: User, python: Path, tmp_path: Path) -> None:
     script = tmp_path / "analysis"
     code = "import sys, needle; print(needle.find(), sys.argv, open('/proc/self/comm').read().strip())"
     script.write_text(f"#!{python} -s\n{code}; sys.exit(3)\n")
@@ -231,7 +235,7 @@ def test_its_scripts_have_it_as_their_interpreter(user: User, python: Path, tmp_
     assert done.stdout == f"10 {[str(script), '-v', 'two words']} analysis\n"
 
 
-def test_it_is_the_process_that_was_started(user: User, python: Path) -> None:
+def test_python_is_the_process_that_was_started(user: User, python: Path) -> None:
     code = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
     with subprocess.Popen([python, "-c", code], env=bare(user), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -243,7 +247,7 @@ def test_it_is_the_process_that_was_started(user: User, python: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_and_inherited_descriptors_are_as_they_were(
+def test_closed_and_inherited_descriptors_are_kept(
     user: User, python: Path, tmp_path: Path, closed: str
 ) -> None:
     code = "import os; print(sorted(os.listdir('/proc/self/fd')), file=open('%s', 'w'))"
@@ -258,7 +262,7 @@ def test_closed_and_inherited_descriptors_are_as_they_were(
 
 
 @pytest.mark.parametrize("options", ["-E", "-I", "-s", "-B -u", "-X dev", "-W error", "-P"])
-def test_its_options_mean_what_they_mean(user: User, python: Path, options: str) -> None:
+def test_python_options_work_as_with_a_link(user: User, python: Path, options: str) -> None:
     code = "import sys; print(sys.executable, sys.path, sys.orig_argv, sys.flags)"
     words = (python, *options.split(), "-c", code)
     record = json.loads((python.parents[1] / "stackenv/record.json").read_text())
@@ -271,12 +275,12 @@ def test_its_options_mean_what_they_mean(user: User, python: Path, options: str)
     assert found.stdout == (f"{base}\n" if sys.version_info >= (3, 11) else f"{python}\n")
 
 
-def test_it_reads_its_input(user: User, python: Path) -> None:
+def test_standard_input_reaches_python(user: User, python: Path) -> None:
     piped = run(python, "-c", "print(input())", env=bare(user), stdin=None, input="a line\n")
     assert (piped.stdout, piped.stderr) == ("a line\n", "")
 
 
-def test_its_children_start_too(user: User, python: Path, tmp_path: Path) -> None:
+def test_child_processes_start_and_find_the_packages(user: User, python: Path, tmp_path: Path) -> None:
     script = tmp_path / "spawned.py"
     script.write_text(
         "import multiprocessing, subprocess, sys\n"
@@ -292,7 +296,7 @@ def test_its_children_start_too(user: User, python: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("to", ["file", "bin"])
-def test_a_link_from_elsewhere_gets_nothing_that_nobody_would_take_back(
+def test_a_link_to_python_or_bin_from_elsewhere_gets_no_libraries(
     user: User, python: Path, tmp_path: Path, to: str
 ) -> None:
     link = tmp_path / "link"
@@ -309,7 +313,7 @@ def test_a_link_from_elsewhere_gets_nothing_that_nobody_would_take_back(
     assert loaded.returncode == 0 and "STACKENV_STARTED" not in loaded.stdout, loaded.stderr
 
 
-def test_a_link_to_the_environment_is_the_environment(user: User, python: Path, tmp_path: Path) -> None:
+def test_python_starts_through_a_link_to_the_environment(user: User, python: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(python.parents[1])
     code = f"import os; {FIND}; print('LD_LIBRARY_PATH' in os.environ)"
@@ -321,14 +325,16 @@ def test_a_link_to_the_environment_is_the_environment(user: User, python: Path, 
     assert (done.stdout, done.stderr) == ("10\nFalse\n", "")
 
 
-def test_moved_and_copied_it_starts(user: User, python: Path, tmp_path: Path) -> None:
+def test_a_copied_environment_starts_from_a_path_with_special_characters(
+    user: User, python: Path, tmp_path: Path
+) -> None:
     for place in (tmp_path / "with blank", tmp_path / "it's $HOME;"):
         run("cp", "-a", python.parents[1], place)
         done = run(place / "bin/python", "-c", f"import sys; print(sys.prefix); {FIND}", env=bare(user))
         assert (done.stdout, done.stderr) == (f"{place}\n10\n", "")
 
 
-def test_a_record_that_is_refused_says_so_and_it_starts(user: User, python: Path) -> None:
+def test_an_invalid_record_is_reported_and_python_still_starts(user: User, python: Path) -> None:
     record = python.parents[1] / "stackenv/record.json"
     before = record.read_text()
     try:
@@ -342,7 +348,7 @@ def test_a_record_that_is_refused_says_so_and_it_starts(user: User, python: Path
     assert ast.literal_eval(done.stdout.splitlines()[0]) == told
 
 
-def test_without_its_base_it_cannot_be_loaded(user: User, python: Path) -> None:
+def test_a_missing_base_python_is_reported_by_load_check_and_start(user: User, python: Path) -> None:
     base = Path(json.loads((python.parents[1] / "stackenv/record.json").read_text())["python"]["executable"])
     aside = base.with_name("aside")
     base.rename(aside)
@@ -357,14 +363,14 @@ def test_without_its_base_it_cannot_be_loaded(user: User, python: Path) -> None:
     assert started.returncode == 127 and "No such file" in started.stderr
 
 
-def test_gdb_has_it_behind_bash(user: User, python: Path) -> None:
+def test_gdb_runs_python_through_bash(user: User, python: Path) -> None:
     debugged = run(
         "gdb", "-q", "-batch", "-ex", "run", "--args", "bash", "-p", python, "-c", FIND, env=bare(user)
     )
     assert "10\n" in debugged.stdout and "exited normally" in debugged.stdout
 
 
-def test_ldd_has_the_program_that_it_starts(user: User, python: Path) -> None:
+def test_ldd_lists_the_library_of_the_started_program(user: User, python: Path) -> None:
     # As the page on carrying has it.
     program = f"""$({python} -c 'import os; print(os.readlink("/proc/self/exe"))')"""
     listed = user.run(f'module load {BUNDLE}; ldd "{program}"')

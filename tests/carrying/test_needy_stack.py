@@ -25,7 +25,7 @@ def needle_stack_of(user: User) -> NeedleStack:
     return user.stack
 
 
-def test_with_the_module_both_kinds_find_numpy_and_the_library(user: User) -> None:
+def test_both_stacks_find_numpy_and_the_library_with_the_module(user: User) -> None:
     found = user.run(
         f"module load {user.stack.bundle_module} && python -c 'import numpy; {FIND}' && "
         f"python -c '{FIND_BY_NAME}'"
@@ -38,7 +38,7 @@ def test_with_the_module_both_kinds_find_numpy_and_the_library(user: User) -> No
     assert other.stdout == "20\n", other.stderr
 
 
-def test_without_ld_library_path_the_needy_one_cannot_be_imported_and_the_other_can(user: User) -> None:
+def test_only_the_rpath_stack_works_without_ld_library_path(user: User) -> None:
     stack = needle_stack_of(user)
     load = f"module load {user.stack.bundle_module}; unset LD_LIBRARY_PATH"
     found = user.run(f"{load}; python -c '{FIND}'")
@@ -52,7 +52,7 @@ def test_without_ld_library_path_the_needy_one_cannot_be_imported_and_the_other_
     assert by_name.returncode == 1 and "OSError: libneedle.so.1: cannot open" in by_name.stderr
 
 
-def test_the_module_that_shares_a_compiler_brings_nothing_else(user: User) -> None:
+def test_the_module_that_shares_the_compiler_loads_nothing_else(user: User) -> None:
     stack = needle_stack_of(user)
     shown = user.run(f"module load {stack.sharing}; echo $LOADEDMODULES; echo $LD_LIBRARY_PATH; which python")
     modules, libraries, *python = shown.stdout.splitlines()

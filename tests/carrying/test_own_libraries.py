@@ -82,7 +82,9 @@ def create(user: User, name: str, version: str) -> None:
     assert made.returncode == 0, made.stderr
 
 
-def test_one_that_is_made_with_it_has_the_libraries(user: User, rpath_stack: NeedleStack) -> None:
+def test_a_new_environment_records_the_libraries_its_package_needs(
+    user: User, rpath_stack: NeedleStack
+) -> None:
     create(user, "whole", "1.1")
     assert carried(user, "whole")["libraries"] == rpath_stack.library_folders
     assert (find(user, "whole").stdout, find(user, "whole").stderr) == ("10\n", "")
@@ -90,7 +92,7 @@ def test_one_that_is_made_with_it_has_the_libraries(user: User, rpath_stack: Nee
     assert restarts and line.endswith("; starts a second time to load their libraries")
 
 
-def test_an_update_to_it_looks_again(user: User, rpath_stack: NeedleStack) -> None:
+def test_update_records_the_libraries_the_new_version_needs(user: User, rpath_stack: NeedleStack) -> None:
     create(user, "updated", "1.0")
     assert carried(user, "updated")["libraries"] == [] and find(user, "updated").stdout == "10\n"
     restarts, line = shown(user, "updated")
@@ -102,7 +104,7 @@ def test_an_update_to_it_looks_again(user: User, rpath_stack: NeedleStack) -> No
     assert find(user, "updated").stdout == "10\n"
 
 
-def test_what_pip_has_installed_is_found_by_check_which_corrects_it(user: User) -> None:
+def test_check_finds_and_fixes_a_pip_installed_package_that_needs_libraries(user: User) -> None:
     create(user, "later", "1.0")
     name = "later/1.0"
     install = "module use ~/modules; module load later && pip install -q tip==1.1"

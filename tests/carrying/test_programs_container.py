@@ -39,7 +39,7 @@ def run_without(carrier: Carrier, *hidden: str, code: str) -> subprocess.Complet
     )
 
 
-def test_where_the_modules_are_not_there_its_own_packages_are(carrier: Carrier) -> None:
+def test_own_packages_work_where_the_modules_are_missing(carrier: Carrier) -> None:
     modulefile = f"{carrier.stack.folder}/modules/Needle/1.0.lua"
     done = run_without(carrier, carrier.stack.folder, code=SCRIPT)
     assert (done.returncode, done.stdout) == (0, "of the environment\n"), done.stderr
@@ -49,7 +49,7 @@ def test_where_the_modules_are_not_there_its_own_packages_are(carrier: Carrier) 
     )
 
 
-def test_a_script_that_needs_the_modules_has_that_line_first(carrier: Carrier) -> None:
+def test_the_missing_modulefile_is_reported_before_the_import_error(carrier: Carrier) -> None:
     done = run_without(carrier, carrier.stack.folder, code="import needle")
     assert done.returncode == 1
     first, *rest = done.stderr.splitlines()
@@ -58,7 +58,7 @@ def test_a_script_that_needs_the_modules_has_that_line_first(carrier: Carrier) -
     assert rest[-1] == "ModuleNotFoundError: No module named 'needle'" and len(rest) == 3
 
 
-def test_where_its_python_is_not_there_the_shell_says_so_in_one_line(carrier: Carrier) -> None:
+def test_a_missing_base_python_is_reported_by_the_shell_in_one_line(carrier: Carrier) -> None:
     done = run_without(carrier, carrier.stack.folder, str(Path(carrier.stack.software)), code=SCRIPT)
     assert (done.returncode, done.stdout) == (127, "")
     (line,) = done.stderr.splitlines()

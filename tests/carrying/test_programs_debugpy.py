@@ -96,7 +96,7 @@ def check_end(program: subprocess.Popen[bytes], folder: Path) -> None:
     assert json.loads((folder / "out").read_text())["needle"] == 10
 
 
-def test_as_vs_code_starts_it(carrier: Carrier, tmp_path: Path) -> None:
+def test_vs_code_launches_and_debugs_a_program(carrier: Carrier, tmp_path: Path) -> None:
     program = carrier.home / "report.py"
     configuration = {
         "program": str(program),
@@ -116,7 +116,7 @@ def test_as_vs_code_starts_it(carrier: Carrier, tmp_path: Path) -> None:
 
 
 @pytest.mark.any_value("needle_stack")
-def test_by_hand_and_an_editor_attaches(carrier: Carrier, tmp_path: Path) -> None:
+def test_an_editor_attaches_to_a_listening_program(carrier: Carrier, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -129,7 +129,7 @@ def test_by_hand_and_an_editor_attaches(carrier: Carrier, tmp_path: Path) -> Non
 
 
 @pytest.mark.any_value("needle_stack")
-def test_by_hand_where_an_editor_listens(carrier: Carrier, tmp_path: Path) -> None:
+def test_a_program_connects_to_a_listening_editor(carrier: Carrier, tmp_path: Path) -> None:
     with start_adapter(carrier, tmp_path) as session, contextlib.ExitStack() as started:
         programs = []
 

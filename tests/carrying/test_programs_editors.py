@@ -89,7 +89,7 @@ def test_a_type_checker_finds_the_modules_packages(carrier: Carrier, checker: st
     run(carrier, *CHECKERS[checker], carrier.python, "script.py", folder=tmp_path)
 
 
-def test_vs_code_can_tell_what_it_is(carrier: Carrier, tmp_path: Path) -> None:
+def test_vs_code_identifies_the_environments_python(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "marked.py").write_text(MARKED)
     (tmp_path / "identify.py").write_text(IDENTIFY)
     plain = run(carrier, carrier.python, "-c", IDENTIFY, folder=tmp_path)
@@ -100,7 +100,7 @@ def test_vs_code_can_tell_what_it_is(carrier: Carrier, tmp_path: Path) -> None:
 
 
 @pytest.mark.any_value("needle_stack")
-def test_jedi_completes_what_the_modules_bring(carrier: Carrier, tmp_path: Path) -> None:
+def test_jedi_completes_names_from_the_modules_packages(carrier: Carrier, tmp_path: Path) -> None:
     found = run(carrier, JUPYTER_PYTHON, "-c", COMPLETE, str(carrier.prefix), folder=tmp_path)
     assert found.splitlines() == ["find", "zeros_like"]
 
@@ -112,7 +112,7 @@ def test_pycharm_lists_the_modules_packages(carrier: Carrier, tmp_path: Path) ->
     assert packages["needle"] == "1.0" and "numpy" in packages
 
 
-def test_pycharm_runs_a_script_of_a_project(carrier: Carrier, tmp_path: Path) -> None:
+def test_pycharm_runs_a_project_script_with_the_modules_packages(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("WHAT = 'of the project'\n")
     # PyCharm puts the folders of a project there, and those of its own helpers.
     variables = {"PYTHONPATH": str(tmp_path), "PYCHARM_HOSTED": "1", "PYTHONUNBUFFERED": "1"}
@@ -151,7 +151,7 @@ def listen() -> Iterator[Debuggers]:
         server.shutdown()
 
 
-def test_it_runs_below_pydevd_as_pycharm_debugs(carrier: Carrier) -> None:
+def test_pydevd_debugs_the_program_and_its_child_as_pycharm_does(carrier: Carrier) -> None:
     # debugpy's own pydevd, which speaks PyCharm's protocol: that of PyCharm must be compiled first.
     variables = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYCHARM_HOSTED": "1"}
     with listen() as server:

@@ -42,7 +42,7 @@ def jupyter(carrier: Carrier, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield jupyter
 
 
-def test_a_cell_has_the_packages_of_the_modules_and_passes_nothing_on(
+def test_a_cell_has_the_modules_packages_and_passes_nothing_to_children(
     carrier: Carrier, jupyter: Jupyter
 ) -> None:
     answer = jupyter.ask("run", REPORT)
@@ -53,7 +53,7 @@ def test_a_cell_has_the_packages_of_the_modules_and_passes_nothing_on(
     assert "stackenv" not in jupyter.log.read_text()
 
 
-def test_it_is_the_process_that_jupyter_has_started(jupyter: Jupyter) -> None:
+def test_the_kernel_is_the_process_that_jupyter_started(jupyter: Jupyter) -> None:
     answer = jupyter.ask("restart")
     found = jupyter.run(
         "import json, os, needle; print(json.dumps([os.getpid(), os.getppid(), needle.find()]))"
@@ -61,14 +61,14 @@ def test_it_is_the_process_that_jupyter_has_started(jupyter: Jupyter) -> None:
     assert found == [answer["pid"], answer["server"], 10]
 
 
-def test_an_interrupt_ends_a_cell_and_not_the_kernel(jupyter: Jupyter) -> None:
+def test_an_interrupt_ends_the_cell_but_not_the_kernel(jupyter: Jupyter) -> None:
     answer = jupyter.ask("interrupt", "import time\nprint('begun', flush=True)\ntime.sleep(50)")
     assert answer["error"] == "KeyboardInterrupt"
     assert jupyter.run("import needle; print(needle.find())") == 10
 
 
 @pytest.mark.any_value("needle_stack")
-def test_in_a_jupyter_with_a_python_module_its_log_says_why_the_modules_are_not_there(
+def test_jupyters_log_says_why_packages_are_missing_beside_another_python(
     carrier: Carrier, tmp_path: Path
 ) -> None:
     environ = {**carrier.user.environ, "PATH": "/usr/bin:/bin"}
@@ -106,7 +106,7 @@ def serve(carrier: Carrier, folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.any_value("needle_stack")
-def test_a_jupyter_server_has_it_among_its_kernels(carrier: Carrier, tmp_path: Path) -> None:
+def test_the_kernel_runs_in_a_jupyter_server(carrier: Carrier, tmp_path: Path) -> None:
     with serve(carrier, tmp_path) as address:
         client = (str(PROGRAMS / "python"), "-I", str(Path(__file__).with_name("notebook.py")))
         done = subprocess.run(

@@ -34,7 +34,7 @@ def run(carrier: Carrier, *words: str, **changes: str) -> str:
     return done.stdout
 
 
-def test_pip_leaves_to_the_modules_what_they_have(carrier: Carrier) -> None:
+def test_pip_treats_the_modules_packages_as_installed(carrier: Carrier) -> None:
     said = run(carrier, "pip", "install", "--dry-run", "pandas")
     # By the stub, which has the version of the module.
     assert "Requirement already satisfied: numpy>=1.23.2 in ./venvs/bio-1.0/" in said
@@ -42,14 +42,16 @@ def test_pip_leaves_to_the_modules_what_they_have(carrier: Carrier) -> None:
     assert run(carrier, "pip", "check") == "No broken requirements found.\n"
 
 
-def test_a_program_that_pip_has_installed_finds_them(carrier: Carrier, tmp_path: Path) -> None:
+def test_a_program_installed_by_pip_finds_the_modules_packages(carrier: Carrier, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "finder", "1.0", ["needle"], {"finder/__init__.py": MAIN})
     assert "Successfully installed finder-1.0" in run(carrier, "pip", "install", str(wheel))
     assert run(carrier, "finder") == "10\n"
 
 
 @pytest.mark.matrix
-def test_a_build_sees_what_it_asks_for_and_not_the_modules(carrier: Carrier, tmp_path: Path) -> None:
+def test_an_isolated_build_uses_its_own_requirements_not_the_modules(
+    carrier: Carrier, tmp_path: Path
+) -> None:
     aside = str(tmp_path / "aside")
     run(carrier, "pip", "install", "-q", "--no-cache-dir", "--no-deps", "--target", aside, "needs-numpy-two")
     script = "import needs_numpy_two as built, numpy; print(built.NUMPY, numpy.__file__)"

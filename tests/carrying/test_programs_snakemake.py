@@ -56,11 +56,11 @@ def run_rules(carrier: Carrier, folder: Path, how: str, *snakemake: str) -> None
 
 
 @pytest.mark.any_value("needle_stack")
-def test_a_rule_starts_the_environments_python(carrier: Carrier, tmp_path: Path) -> None:
+def test_a_rule_runs_the_environments_python(carrier: Carrier, tmp_path: Path) -> None:
     how = "shell: \"~/venvs/bio-1.0/bin/python -c 'import needle; print(needle.find())' >{output}\""
     run_rules(carrier, tmp_path, how, str(PROGRAMS / "snakemake"))
 
 
 @pytest.mark.any_value("needle_stack")
-def test_a_script_of_one_that_is_installed_in_the_environment(carrier: Carrier, tmp_path: Path) -> None:
+def test_snakemake_installed_in_the_environment_runs_a_script(carrier: Carrier, tmp_path: Path) -> None:
     run_rules(carrier, tmp_path, 'script: "script.py"', carrier.python, "-m", "snakemake")

@@ -18,7 +18,9 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize("way", START)
-def test_it_runs_and_what_it_starts_inherits_nothing(carrier: Carrier, way: str, tmp_path: Path) -> None:
+def test_python_has_the_stack_and_children_inherit_nothing_of_it(
+    carrier: Carrier, way: str, tmp_path: Path
+) -> None:
     if way in DAEMONS:
         have_or_skip(find_hindrance(way))
     python = carrier.python if way == "nothing" else "~/venvs/bio-1.0/bin/python"
@@ -30,7 +32,7 @@ def test_it_runs_and_what_it_starts_inherits_nothing(carrier: Carrier, way: str,
 
 
 @pytest.mark.parametrize("way", ["cron", "ssh"])
-def test_its_exit_status_reaches_the_caller(carrier: Carrier, way: str, tmp_path: Path) -> None:
+def test_the_exit_status_reaches_the_caller(carrier: Carrier, way: str, tmp_path: Path) -> None:
     have_or_skip(find_hindrance(way))
     ended = start(
         way, f"{carrier.python} -c 'import needle, sys; sys.exit(needle.find())'", carrier.home, tmp_path
@@ -41,7 +43,7 @@ def test_its_exit_status_reaches_the_caller(carrier: Carrier, way: str, tmp_path
 @pytest.mark.parametrize(
     "environ", [{}, {"LANG": "C"}, {"LC_ALL": "C"}, {"LANG": "C", "LC_CTYPE": "C.UTF-8"}], ids=str
 )
-def test_the_locale_is_what_the_plain_python_makes_of_it(carrier: Carrier, environ: dict[str, str]) -> None:
+def test_the_locale_is_the_same_as_with_the_base_python(carrier: Carrier, environ: dict[str, str]) -> None:
     script = "import os, sys; print(sys.flags, sys.stdin.errors, sorted(os.environ.items()))"
     plain, bare = (
         subprocess.run([python, "-c", script], env=environ, capture_output=True, text=True, check=True)

@@ -80,7 +80,7 @@ def added_to(usual: Carried, carried: Carried) -> list[str]:
     return list(carried.python_path[: -len(usual.python_path)])
 
 
-def test_the_stack_alone_brings_its_packages_and_no_libraries(
+def test_the_stack_is_recorded_with_its_packages_and_without_libraries(
     usual: Carried, rpath_stack: NeedleStack
 ) -> None:
     assert rpath_stack.needle_packages in usual.python_path
@@ -105,7 +105,7 @@ prepend_path("PYTHONPATH", "~/packages")
 """
 
 
-def test_what_a_modulefile_takes_from_the_session_is_left_out(
+def test_paths_that_depend_on_the_session_are_not_recorded(
     recorder: Recorder, usual: Carried, tmp_path: Path
 ) -> None:
     carried = recorder.record_text(
@@ -117,7 +117,7 @@ def test_what_a_modulefile_takes_from_the_session_is_left_out(
     assert added_to(usual, carried) == ["/apps/shared"]
 
 
-def test_of_the_variables_for_children_those_stay_that_each_session_has_alike(
+def test_only_variables_with_the_same_value_in_each_session_are_recorded(
     recorder: Recorder,
 ) -> None:
     carried = recorder.record_text(
@@ -130,7 +130,7 @@ def test_of_the_variables_for_children_those_stay_that_each_session_has_alike(
     assert carried.variables == ()
 
 
-def test_of_library_paths_and_preloads_an_entry_that_means_the_folder_of_the_moment_is_left_out(
+def test_relative_library_paths_and_preloads_are_not_recorded(
     recorder: Recorder,
 ) -> None:
     carried = recorder.record_text(
@@ -144,7 +144,7 @@ def test_of_library_paths_and_preloads_an_entry_that_means_the_folder_of_the_mom
     assert len(set(carried.libraries)) == len(carried.libraries)
 
 
-def test_an_entry_is_recorded_once(recorder: Recorder, usual: Carried) -> None:
+def test_a_duplicate_path_entry_is_recorded_once(recorder: Recorder, usual: Carried) -> None:
     carried = recorder.record_text(
         'prepend_path{"PYTHONPATH", "/apps/one", priority=10}\n'
         'prepend_path("PYTHONPATH", "/apps/two:/apps/one")\n',
@@ -153,7 +153,7 @@ def test_an_entry_is_recorded_once(recorder: Recorder, usual: Carried) -> None:
     assert sorted(added_to(usual, carried)) == ["/apps/one", "/apps/two"]
 
 
-def test_what_the_user_has_set_is_not_recorded(recorder: Recorder, usual: Carried) -> None:
+def test_variables_set_by_the_user_are_not_recorded(recorder: Recorder, usual: Carried) -> None:
     carried = recorder.record_text(
         'setenv("SITE_DATA", "/data")\n',
         PYTHONPATH="/home/me/own",
@@ -177,14 +177,14 @@ USES_PROFILE = NEEDS_PROFILE.replace("if not", "root = root or '/any'; if not")
 
 
 @pytest.mark.parametrize("text", [NEEDS_PROFILE, USES_PROFILE])
-def test_modules_that_need_what_the_site_sets_at_a_login_are_recorded_with_it(
+def test_modules_that_need_a_site_variable_are_recorded_with_its_value(
     recorder: Recorder, usual: Carried, text: str
 ) -> None:
     carried = recorder.record_text(text, SITE_ARCH_ROOT="/apps/zen4")
     assert added_to(usual, carried) == ["/apps/zen4/packages"]
 
 
-def test_a_users_name_that_is_part_of_the_sites_folder_and_a_program_on_path_are_no_hindrance(
+def test_a_path_containing_the_user_name_or_a_programs_output_is_recorded(
     recorder: Recorder, usual: Carried, tmp_path: Path
 ) -> None:
     program = tmp_path / "bin/name-the-cpu"
@@ -203,9 +203,7 @@ def test_a_users_name_that_is_part_of_the_sites_folder_and_a_program_on_path_are
     assert added_to(usual, carried) == ["/apps/annotation/zen4"]
 
 
-def test_with_them_loaded_create_records_them_and_a_python_without_variables_has_their_packages(
-    recorder: Recorder, tmp_path: Path
-) -> None:
+def test_create_records_loaded_modules_that_need_a_site_variable(recorder: Recorder, tmp_path: Path) -> None:
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages/of_the_site.py").write_text("VALUE = 10\n")
     recorder.write_module("Odd/1.0", NEEDS_PROFILE)
@@ -222,7 +220,7 @@ def test_with_them_loaded_create_records_them_and_a_python_without_variables_has
     assert (found.stdout, found.stderr) == ("10 10\n", "")
 
 
-def test_what_depends_on_the_users_own_part_of_the_profile_is_left_out(
+def test_paths_that_depend_on_a_variable_in_the_home_are_not_recorded(
     recorder: Recorder, usual: Carried
 ) -> None:
     carried = recorder.record_text(
@@ -232,7 +230,7 @@ def test_what_depends_on_the_users_own_part_of_the_profile_is_left_out(
     assert added_to(usual, carried) == []
 
 
-def test_modules_that_no_other_session_can_load_are_not_carried_and_it_is_said(
+def test_modules_that_only_this_session_can_load_are_reported_and_not_carried(
     recorder: Recorder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorder.write_module("Odd/1.0", NEEDS_PROFILE)
@@ -242,7 +240,7 @@ def test_modules_that_no_other_session_can_load_are_not_carried_and_it_is_said(
     assert "SITE_ARCH_ROOT is not set: log in again" in said
 
 
-def test_a_message_of_a_module_is_no_hindrance_and_not_repeated(
+def test_a_modules_message_is_not_repeated_and_does_not_prevent_recording(
     recorder: Recorder, usual: Carried, capfd: pytest.CaptureFixture[str]
 ) -> None:
     carried = recorder.record_text('LmodMessage("welcome")\nprepend_path("PYTHONPATH", "/apps/loud")\n')
@@ -251,7 +249,7 @@ def test_a_message_of_a_module_is_no_hindrance_and_not_repeated(
 
 
 @pytest.mark.parametrize("ending", ["os.exit(0)", "LmodBreak('later')"])
-def test_a_module_that_ends_by_itself_in_another_session_is_said(
+def test_a_module_that_exits_in_another_session_is_reported_and_not_carried(
     recorder: Recorder, ending: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorder.write_module("Odd/1.0", f'if os.getenv("USER") ~= "somebody" then {ending} end\n')
@@ -259,7 +257,7 @@ def test_a_module_that_ends_by_itself_in_another_session_is_said(
     assert "only while these are loaded" in " ".join(capfd.readouterr().err.split())
 
 
-def test_modules_of_a_hierarchy_are_recorded_with_what_leads_to_them(
+def test_hierarchical_modules_are_recorded_with_the_modules_leading_to_them(
     recorder: Recorder, usual: Carried
 ) -> None:
     below = recorder.modulefiles.parent / "hierarchy"
@@ -272,7 +270,7 @@ def test_modules_of_a_hierarchy_are_recorded_with_what_leads_to_them(
     assert [file.path for file in carried.modulefiles][-2:] == [str(path), str(deep)]
 
 
-def test_a_default_an_alias_and_a_hidden_module_are_recorded_as_the_files_that_they_are(
+def test_defaults_aliases_and_hidden_modules_are_recorded_as_their_files(
     recorder: Recorder, usual: Carried
 ) -> None:
     hidden = recorder.write_module("Hidden/.1.0", 'prepend_path("PYTHONPATH", "/apps/hidden")\n')
@@ -288,7 +286,7 @@ def test_a_default_an_alias_and_a_hidden_module_are_recorded_as_the_files_that_t
 
 
 @pytest.mark.parametrize("place", ["in it", "added", "editable"])
-def test_of_a_package_that_was_built_here_the_libraries_count(
+def test_libraries_of_a_locally_built_package_are_recorded(
     recorder: Recorder, rpath_stack: NeedleStack, tmp_path: Path, place: str
 ) -> None:
     (packages,) = recorder.prefix.glob("lib/python3*/site-packages")
@@ -312,7 +310,7 @@ def test_of_a_package_that_was_built_here_the_libraries_count(
     assert carried is not None and carried.libraries == ()
 
 
-def test_two_users_in_two_sessions_have_the_same_record_of_one_stack(
+def test_two_users_in_two_sessions_record_the_same_stack_identically(
     recorder: Recorder, usual: Carried, tmp_path: Path, rpath_stack: NeedleStack
 ) -> None:
     other = make_user(tmp_path, rpath_stack)
@@ -334,7 +332,7 @@ def test_two_users_in_two_sessions_have_the_same_record_of_one_stack(
     assert texts[0] == texts[1] and str(other.home) not in texts[1]
 
 
-def test_a_python_that_does_not_end_in_time_is_said_as_what_it_is(
+def test_a_timeout_of_the_python_is_reported_as_undetermined(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bare_start, "TIMEOUT_S", 0.0001)

@@ -187,7 +187,7 @@ def begin(world: World, case: Case, scratch: Path) -> Start:
 
 
 @pytest.mark.parametrize("case", CARRIED)
-def test_carried(world: World, case: str, tmp_path: Path) -> None:
+def test_the_stack_is_carried(world: World, case: str, tmp_path: Path) -> None:
     seen = begin(world, CARRIED[case], tmp_path)
     assert (seen.needle, seen.said) == (10, [])
     assert str(seen.numpy).startswith(f"{world.stack.software}/{world.stack.numpy_module}/")
@@ -198,7 +198,7 @@ def test_carried(world: World, case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", NOT_CARRIED)
-def test_not_carried(world: World, case: str, tmp_path: Path) -> None:
+def test_the_stack_is_not_carried(world: World, case: str, tmp_path: Path) -> None:
     expected = NOT_CARRIED[case]
     seen = begin(world, expected, tmp_path)
     assert seen.needle == (expected.finds or "No module named 'needle'")
@@ -217,7 +217,7 @@ def test_not_carried(world: World, case: str, tmp_path: Path) -> None:
         assert seen.said == []
 
 
-def test_the_search_path_is_that_with_the_modules_loaded(world: World, tmp_path: Path) -> None:
+def test_sys_path_is_the_same_as_with_the_modules_loaded(world: World, tmp_path: Path) -> None:
     loaded = begin(world, NOT_CARRIED["its modules"], tmp_path)
     itself = begin(world, NOT_CARRIED["itself"], tmp_path)
     carried = begin(world, CARRIED["nothing is loaded"], tmp_path)
@@ -229,7 +229,7 @@ def test_the_search_path_is_that_with_the_modules_loaded(world: World, tmp_path:
     assert ours == theirs and world.stack.needle_packages in ours
 
 
-def test_what_the_caller_has_on_the_search_path_is_where_a_load_would_have_it(
+def test_the_callers_path_entries_are_ordered_as_with_the_modules_loaded(
     world: World, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Of others: behind what is brought; of the user's own, below the home: in front of it."""
@@ -253,9 +253,7 @@ def test_what_the_caller_has_on_the_search_path_is_where_a_load_would_have_it(
     assert places == sorted(places)
 
 
-def test_a_users_own_sources_that_a_module_brings_come_first_as_when_it_is_loaded(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_users_own_sources_come_first_as_with_the_modules_loaded(world: World, tmp_path: Path) -> None:
     """Of a module of their own; not what they have installed by EasyBuild below the home."""
     mine, tool = world.user.home / "mine", world.user.home / "software/Tool/lib"
     for folder in (mine, tool):
@@ -282,14 +280,16 @@ def test_a_users_own_sources_that_a_module_brings_come_first_as_when_it_is_loade
 
 
 @pytest.mark.parametrize("variable", ["SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"])
-def test_of_the_tasks_of_a_step_the_first_alone_speaks(world: World, tmp_path: Path, variable: str) -> None:
+def test_only_the_first_task_of_a_job_step_prints_the_warning(
+    world: World, tmp_path: Path, variable: str
+) -> None:
     with without_modulefile(world):
         first, other = (start(world.python, {**bare(world.user), variable: n}, tmp_path) for n in ("0", "17"))
     assert len(first.said) == 1 and other.said == []
     assert other.child == other.given
 
 
-def test_what_the_modulefile_brings_now_is_carried_after_a_refresh(world: World, tmp_path: Path) -> None:
+def test_a_changed_modulefile_is_carried_after_a_refresh(world: World, tmp_path: Path) -> None:
     with kept(world.modulefile, world.record):
         more = tmp_path / "more"
         more.mkdir()
@@ -304,7 +304,7 @@ def test_what_the_modulefile_brings_now_is_carried_after_a_refresh(world: World,
         assert str(more) in seen.path
 
 
-def test_the_variables_that_the_site_has_chosen_are_its_childrens_too(world: World, tmp_path: Path) -> None:
+def test_variables_chosen_by_the_site_are_passed_to_children(world: World, tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\npersonal:\n  carry_variables: [EBROOTNEEDLE, UNSET]\n")
     with kept(world.record):
@@ -318,7 +318,7 @@ def test_the_variables_that_the_site_has_chosen_are_its_childrens_too(world: Wor
     assert seen.child == sorted([*seen.given, more])
 
 
-def test_packages_with_names_of_the_standard_librarys_are_behind_it(world: World, tmp_path: Path) -> None:
+def test_packages_named_like_standard_library_modules_are_not_imported(world: World, tmp_path: Path) -> None:
     """As enum34 is in many environments: what the modules are found by must not import it for all."""
     folder = world.environment / f"lib/{PYTHON_FOLDER}/site-packages"
     names = ("json", "enum", "re", "hashlib", "functools")

@@ -53,7 +53,9 @@ def make(user: User, name: str, *options: str) -> Path:
     return user.home / f"venvs/{name}-1.0/bin/python"
 
 
-def test_a_packed_one_and_again_after_it_was_unpacked(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+def test_a_packed_environment_carries_its_stack_and_still_does_unpacked(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
     require_fuse()
     python = make(user, "box", "six")
     packed = user.stackenv("pack", "box")
@@ -76,7 +78,9 @@ MAKERS = (
 
 @pytest.mark.each_value("stack", "maker")
 @pytest.mark.parametrize("maker", MAKERS)
-def test_an_adopted_one(user: User, stack: NeedleStack, maker: str, tmp_path: Path) -> None:
+def test_an_adopted_venv_carries_its_stack(
+    user: User, stack: NeedleStack, maker: str, tmp_path: Path
+) -> None:
     name = maker.partition(" ")[0] + "-copies" * ("--copies" in maker)
     load = f"module load {stack.bundle_module}"
     made = user.run(f"{load}; {maker} ~/mine/{name} && stackenv adopt ~/mine/{name} {name}")
@@ -84,7 +88,7 @@ def test_an_adopted_one(user: User, stack: NeedleStack, maker: str, tmp_path: Pa
     require_carried(start(user.home / f"mine/{name}/bin/python", bare(user), tmp_path), stack)
 
 
-def test_an_adopted_one_without_our_files_in_it_does_not(
+def test_a_venv_adopted_with_no_pth_does_not_carry_its_stack(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
     load = f"module load {stack.bundle_module}"
@@ -94,12 +98,16 @@ def test_an_adopted_one_without_our_files_in_it_does_not(
     assert (seen.needle, seen.said, seen.interpreters) == ("No module named 'needle'", [], 1)
 
 
-def test_one_that_sees_no_packages_of_its_python(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+def test_an_environment_without_system_site_packages_carries_its_stack(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
     python = make(user, "plain", "--no-system-site-packages")
     require_carried(start(python, bare(user), tmp_path), stack)
 
 
-def test_not_one_that_is_to_carry_nothing_until_it_is(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+def test_create_no_carry_and_edit_carry_turn_carrying_off_and_on(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
     python = make(user, "none", "--no-carry")
     for option in ("", "--carry", "--no-carry"):
         if option:
@@ -145,13 +153,13 @@ def needle_stack_of(project: Project) -> NeedleStack:
     return project.owner.stack
 
 
-def test_that_of_a_colleague(project: Project) -> None:
+def test_a_colleagues_environment_carries_its_stack(project: Project) -> None:
     for number in (OWNER, MEMBER):
         scratch = project.root.parent / f"scratch-{number}"
         require_carried(start_in(project, number, scratch), needle_stack_of(project))
 
 
-def test_that_of_a_colleague_after_another_has_refreshed_it(project: Project) -> None:
+def test_a_project_environment_carries_its_stack_after_a_colleagues_refresh(project: Project) -> None:
     load = f"module load {project.member.stack.bundle_module}"
     done = project.as_member(f"{load}; stackenv edit --shared {project.root} tool --refresh")
     assert done.returncode == 0, done.stderr
@@ -174,9 +182,7 @@ def put_over(path: str, text: str, folder: Path) -> str:
     return f"mount --bind {file} {path}"
 
 
-def test_on_a_machine_whose_processor_lacks_what_the_record_has_by_a_proc_cpuinfo_of_the_tests(
-    user: User, tmp_path: Path
-) -> None:
+def test_nothing_is_carried_on_a_cpu_that_lacks_a_recorded_feature(user: User, tmp_path: Path) -> None:
     python = make(user, "fast")
     lines = Path(CPUINFO).read_text().splitlines(keepends=True)
     recorded = json.loads((python.parents[1] / "stackenv/record.json").read_text())["carried"]
@@ -211,7 +217,7 @@ main()
 """
 
 
-def test_on_another_processor_than_the_records_by_an_answer_of_archspec_that_is_replaced(
+def test_nothing_is_carried_when_the_record_names_a_newer_cpu(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
     made = subprocess.run(
@@ -233,7 +239,7 @@ def test_on_another_processor_than_the_records_by_an_answer_of_archspec_that_is_
     assert found["rule"] == "carrying" and name in found["what"], found
 
 
-def test_what_the_processor_has_is_asked_where_the_kernel_calls_it_by_another_name_by_files_of_the_tests(
+def test_the_stack_is_carried_if_the_cpus_name_or_features_match(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
     python = make(user, "renamed")
@@ -243,7 +249,9 @@ def test_what_the_processor_has_is_asked_where_the_kernel_calls_it_by_another_na
         require_carried(seen, stack, "PWD")
 
 
-def test_in_a_container_without_the_modulefiles(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+def test_nothing_is_carried_in_a_container_without_the_modulefiles(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
     python = make(user, "away")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -253,7 +261,7 @@ def test_in_a_container_without_the_modulefiles(user: User, stack: NeedleStack, 
     assert line.startswith("stackenv: ") and stack.bundle_module in line, line
 
 
-def test_in_a_container_that_has_the_modulefiles_and_not_the_software(
+def test_a_container_without_the_software_finds_no_packages_and_prints_nothing(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
     python = make(user, "half")
@@ -266,7 +274,7 @@ def test_in_a_container_that_has_the_modulefiles_and_not_the_software(
     assert seen.said == []
 
 
-def test_nothing_is_written_by_a_start(user: User, tmp_path: Path) -> None:
+def test_a_start_writes_nothing_to_the_environment(user: User, tmp_path: Path) -> None:
     python = make(user, "quiet")
     folder = python.parents[1]
     start(python, bare(user), tmp_path)
