@@ -44,7 +44,7 @@ def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModul
     """Make modules below `folder` as `conda.native_activation: false` has them: conda is asked each time.
 
     They differ in how the installation's Python is started, and in nothing else
-    (test_conda_is_asked_by_another_start_alone in tests/pure/test_render.py).
+    (test_native_activation_changes_only_the_options_of_the_python_calls in tests/pure/test_render.py).
     """
     software, modules = folder / "software", folder / "modules/all"
 

@@ -36,7 +36,7 @@ from stackenv.lifecycle.adopted_name import suggest_name
         (f"/home/ada/{'x' * 200}", "x" * 100),
     ],
 )
-def test_it_is_the_folders_or_the_projects(path: str, name: str) -> None:
+def test_an_adopted_environment_is_named_after_its_folder_or_project(path: str, name: str) -> None:
     assert suggest_name(Path(path), Path("/home/ada")) == check_name(name)
 
 
@@ -58,13 +58,13 @@ def test_it_is_the_folders_or_the_projects(path: str, name: str) -> None:
         "/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435",
     ],
 )
-def test_where_none_says_anything_it_is_asked_for(path: str) -> None:
+def test_a_path_without_a_usable_name_is_refused_with_a_hint_to_give_one(path: str) -> None:
     with pytest.raises(UsageError) as raised:
         suggest_name(Path(path), Path("/home/ada"))
     assert raised.value.hint == f"stackenv adopt {shlex.quote(path)} NAME"
 
 
-def test_an_installation_is_known_by_its_files(tmp_path: Path) -> None:
+def test_a_conda_installation_is_recognized_by_its_conda_meta_folder(tmp_path: Path) -> None:
     prefix = tmp_path / "python/envs/default"
     assert suggest_name(prefix, Path("/home/ada")) == "python"
     (tmp_path / "python/conda-meta").mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_an_installation_is_known_by_its_files(tmp_path: Path) -> None:
         suggest_name(prefix, Path("/home/ada"))
 
 
-def test_where_a_file_system_is_mounted_is_no_project() -> None:
+def test_a_mount_point_is_not_used_as_a_name() -> None:
     place = Path("/dev/pts")
     assert place.is_mount()
     with pytest.raises(UsageError):

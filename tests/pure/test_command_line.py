@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
     return prefix
 
 
-def test_help_names_each_exit_status() -> None:
+def test_help_lists_the_exit_statuses() -> None:
     text = " ".join(run("--help").stdout.split())
     assert (
         "Exit status: 0 success, 1 failure, 2 wrong usage, 4 invalid site configuration, 5 unusable" in text
@@ -54,7 +54,7 @@ def test_help_names_each_exit_status() -> None:
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_help_of_a_subcommand_has_an_example(name: str) -> None:
+def test_help_of_a_site_subcommand_has_an_example(name: str) -> None:
     example = run("site", name, "--help").stdout.partition("Example:\n")[2]
     assert f"stackenv site {name}" in example.split("Options:")[0]
 
@@ -68,14 +68,14 @@ def list_commands(group: click.Group) -> Iterator[click.Command]:
                 yield from list_commands(command)
 
 
-def test_help_begins_with_a_sentence_of_at_most_eight_words_and_leaves_statuses_to_the_pages() -> None:
+def test_help_begins_with_a_sentence_of_at_most_eight_words_and_has_no_epilog() -> None:
     for command in list_commands(cli.stackenv):
         first = (command.help or "").split("\n\n")[0]
         assert first.endswith(".") and len(first.split()) <= 8, first
         assert not command.epilog, first
 
 
-def test_each_option_says_what_it_is_for() -> None:
+def test_each_option_has_a_help_text_that_ends_with_a_period() -> None:
     for command in list_commands(cli.stackenv):
         for option in command.params:
             if isinstance(option, click.Option):
@@ -92,13 +92,13 @@ def test_help_lists_each_command_in_one_section() -> None:
     assert sorted(listed) == [name for name in cli.COMMANDS if not cli.stackenv.commands[name].hidden]
 
 
-def test_help_is_data_with_status_0() -> None:
+def test_help_has_status_0_and_nothing_on_stderr() -> None:
     done = run("site", "render", "-h")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--version", "list"]], ids=" ".join)
-def test_the_version_is_the_packages(words: list[str]) -> None:
+def test_version_prints_the_version_of_the_package(words: list[str]) -> None:
     assert run(*words).stdout == f"stackenv, version {__version__}\n"
 
 
@@ -107,34 +107,34 @@ def test_the_version_is_the_packages(words: list[str]) -> None:
     [["site", "render"], ["--frob"], [], ["site"], ["kernel"]],
     ids=" ".join,
 )
-def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_status_2_and_nothing_on_stdout(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.search("^Usage: stackenv", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["site", "frobnicate"]], ids=" ".join)
-def test_what_is_no_command_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
+def test_an_unknown_command_exits_with_status_2_and_nothing_on_stdout(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: `stackenv {' '.join(arguments)}` is not a command\n")
 
 
-def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
+def test_only_output_py_asks_the_user_questions() -> None:
     sources = {path.name: path.read_text() for path in (CHECKOUT / "src/stackenv").rglob("*.py")}
     asking = ("click.confirm(", "from click import confirm", "prompt(", "input(", "getchar(")
     assert [name for name, text in sources.items() if any(word in text for word in asking)] == ["output.py"]
 
 
 @pytest.mark.parametrize("word", ["install", "activate"])
-def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) -> None:
+def test_install_and_activate_are_refused_with_a_hint_about_modules(word: str) -> None:
     done = run(word, "biopy")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"`stackenv {word}` is not a command" in done.stderr
     assert "module" in done.stderr.partition("hint: ")[2]
 
 
-def test_to_activate_names_the_sites_folder_of_modules(tmp_path: Path) -> None:
+def test_the_hint_for_activate_names_the_modules_folder_of_the_site(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     for folder, typed in (("${HOME}/mine", "~/mine"), ("${HOME}/my own", f"'{tmp_path}/my own'")):
         site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
@@ -142,7 +142,7 @@ def test_to_activate_names_the_sites_folder_of_modules(tmp_path: Path) -> None:
         assert f"hint: ml use {typed}; ml biopy\n" in done.stderr
 
 
-def test_check_prints_ok_for_a_valid_configuration(tmp_path: Path) -> None:
+def test_site_check_prints_ok_for_a_valid_configuration(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  init: warn\n")
     done = run("site", "check", str(configuration))
@@ -153,7 +153,7 @@ def test_check_prints_ok_for_a_valid_configuration(tmp_path: Path) -> None:
     )
 
 
-def test_check_warns_of_keys_that_conda_does_not_know(tmp_path: Path) -> None:
+def test_site_check_warns_about_condarc_keys_that_conda_does_not_know(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  condarc: {channel_prioritty: strict}\n")
     done = run("site", "check", str(configuration))
@@ -161,7 +161,7 @@ def test_check_warns_of_keys_that_conda_does_not_know(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"warning: {configuration}:3: conda.condarc.channel_prioritty: ")
 
 
-def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:
+def test_site_check_reports_the_file_and_line_of_an_unknown_key(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  int: warn\n")
     done = run("site", "check", str(configuration))
@@ -169,13 +169,13 @@ def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"error: {configuration}:3: conda.int: unknown key")
 
 
-def test_check_of_a_missing_file_is_status_4(tmp_path: Path) -> None:
+def test_site_check_of_a_missing_file_exits_with_status_4(tmp_path: Path) -> None:
     done = run("site", "check", str(tmp_path / "none.yaml"))
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith(f"error: {tmp_path}/none.yaml: cannot be read: No such file")
 
 
-def test_check_without_a_file_checks_the_one_in_force(tmp_path: Path) -> None:
+def test_site_check_without_a_file_checks_the_configuration_in_use(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\n")
     assert run("site", "check", STACKENV_SITE_CONFIG=str(configuration)).stdout.startswith(
@@ -183,17 +183,17 @@ def test_check_without_a_file_checks_the_one_in_force(tmp_path: Path) -> None:
     )
 
 
-def test_a_configuration_that_is_named_and_missing_is_status_4(tmp_path: Path) -> None:
+def test_a_missing_file_named_by_stackenv_site_config_gives_status_4(tmp_path: Path) -> None:
     done = run("site", "check", STACKENV_SITE_CONFIG=str(tmp_path / "none.yaml"))
     assert (done.returncode, done.stdout) == (4, "")
 
 
-def test_hooks_prints_a_file_that_is_there() -> None:
+def test_site_hooks_prints_the_path_of_an_existing_file() -> None:
     path = Path(run("site", "hooks").stdout.rstrip("\n"))
     assert path.is_file()
 
 
-def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(root: Path) -> None:
+def test_site_render_prints_the_module_and_says_what_writes_its_files(root: Path) -> None:
     done = run("site", "render", *NAMED, "--root", str(root))
     assert done.returncode == 0
     assert done.stdout.startswith(f"-- {STACKENV_UUID} stackenv {__version__} sha256:")
@@ -218,14 +218,16 @@ def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(r
     ],
     ids=["no bin/conda", "a quote", "a newline", "relative", "empty", "a file"],
 )
-def test_render_refuses_a_prefix_in_one_sentence(prefix: str, sentence: str, tmp_path: Path) -> None:
+def test_site_render_refuses_an_unusable_prefix_with_status_5(
+    prefix: str, sentence: str, tmp_path: Path
+) -> None:
     done = run("site", "render", *NAMED, "--root", prefix.format(tmp=tmp_path))
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("error: " + sentence.format(tmp=tmp_path))
 
 
 @pytest.mark.parametrize("name", ["conda", "python"])
-def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path) -> None:
+def test_site_render_refuses_a_conda_or_python_that_is_not_executable(name: str, root: Path) -> None:
     (root / "bin" / name).chmod(0o644)
     done = run("site", "render", *NAMED, "--root", str(root))
     assert (done.returncode, done.stdout) == (5, "")
@@ -248,7 +250,7 @@ sys.exit(cli.main())
 """
 
 
-def test_render_refuses_a_prefix_that_this_user_may_not_read(root: Path) -> None:
+def test_site_render_refuses_a_prefix_that_the_user_cannot_read(root: Path) -> None:
     root.chmod(0)
     try:
         done = run(
@@ -261,14 +263,14 @@ def test_render_refuses_a_prefix_that_this_user_may_not_read(root: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["it's", "a\nb", "$HOME"])
-def test_render_refuses_a_name_that_no_module_has(name: str, root: Path) -> None:
+def test_site_render_refuses_an_invalid_module_name(name: str, root: Path) -> None:
     done = run("site", "render", "--name", name, "--version", "1", "--root", str(root))
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["site", "hooks"]], ids=" ".join)
-def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
+def test_a_full_disk_is_reported_without_a_traceback(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [str(COMMAND), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
@@ -277,7 +279,7 @@ def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_command_collects_its_garbage() -> None:
+def test_garbage_collection_is_enabled_after_a_command() -> None:
     code = "import gc, sys; from stackenv.cli.start import main; main(); print(gc.isenabled())"
     assert run("-c", code, "site", "hooks", command=Path(sys.executable)).stdout.endswith("\nTrue\n")
 
@@ -291,18 +293,18 @@ end(int(sys.argv[1]))
 """
 
 
-def test_who_wants_to_be_called_at_the_end_is_and_threads_are_waited_for() -> None:
+def test_atexit_functions_are_called_after_all_threads_have_ended() -> None:
     done = run("-c", ENDING, "3", command=Path(sys.executable))
     assert (done.returncode, done.stdout.split(), done.stderr) == (3, ["waited", "called"], "")
 
 
-def test_last_words_that_cannot_be_written_are_a_failure_as_everywhere_in_python() -> None:
+def test_output_that_cannot_be_flushed_at_exit_gives_status_120() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-I", "-c", ENDING, "0"], stdout=full, check=False)
     assert done.returncode == 120
 
 
-def test_a_reader_that_leaves_early_sees_no_traceback(root: Path) -> None:
+def test_a_closed_pipe_on_stdout_causes_no_traceback(root: Path) -> None:
     # The pipe has no reader when the text is written.
     read, write = os.pipe()
     os.close(read)
@@ -331,12 +333,12 @@ def poison(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_poison_works(poison: Path) -> None:
+def test_the_poison_breaks_a_python_that_obeys_pythonpath(poison: Path) -> None:
     done = run("-c", "import stackenv", command=Path(sys.executable), PYTHONPATH=str(poison))
     assert "of the poison" in done.stderr
 
 
-def test_pythonpath_is_not_obeyed(poison: Path, root: Path) -> None:
+def test_pythonpath_is_ignored(poison: Path, root: Path) -> None:
     obeyed, alone = (
         run("site", "render", *NAMED, "--root", str(root), **changes)
         for changes in ({"PYTHONPATH": str(poison)}, {})
@@ -344,23 +346,23 @@ def test_pythonpath_is_not_obeyed(poison: Path, root: Path) -> None:
     assert (obeyed.returncode, obeyed.stdout, obeyed.stderr) == (0, alone.stdout, alone.stderr)
 
 
-def test_the_current_folder_is_not_obeyed(poison: Path) -> None:
+def test_modules_in_the_current_folder_are_ignored(poison: Path) -> None:
     done = subprocess.run([str(COMMAND), "--help"], cwd=poison, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_pythonstartup_and_warnings_settings_are_not_obeyed() -> None:
+def test_pythonwarnings_and_pythoninspect_are_ignored() -> None:
     done = run("--help", PYTHONWARNINGS="error", PYTHONINSPECT="1", PYTHONVERBOSE="")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.xfail(strict=True, reason="the interpreter of the first line ends before the script begins")
-def test_pythonhome_is_not_obeyed() -> None:
+def test_pythonhome_is_ignored() -> None:
     assert run("--version", PYTHONHOME="/nonexistent").returncode == 0
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by PYTHONUSERBASE", "in the home"])
-def test_the_user_site_is_not_obeyed(tmp_path: Path, named: bool) -> None:
+def test_the_user_site_is_ignored(tmp_path: Path, named: bool) -> None:
     (tmp_path / "click.py").write_text("raise SystemExit('click of the poison')\n")
     # Only an interpreter that sees the system's packages has a user site.
     place = tmp_path / "venv"

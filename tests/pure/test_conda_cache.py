@@ -70,7 +70,7 @@ def caches(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_a_stand_in_of_conda_4_12_tells_all_and_loses_nothing(
+def test_a_stand_in_for_conda_4_12_lists_its_unused_files_and_keeps_its_indexes(
     tmp_path: Path, caches: list[Path], empty: bool
 ) -> None:
     conda = make_conda(tmp_path / "bin", STAND_IN_OF_CONDA_4_12.format(caches=[*map(str, caches)]))
@@ -86,7 +86,7 @@ def test_a_stand_in_of_conda_4_12_tells_all_and_loses_nothing(
     assert all(Path(index).is_dir() for index in indexes)
 
 
-def test_a_conda_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
+def test_the_error_of_a_stand_in_for_conda_is_reported_in_its_own_words(tmp_path: Path) -> None:
     said = json.dumps({"success": False, "message": "MultipleKeysError"})
     script = f"import sys; print('conda 24.7.1' if '--version' in sys.argv else {said!r}); " + (
         "sys.exit('--version' not in sys.argv)"

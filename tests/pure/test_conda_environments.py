@@ -23,7 +23,7 @@ def make_environment(prefix: Path, *others: str) -> Path:
     return prefix
 
 
-def test_each_place_that_conda_looks_at_is_looked_at_once(tmp_path: Path) -> None:
+def test_environments_are_found_once_in_each_place_that_conda_searches(tmp_path: Path) -> None:
     home = tmp_path / "home"
     base = make_environment(home / "miniconda3", "condabin/conda")
     noted = make_environment(tmp_path / "noted")
@@ -48,7 +48,7 @@ def test_each_place_that_conda_looks_at_is_looked_at_once(tmp_path: Path) -> Non
     assert find_named_environment("five", environ, CONFIGURATION) is None
 
 
-def test_versions_are_in_order() -> None:
+def test_versions_are_sorted_from_oldest_to_newest() -> None:
     versions = ["main", "1.0-rc1", "1.0", "1.0-1", "3.9.6-GCCcore-11.2.0", "3.11.3-GCCcore-12.3.0"]
     assert sorted(reversed(versions), key=order_version) == versions
     assert sorted(["3.11.3-GCCcore-12.3.0", "3.11.3-GCCcore-9.3.0"], key=order_version)[0].endswith("-9.3.0")

@@ -24,12 +24,12 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "sprung"
 
 
-def test_no_fix_of_check_does(trap: Path) -> None:
+def test_a_fix_of_check_imports_nothing_from_the_current_folder(trap: Path) -> None:
     run_command((sys.executable, "-m", "json.tool", "--help"), os.environ)
     assert not trap.exists()
 
 
-def test_no_packing_does(trap: Path) -> None:
+def test_packing_imports_nothing_from_the_current_folder(trap: Path) -> None:
     (trap.parent / "package").mkdir()
     (trap.parent / "package/module.py").touch()
     compile_packages((sys.executable, "-m", "compileall", "-q", str(trap.parent / "package")))
@@ -37,6 +37,6 @@ def test_no_packing_does(trap: Path) -> None:
     assert not trap.exists()
 
 
-def test_no_look_at_the_version_of_pip_does(trap: Path) -> None:
+def test_reading_the_pip_version_imports_nothing_from_the_current_folder(trap: Path) -> None:
     assert read_pip_version(replace(RECORD, path=sys.prefix), os.environ)
     assert not trap.exists()

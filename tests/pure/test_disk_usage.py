@@ -71,11 +71,11 @@ def trees(tmp_path: Path) -> dict[str, Path]:
     }
 
 
-def test_the_sum_is_what_du_says_of_all_roots(trees: dict[str, Path]) -> None:
+def test_the_sum_of_all_trees_is_the_total_of_du(trees: dict[str, Path]) -> None:
     assert add_up(measure_trees(trees)) == du(*trees.values())
 
 
-def test_in_other_processes_each_figure_is_the_same(
+def test_worker_processes_count_the_same_as_a_single_process(
     trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
@@ -91,7 +91,7 @@ def list_children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
-def test_what_a_killed_process_had_to_look_at_is_looked_at_again(
+def test_killed_worker_processes_do_not_change_the_result(
     trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
@@ -114,7 +114,7 @@ def test_what_a_killed_process_had_to_look_at_is_looked_at_again(
     assert killed
 
 
-def test_shared_is_what_another_tree_has_and_held_what_others_have(trees: dict[str, Path]) -> None:
+def test_shared_counts_links_to_other_trees_and_held_counts_links_elsewhere(trees: dict[str, Path]) -> None:
     usage = measure_trees(trees)
     size = trees["pkgs"].joinpath("tool-1.0/lib/file0").stat().st_blocks * 512
     shared = {name: (usage[name].shared_bytes // size, usage[name].shared_inodes) for name in trees}
@@ -124,7 +124,7 @@ def test_shared_is_what_another_tree_has_and_held_what_others_have(trees: dict[s
 
 
 @pytest.mark.parametrize("name", ["pkgs", "one", "two", "jupyter"])
-def test_freed_is_what_a_deletion_really_frees(trees: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_freed_counts_what_a_deletion_really_frees(trees: dict[str, Path], tmp_path: Path, name: str) -> None:
     freed = measure_trees(trees)[name]
     before = du(tmp_path)
     shutil.rmtree(trees[name])
@@ -134,19 +134,19 @@ def test_freed_is_what_a_deletion_really_frees(trees: dict[str, Path], tmp_path:
     assert before[0] - after[0] == freed.freed_bytes
 
 
-def test_a_tree_in_another_counts_for_itself_alone(trees: dict[str, Path]) -> None:
+def test_a_nested_tree_is_not_counted_in_the_outer_tree(trees: dict[str, Path]) -> None:
     usage = measure_trees(trees)
     assert (usage["local"].all_inodes, usage["jupyter"].all_inodes) == (5, 5)
 
 
-def test_one_folder_by_two_names_counts_for_the_first(trees: dict[str, Path], tmp_path: Path) -> None:
+def test_a_folder_given_by_two_paths_is_counted_for_the_first(trees: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "way").symlink_to(trees["one"])
     usage = measure_trees({"link": tmp_path / "way", "folder": trees["one"]})
     assert usage["link"] == measure_trees({"folder": trees["one"]})["folder"]
     assert usage["folder"].all_inodes == 0
 
 
-def test_a_root_may_be_a_file_or_not_be_there(tmp_path: Path) -> None:
+def test_a_root_may_be_a_file_or_missing(tmp_path: Path) -> None:
     (image,) = fill(tmp_path, 1)
     usage = measure_trees({"image": image, "gone": tmp_path / "gone"})
     assert usage["image"].all_bytes == image.stat().st_blocks * 512
@@ -154,7 +154,7 @@ def test_a_root_may_be_a_file_or_not_be_there(tmp_path: Path) -> None:
     assert usage["gone"] == TreeUsage()
 
 
-def test_what_vanishes_meanwhile_is_nothing_and_no_failure(tmp_path: Path) -> None:
+def test_folders_deleted_during_the_scan_are_not_reported_as_unreadable(tmp_path: Path) -> None:
     for number in range(50):
         fill(tmp_path / f"tree/package{number}/core", 3)
 
@@ -168,7 +168,7 @@ def test_what_vanishes_meanwhile_is_nothing_and_no_failure(tmp_path: Path) -> No
     assert usage.all_inodes == du(tmp_path / "tree")[1] + 2
 
 
-def test_the_last_use_is_that_of_a_file_of_its_own(tmp_path: Path) -> None:
+def test_the_last_use_ignores_hard_linked_files_and_the_stackenv_folder(tmp_path: Path) -> None:
     kept, linked = fill(tmp_path / "tree/lib", 2)
     listed = fill(tmp_path / "tree/stackenv", 1)[0]
     os.link(linked, tmp_path / "linked")
@@ -183,7 +183,7 @@ def test_the_last_use_is_that_of_a_file_of_its_own(tmp_path: Path) -> None:
     assert usage.last_use == pytest.approx(now - 9 * DAY_S, abs=1)
 
 
-def test_a_read_of_a_file_is_a_use_and_the_measuring_is_none(tmp_path: Path) -> None:
+def test_reading_a_file_counts_as_use_and_measuring_does_not(tmp_path: Path) -> None:
     (path,) = fill(tmp_path / "tree/lib", 1)
     now = time.time()
     os.utime(path, (now - 9 * DAY_S, now - 20 * DAY_S))
@@ -204,7 +204,7 @@ for path in map(Path, sys.argv[1:]):
 """
 
 
-def test_other_file_systems_are_left_out_and_noatime_says_nothing(tmp_path: Path) -> None:
+def test_other_file_systems_are_left_out_and_noatime_gives_no_last_use(tmp_path: Path) -> None:
     fill(tmp_path / "tree/mounted", 0)
     kept = fill(tmp_path / "tree", 1)[0]
     script = (

@@ -44,19 +44,21 @@ def names(folder: Path) -> list[str]:
         (0, False, 0o666),
     ],
 )
-def test_the_umask_decides_the_mode(tmp_path, umask, mask: int, executable: bool, mode: int) -> None:
+def test_the_umask_sets_the_mode_of_a_new_file(
+    tmp_path, umask, mask: int, executable: bool, mode: int
+) -> None:
     os.umask(mask)
     write_file(tmp_path / "file", "text", executable)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
-def test_the_umask_is_the_same_afterwards(tmp_path, umask) -> None:
+def test_writing_a_file_does_not_change_the_umask(tmp_path, umask) -> None:
     os.umask(0o027)
     write_file(tmp_path / "file", "text")
     assert current_umask() == 0o027
 
 
-def test_an_old_files_mode_gives_way_to_the_umask(tmp_path, umask) -> None:
+def test_rewriting_a_file_as_not_executable_removes_its_execute_bits(tmp_path, umask) -> None:
     os.umask(0o022)
     write_file(tmp_path / "file", "old", executable=True)
     write_file(tmp_path / "file", "new")
@@ -75,7 +77,7 @@ def test_an_old_files_mode_gives_way_to_the_umask(tmp_path, umask) -> None:
         (0o755, False, 0o644),
     ],
 )
-def test_a_file_that_is_written_again_gives_nobody_more_rights(
+def test_rewriting_a_file_does_not_extend_read_or_write_access(
     tmp_path, umask, old: int, executable: bool, mode: int
 ) -> None:
     """As where a module of the site has set a umask of 002 since."""
@@ -92,7 +94,7 @@ def test_a_file_that_is_written_again_gives_nobody_more_rights(
     # Where the group cannot enter, the umask may say what it likes.
     [(0o755, 0o755, 0o644), (0o775, 0o775, 0o664), (0o750, 0o755, 0o644), (0o700, 0o775, 0o664)],
 )
-def test_a_new_file_can_be_written_only_by_who_could_have_made_it(
+def test_a_new_file_is_writable_only_for_those_who_could_create_it(
     tmp_path, umask, above: int, folder: int, file: int
 ) -> None:
     place = tmp_path / "above"
@@ -108,9 +110,7 @@ def test_a_new_file_can_be_written_only_by_who_could_have_made_it(
 
 
 @pytest.mark.parametrize(("writable", "mode"), [(True, 0o660), (False, 0o640)])
-def test_the_group_of_a_project_gets_the_rights_that_it_is_to_have(
-    tmp_path, umask, writable: bool, mode: int
-) -> None:
+def test_the_group_of_a_project_gets_the_requested_access(tmp_path, umask, writable: bool, mode: int) -> None:
     path = tmp_path / "file"
     path.touch()
     path.chmod(0o600)
@@ -123,7 +123,7 @@ def test_the_group_of_a_project_gets_the_rights_that_it_is_to_have(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_an_admin_who_installs_again_corrects_the_modes(tmp_path, umask) -> None:
+def test_installing_again_with_another_umask_corrects_the_modes(tmp_path, umask) -> None:
     path = tmp_path / "pip.conf"
     for mask, mode in ((0o077, 0o600), (0o022, 0o644)):
         os.umask(mask)
@@ -132,31 +132,31 @@ def test_an_admin_who_installs_again_corrects_the_modes(tmp_path, umask) -> None
 
 
 @pytest.mark.parametrize("text", ["", "a\r\nb\n", "é\u2028\n", "\0"])
-def test_the_text_is_written_as_it_is(tmp_path, text: str) -> None:
+def test_the_text_is_written_unchanged(tmp_path, text: str) -> None:
     write_file(tmp_path / "file", text)
     assert (tmp_path / "file").read_bytes() == text.encode()
 
 
-def test_nothing_is_left_beside_the_file(tmp_path) -> None:
+def test_no_temporary_file_is_left_beside_the_file(tmp_path) -> None:
     write_file(tmp_path / "file", "text")
     assert names(tmp_path) == ["file"]
 
 
-def test_a_reader_of_the_old_file_keeps_it(tmp_path) -> None:
+def test_an_open_reader_still_reads_the_old_contents(tmp_path) -> None:
     write_file(tmp_path / "file", "old")
     with (tmp_path / "file").open() as reader:
         write_file(tmp_path / "file", "new")
         assert reader.read() == "old"
 
 
-def test_a_folder_in_the_way_is_an_error_that_leaves_nothing(tmp_path) -> None:
+def test_writing_over_a_folder_fails_and_leaves_no_temporary_file(tmp_path) -> None:
     (tmp_path / "file").mkdir()
     with pytest.raises(StackenvError, match="what was there before is unchanged"):
         write_file(tmp_path / "file", "text")
     assert names(tmp_path) == ["file"]
 
 
-def test_a_text_that_cannot_be_encoded_leaves_nothing(tmp_path) -> None:
+def test_a_text_that_cannot_be_encoded_leaves_no_file(tmp_path) -> None:
     with pytest.raises((StackenvError, UnicodeError)):
         write_file(tmp_path / "file", "\ud800")
     assert names(tmp_path) == []
@@ -179,14 +179,14 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_on_a_full_disk_the_old_contents_stay(small_disk: Path) -> None:
+def test_the_old_contents_are_kept_on_a_full_disk(small_disk: Path) -> None:
     write_file(small_disk / "file", "old")
     with pytest.raises(StackenvError, match="No space left on device"):
         write_file(small_disk / "file", "new" * 100_000)
     assert (small_disk / "file").read_text() == "old"
 
 
-def test_on_a_full_disk_nothing_new_is_left(small_disk: Path) -> None:
+def test_no_new_file_is_left_on_a_full_disk(small_disk: Path) -> None:
     with pytest.raises(StackenvError, match="No space left on device"):
         write_file(small_disk / "file", "new" * 100_000)
     assert names(small_disk) == []
@@ -227,54 +227,54 @@ def keep_and_be_killed(folder: Path, path: Path, name: str = NAME) -> None:
     assert done.returncode == 9
 
 
-def test_a_removed_modulefile_comes_back_byte_by_byte(kept, modulefile: Path) -> None:
+def test_a_removed_modulefile_is_restored_byte_for_byte(kept, modulefile: Path) -> None:
     modulefile.unlink()
     kept.restore()
     assert modulefile.read_bytes() == b"old\r\n\xff"
 
 
-def test_a_modulefile_comes_back_into_a_removed_folder(kept, modulefile: Path) -> None:
+def test_a_modulefile_is_restored_after_its_folder_was_removed(kept, modulefile: Path) -> None:
     shutil.rmtree(modulefile.parent)
     kept.restore()
     assert modulefile.read_bytes() == b"old\r\n\xff"
 
 
-def test_a_changed_modulefile_comes_back(kept, modulefile: Path) -> None:
+def test_a_changed_modulefile_is_restored(kept, modulefile: Path) -> None:
     modulefile.write_text("half")
     kept.restore()
     assert modulefile.read_bytes() == b"old\r\n\xff"
 
 
-def test_what_came_back_is_returned(kept, modulefile: Path, tmp_path) -> None:
+def test_restore_returns_the_restored_modulefiles(kept, modulefile: Path, tmp_path) -> None:
     modulefile.unlink()
     assert kept.restore() == [RestoredModulefile(modulefile, tmp_path / "installation")]
 
 
-def test_a_modulefile_that_is_still_there_did_not_come_back(kept, modulefile: Path) -> None:
+def test_an_unchanged_modulefile_is_not_reported_as_restored(kept, modulefile: Path) -> None:
     assert kept.restore() == []
 
 
 @pytest.mark.parametrize("way", ["restore", "forget"])
-def test_no_copy_is_left(kept, tmp_path, way: str) -> None:
+def test_no_copy_is_left_after_restore_or_forget(kept, tmp_path, way: str) -> None:
     getattr(kept, way)()
     assert names(tmp_path) == ["modules"]
 
 
-def test_what_is_forgotten_does_not_come_back(kept, modulefile: Path) -> None:
+def test_a_forgotten_modulefile_is_not_restored(kept, modulefile: Path) -> None:
     kept.forget()
     modulefile.unlink()
     kept.restore()
     assert not modulefile.exists()
 
 
-def test_the_copy_of_a_killed_process_comes_back(modulefile: Path, tmp_path) -> None:
+def test_the_copy_of_a_killed_process_is_restored(modulefile: Path, tmp_path) -> None:
     keep_and_be_killed(tmp_path / "kept", modulefile)
     modulefile.unlink()
     assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == [modulefile]
     assert modulefile.read_bytes() == b"old\r\n\xff"
 
 
-def test_a_copy_whose_modulefile_stands_again_only_goes(modulefile: Path, tmp_path) -> None:
+def test_a_leftover_copy_is_removed_when_its_modulefile_exists_again(modulefile: Path, tmp_path) -> None:
     keep_and_be_killed(tmp_path / "kept", modulefile)
     modulefile.write_text("new")
     assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == []
@@ -282,21 +282,21 @@ def test_a_copy_whose_modulefile_stands_again_only_goes(modulefile: Path, tmp_pa
     assert not (tmp_path / "kept").exists()
 
 
-def test_a_second_run_leaves_the_copy_of_one_that_runs(kept, modulefile: Path, tmp_path) -> None:
+def test_a_second_run_keeps_the_copy_of_a_process_that_still_runs(kept, modulefile: Path, tmp_path) -> None:
     KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME})
     modulefile.unlink()
     kept.restore()
     assert modulefile.exists()
 
 
-def test_the_copy_of_another_module_is_left_alone(modulefile: Path, tmp_path) -> None:
+def test_the_copy_of_another_module_is_not_restored(modulefile: Path, tmp_path) -> None:
     keep_and_be_killed(tmp_path / "kept", modulefile)
     modulefile.unlink()
     assert KeptModulefiles(tmp_path / "kept").restore_leftovers({"Miniconda3/1"}) == []
     assert not modulefile.exists()
 
 
-def test_modules_whose_names_begin_alike_have_copies_of_their_own(tmp_path) -> None:
+def test_versions_of_one_module_have_separate_copies(tmp_path) -> None:
     for version in ("1.2", "1.3"):
         path = tmp_path / f"modules/{version}.lua"
         path.parent.mkdir(exist_ok=True)
@@ -307,7 +307,7 @@ def test_modules_whose_names_begin_alike_have_copies_of_their_own(tmp_path) -> N
     assert [(tmp_path / f"modules/{v}.lua").read_text() for v in ("1.2", "1.3")] == ["1.2", "1.3"]
 
 
-def test_a_first_build_has_nothing_to_keep(tmp_path) -> None:
+def test_keeping_a_missing_modulefile_makes_no_copy(tmp_path) -> None:
     kept = KeptModulefiles(tmp_path / "kept")
     kept.keep(tmp_path / "modules/none.lua", NAME, tmp_path)
     assert (kept.restore(), names(tmp_path)) == ([], [])
@@ -319,7 +319,7 @@ def installation(tmp_path) -> CondaInstallation:
     return CondaInstallation("Anaconda3", NAME, str(tmp_path / "root"))
 
 
-def test_the_emptied_cache_has_an_empty_list_of_urls(installation, tmp_path) -> None:
+def test_emptying_the_package_cache_leaves_an_empty_urls_txt(installation, tmp_path) -> None:
     cache = tmp_path / "root/pkgs"
     (cache / "python-3.11/lib").mkdir(parents=True)
     (cache / "python-3.11.conda").write_text("package")
@@ -329,7 +329,7 @@ def test_the_emptied_cache_has_an_empty_list_of_urls(installation, tmp_path) -> 
     assert (names(cache), (cache / "urls.txt").read_text()) == (["urls.txt"], "")
 
 
-def test_a_link_in_the_cache_leads_to_what_stays(installation, tmp_path) -> None:
+def test_the_target_of_a_link_in_the_package_cache_is_kept(installation, tmp_path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/file").touch()
     (tmp_path / "root/pkgs").mkdir()
@@ -338,14 +338,14 @@ def test_a_link_in_the_cache_leads_to_what_stays(installation, tmp_path) -> None
     assert names(tmp_path / "elsewhere") == ["file"]
 
 
-def test_a_cache_that_is_a_link_is_left_alone(installation, tmp_path) -> None:
+def test_a_package_cache_that_is_a_link_is_left_alone(installation, tmp_path) -> None:
     (tmp_path / "shared/python-3.11").mkdir(parents=True)
     (tmp_path / "root/pkgs").symlink_to(tmp_path / "shared")
     assert empty_package_cache(installation) == 0
     assert names(tmp_path / "shared") == ["python-3.11"]
 
 
-def test_a_condarc_of_the_sites_own_is_refused_and_untouched(tmp_path) -> None:
+def test_a_condarc_that_stackenv_did_not_write_is_not_overwritten(tmp_path) -> None:
     condarc = tmp_path / "condarc.d/stackenv.yml"
     condarc.parent.mkdir()
     condarc.write_text("channels: [mine]\n")
@@ -354,7 +354,7 @@ def test_a_condarc_of_the_sites_own_is_refused_and_untouched(tmp_path) -> None:
     assert condarc.read_text() == "channels: [mine]\n"
 
 
-def test_our_own_condarc_is_written_again(tmp_path) -> None:
+def test_a_condarc_that_stackenv_wrote_is_overwritten(tmp_path) -> None:
     condarc = tmp_path / "condarc.d/stackenv.yml"
     for text in ("old", "new"):
         install_files([InstalledFile(str(condarc), text=f"# {STACKENV_UUID}\n{text}\n")], None)

@@ -31,7 +31,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_status_and_both_outputs_are_the_same(words, environ, tmp_path) -> None:
+def test_a_forked_command_has_the_status_and_output_of_a_started_command(words, environ, tmp_path) -> None:
     started, forked = (run(words, environ, tmp_path) for run in (start, fork))
     assert (forked.returncode, forked.stdout, forked.stderr) == (
         started.returncode,
@@ -48,7 +48,7 @@ def write_lmod(folder: Path, script: str) -> dict[str, str]:
     return {"LMOD_CMD": str(path)}
 
 
-def test_umask_folder_and_variables_are_the_callers(environ, tmp_path) -> None:
+def test_a_forked_command_has_the_umask_folder_and_variables_of_its_caller(environ, tmp_path) -> None:
     seen = tmp_path / "seen"
     lmod = write_lmod(tmp_path, f'(umask; pwd; echo "$PYTHONPATH") > "{seen}"')
     before = os.umask(0o037)
@@ -59,7 +59,7 @@ def test_umask_folder_and_variables_are_the_callers(environ, tmp_path) -> None:
     assert seen.read_text().splitlines() == ["0037", str(tmp_path), "/nonexistent"]
 
 
-def test_commands_run_side_by_side(environ, tmp_path) -> None:
+def test_a_waiting_forked_command_does_not_delay_another_command(environ, tmp_path) -> None:
     """A command that waits keeps no other from its answer."""
     begun, end = tmp_path / "begun", tmp_path / "end"
     lmod = write_lmod(tmp_path, f'touch "{begun}"; while [ ! -e "{end}" ]; do sleep 0.02; done')
@@ -79,6 +79,6 @@ def test_commands_run_side_by_side(environ, tmp_path) -> None:
 @pytest.mark.parametrize(
     "change", [{"LANG": "C"}, {"LC_ALL": "C"}, {"LD_PRELOAD": "/x.so"}, {"PYTHONHOME": "/"}]
 )
-def test_what_an_interpreter_reads_at_its_start_is_not_forked(change: dict[str, str]) -> None:
+def test_a_variable_that_python_reads_at_its_start_prevents_forking(change: dict[str, str]) -> None:
     assert can_fork(ENVIRON)
     assert not can_fork({**ENVIRON, **change})

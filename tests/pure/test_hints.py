@@ -58,32 +58,32 @@ def list_counted_by_hand(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
-def test_what_is_counted_agrees_with_its_number(source: Path) -> None:
+def test_counts_in_messages_are_formatted_by_format_count(source: Path) -> None:
     assert list(list_counted_by_hand(source.read_text())) == []
 
 
-def test_the_look_for_what_is_counted_finds_it() -> None:
+def test_the_search_for_counts_finds_only_those_without_format_count() -> None:
     assert list(list_counted_by_hand('f"{len(scripts)} programs"')) != []
     assert list(list_counted_by_hand("f\"{format_count(len(scripts), 'program')} in\"")) == []
 
 
-def test_one_is_no_plural() -> None:
+def test_format_count_uses_the_singular_for_one_only() -> None:
     counted = [format_count(number, "process", "processes") for number in (0, 1, 2)]
     assert counted == ["0 processes", "1 process", "2 processes"]
     assert [format_count(number, "file") for number in (1, 1000)] == ["1 file", "1,000 files"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
-def test_a_path_behind_a_command_is_one_word(source: Path) -> None:
+def test_values_after_a_command_in_a_message_are_quoted(source: Path) -> None:
     assert list(list_unquoted(source.read_text(), QUOTED.get(source.name, set()))) == []
 
 
-def test_the_look_at_the_sources_finds_one() -> None:
+def test_the_search_for_unquoted_values_finds_only_unquoted_values() -> None:
     assert list(list_unquoted('f"look: ls -ld {path.parent}; rm -r {x}"', set())) != []
     assert list(list_unquoted('f"rm -r {shlex.quote(path)}; {path} is full"', set())) == []
 
 
-def test_a_name_that_is_a_command_is_not_run_by_who_copies_the_hint(tmp_path: Path) -> None:
+def test_a_file_name_with_shell_syntax_is_quoted_in_the_hint(tmp_path: Path) -> None:
     odd = tmp_path / "x; touch y"
     os.mkfifo(odd)
     with pytest.raises(StackenvError) as caught:

@@ -29,13 +29,13 @@ def run_program(
 
 
 @pytest.mark.parametrize("name", ["conda", "conda-init"])
-def test_allow_runs_conda_without_a_word(name: str, tmp_path: Path) -> None:
+def test_allow_runs_conda_init_without_a_message(name: str, tmp_path: Path) -> None:
     done = run_program(name, "allow", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "-I conda init bash\n", "")
 
 
 @pytest.mark.parametrize("name", ["conda", "conda-init"])
-def test_warn_says_it_and_runs_conda(name: str, tmp_path: Path) -> None:
+def test_warn_prints_the_message_and_runs_conda_init(name: str, tmp_path: Path) -> None:
     done = run_program(name, "warn", tmp_path)
     assert (done.returncode, done.stdout) == (0, "-I conda init bash\n")
     assert done.stderr == "not needed here\n"
@@ -45,7 +45,7 @@ def test_warn_says_it_and_runs_conda(name: str, tmp_path: Path) -> None:
     ("name", "words"),
     [("conda", "hint: add `module load M` to this script\n"), ("conda-init", "not needed here\n")],
 )
-def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
+def test_refuse_prints_a_message_and_does_not_run_conda_init(name: str, words: str, tmp_path: Path) -> None:
     done = run_program(name, "refuse", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", words)
 
@@ -55,7 +55,7 @@ def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["--reverse", "--all --reverse --dry-run", "zsh -d --reverse", "--help", "-h"], ids=str
 )
-def test_what_takes_it_back_or_only_shows_help_is_conda_s(
+def test_reverse_and_help_are_always_passed_to_conda_init(
     name: str, configuration: str, words: str, tmp_path
 ) -> None:
     done = run_program(name, configuration, tmp_path, *words.split())

@@ -36,11 +36,13 @@ CONFLICTS = (
 
 
 @pytest.mark.parametrize(("words", "said", "named"), CONFLICTS)
-def test_which_held_package_a_conflict_is_about(words: InstallerWords, said: str, named: str) -> None:
+def test_the_pinned_package_of_a_conflict_is_found_in_the_output(
+    words: InstallerWords, said: str, named: str
+) -> None:
     assert [name for name, _, _ in find_pinned(RECORD, ["a"], said, words)] == [*filter(None, [named])]
 
 
-def test_a_conflict_with_what_was_typed_needs_no_words() -> None:
+def test_a_typed_requirement_that_excludes_a_pinned_version_is_found() -> None:
     assert find_pinned(RECORD, ["six", "numpy>=2", "./folder"], "", UV) == [("numpy", "1.25.1", "S/1")]
 
 
@@ -62,7 +64,9 @@ def test_a_conflict_with_what_was_typed_needs_no_words() -> None:
         ),
     ],
 )
-def test_the_line_that_tells_most(words: InstallerWords, said: str, reason: str) -> None:
+def test_the_reason_is_the_most_informative_line_of_the_output(
+    words: InstallerWords, said: str, reason: str
+) -> None:
     assert explain_failure(RECORD, ["a"], said, 1, words).reason.startswith(reason)
 
 
@@ -79,5 +83,7 @@ def test_the_line_that_tells_most(words: InstallerWords, said: str, reason: str)
         (UV, "error: Failed to fetch: x\n  cause: HTTP status client error (404 Not Found)", False),
     ],
 )
-def test_whether_nobody_was_reached(words: InstallerWords, said: str, unreachable: bool) -> None:
+def test_only_a_failed_connection_is_an_unreachable_error(
+    words: InstallerWords, said: str, unreachable: bool
+) -> None:
     assert isinstance(explain_failure(RECORD, ["a"], said, 2, words), UnreachableError) == unreachable

@@ -34,14 +34,14 @@ def make_root(tmp_path: Path, *records: str) -> Path:
 
 
 @pytest.mark.parametrize("which", RECORDS)
-def test_which_mamba_it_has_is_read_from_condas_record(tmp_path: Path, which: str) -> None:
+def test_the_major_version_of_mamba_is_read_from_conda_meta(tmp_path: Path, which: str) -> None:
     records, major = RECORDS[which]
     root = make_root(tmp_path, *records)
     assert probe_installation("Miniforge3", "Miniforge3/1", str(root)).mamba == major
 
 
 @pytest.mark.parametrize("what", ["gone", "not executable", "a folder"])
-def test_a_record_without_its_program_is_none(tmp_path: Path, what: str) -> None:
+def test_a_mamba_record_without_an_executable_program_is_ignored(tmp_path: Path, what: str) -> None:
     root = make_root(tmp_path, "mamba-2.3.3-0")
     if what == "not executable":
         (root / "bin/mamba").chmod(0o644)
@@ -52,7 +52,7 @@ def test_a_record_without_its_program_is_none(tmp_path: Path, what: str) -> None
     assert probe_installation("Miniforge3", "Miniforge3/1", str(root)).mamba == 0
 
 
-def test_what_was_written_for_a_mamba_that_has_gone_goes_too(tmp_path: Path) -> None:
+def test_staged_files_for_mamba_are_removed_when_mamba_is_missing(tmp_path: Path) -> None:
     written = {}
     for mamba in (0, 2, 0):
         words = "Miniforge3", "Miniforge3/1", str(tmp_path)

@@ -47,7 +47,9 @@ def find_after(made: Path, name: str, change: Callable[[bytes], bytes], stays: b
     return [fault.path.name for fault in faults]
 
 
-def test_a_file_that_is_gone_is_found_by_every_python(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_found_even_if_distribution_files_is_empty(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # As in Python 3.12 and later, which list only the files that are there.
     monkeypatch.setattr(Distribution, "files", [])
     module = next(path for path in made.glob("lib/python3*/site-packages/tool*/*") if path.suffix == ".py")
@@ -75,11 +77,13 @@ def test_a_changed_or_truncated_script_is_found(made: Path, name: str, stays: bo
         b"#!/bin/sh\n'''exec' \"/old place/bin/python\" \"$0\" \"$@\"\n' '''",
     ],
 )
-def test_one_whose_interpreter_alone_is_another_is_right(made: Path, line: bytes, stays: bool) -> None:
+def test_a_script_that_differs_only_in_its_interpreter_is_accepted(
+    made: Path, line: bytes, stays: bool
+) -> None:
     assert find_after(made, "tool", lambda text: line + text[text.index(b"\n") :], stays) == []
 
 
-def test_so_are_all_of_an_environment_that_was_moved(made: Path, tmp_path: Path) -> None:
+def test_the_scripts_of_a_moved_environment_are_accepted(made: Path, tmp_path: Path) -> None:
     moved = made.rename(tmp_path / "moved")
     try:
         for name in ("tool", "other"):

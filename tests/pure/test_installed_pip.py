@@ -35,7 +35,7 @@ def record(tmp_path: Path) -> Record:
     ],
 )
 @pytest.mark.parametrize("listed", ["as packed", "by the record alone"])
-def test_of_a_packed_one_an_installed_pip_is_wanted_again(
+def test_requirements_of_a_packed_venv_include_pip_only_if_it_was_installed(
     record: Record, pip: Package, wanted: list[str], listed: str
 ) -> None:
     if listed != "as packed":

@@ -90,7 +90,9 @@ def list_imports(command: list[str], words: str, home: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_an_interrupt_at_an_import_is_silent(command: list[str], words: str, tmp_path: Path) -> None:
+def test_an_interrupt_during_an_import_ends_the_command_silently(
+    command: list[str], words: str, tmp_path: Path
+) -> None:
     imports = list_imports(command, words, tmp_path)
     assert len(imports) > (3 if words == "version" else 20)
     for name in (*imports[:: -(-len(imports) // 4)], imports[-1]):
@@ -100,6 +102,6 @@ def test_an_interrupt_at_an_import_is_silent(command: list[str], words: str, tmp
         assert (done.stdout, done.stderr.strip()) == ("", ""), name
 
 
-def test_a_caller_that_ignores_interrupts_is_obeyed(command: list[str], tmp_path: Path) -> None:
+def test_an_ignored_sigint_does_not_stop_the_command(command: list[str], tmp_path: Path) -> None:
     done = start(command, "list", tmp_path, signal.SIG_IGN, INTERRUPTED_AT="stackenv.cli.main")
     assert (done.returncode, json.loads(done.stdout)["result"]) == (0, [])

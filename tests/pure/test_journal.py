@@ -132,7 +132,7 @@ def make_environment(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", [1, -1, 2, -2, 3])
-def test_a_plan_that_was_killed_is_undone(tmp_path: Path, others: list[str], moment: int) -> None:
+def test_a_plan_killed_during_its_steps_is_undone(tmp_path: Path, others: list[str], moment: int) -> None:
     assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
     sentences = Journal(tmp_path / "modules", MARKS).recover()
     assert [s.rpartition(" ")[2] for s in sentences] == ["undone"]
@@ -140,7 +140,7 @@ def test_a_plan_that_was_killed_is_undone(tmp_path: Path, others: list[str], mom
 
 
 @pytest.mark.parametrize("moment", [4, -4, 5, -5])
-def test_a_plan_that_was_killed_after_its_last_step_is_kept(
+def test_a_plan_killed_after_its_last_step_is_finished(
     tmp_path: Path, others: list[str], moment: int
 ) -> None:
     assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
@@ -150,7 +150,7 @@ def test_a_plan_that_was_killed_after_its_last_step_is_kept(
     assert (tmp_path / "env/c/file").read_text() == "c"
 
 
-def test_a_plan_that_was_not_killed_leaves_nothing_to_recover(tmp_path: Path, others: list[str]) -> None:
+def test_a_completed_plan_leaves_nothing_to_recover(tmp_path: Path, others: list[str]) -> None:
     assert run_child("plan", tmp_path, 0) == 0
     before = tree(tmp_path)
     assert Journal(tmp_path / "modules", MARKS).recover() == []
@@ -158,7 +158,7 @@ def test_a_plan_that_was_not_killed_leaves_nothing_to_recover(tmp_path: Path, ot
 
 
 @pytest.mark.parametrize("moment", [1, -1, 2, -2, 3, -3, 4, -4, 5, -5])
-def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[str], moment: int) -> None:
+def test_a_killed_replacement_is_finished(tmp_path: Path, others: list[str], moment: int) -> None:
     make_environment(tmp_path)
     assert run_child("replacement", tmp_path, moment) == -signal.SIGKILL
     sentences = Journal(tmp_path / "modules", MARKS).recover()
@@ -166,14 +166,14 @@ def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[
     assert tree(tmp_path) == sorted([*others, "modules/written"])
 
 
-def test_a_replacement_that_was_not_killed(tmp_path: Path, others: list[str]) -> None:
+def test_a_completed_replacement_leaves_nothing_to_recover(tmp_path: Path, others: list[str]) -> None:
     make_environment(tmp_path)
     assert run_child("replacement", tmp_path, 0) == 0
     assert Journal(tmp_path / "modules", MARKS).recover() == []
     assert tree(tmp_path) == sorted([*others, "modules/written"])
 
 
-def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path, others: list[str]) -> None:
+def test_undoing_a_plan_keeps_a_folder_made_by_others(tmp_path: Path, others: list[str]) -> None:
     run_child("plan", tmp_path, 1)
     (tmp_path / "env").mkdir()
     (tmp_path / "env/precious").write_text("x")
@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path,
     assert tree(tmp_path) == sorted([*others, "env", "env/precious"])
 
 
-def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: Path) -> None:
+def test_a_removal_interrupted_between_its_files_is_continued(tmp_path: Path) -> None:
     make_environment(tmp_path)
     (tmp_path / "env/stackenv/unfinished-1").unlink()
     shutil.rmtree(tmp_path / "env/lib")
@@ -191,7 +191,7 @@ def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: P
     assert not (tmp_path / "env").exists()
 
 
-def test_an_exchange_that_could_not_be_crossed_out_is_not_done_twice(tmp_path: Path) -> None:
+def test_repeating_a_folder_exchange_does_not_swap_the_folders_back(tmp_path: Path) -> None:
     place, new, aside = (tmp_path / name for name in ("env", ".env.staged-1", ".env.removing-1"))
     for folder in (place, new):
         (folder / "stackenv").mkdir(parents=True)
@@ -212,7 +212,7 @@ def test_an_exchange_that_could_not_be_crossed_out_is_not_done_twice(tmp_path: P
     assert not elsewhere.is_within(places)
 
 
-def test_a_link_is_put_back_in_the_place_of_a_file_of_ours_and_of_no_other(tmp_path: Path) -> None:
+def test_a_link_replaces_only_a_file_that_stackenv_wrote(tmp_path: Path) -> None:
     environment, program = tmp_path / "env", tmp_path / "env/bin/python"
     (environment / "stackenv").mkdir(parents=True)
     (environment / "stackenv/unfinished-1").touch()
@@ -265,7 +265,7 @@ def changes_of(folder: Path, subject: str = "biopy/1.0", *also: str, **seen: str
     return Transaction.of(subject, Switch((), (WriteFile(str(folder / "written"), "x"),), known), also)
 
 
-def test_of_two_commands_one_wins(tmp_path: Path, holder: tuple) -> None:
+def test_a_module_that_another_command_changes_is_busy(tmp_path: Path, holder: tuple) -> None:
     process, host, pid = holder
     journal = Journal(tmp_path)
     assert journal.recover() == []
@@ -281,7 +281,7 @@ def test_of_two_commands_one_wins(tmp_path: Path, holder: tuple) -> None:
     assert list((tmp_path / ".stackenv").iterdir()) == []
 
 
-def test_a_killed_holder_is_no_hindrance(tmp_path: Path, holder: tuple) -> None:
+def test_the_journal_of_a_killed_command_does_not_block_others(tmp_path: Path, holder: tuple) -> None:
     process, _, _ = holder
     process.kill()
     # Not waited for: a zombie has ended all the same.
@@ -298,14 +298,16 @@ def edit_entry(folder: Path, **values: object) -> Path:
     return path
 
 
-def test_a_number_that_another_process_has_now(tmp_path: Path, holder: tuple) -> None:
+def test_the_journal_of_an_ended_process_with_a_reused_pid_is_removed(tmp_path: Path, holder: tuple) -> None:
     path = edit_entry(tmp_path, start="1")
     Journal(tmp_path).recover()
     assert not path.exists()
 
 
 @pytest.mark.parametrize(("age", "stays"), [(0, True), (GONE_AFTER_S - 60, True), (GONE_AFTER_S + 60, False)])
-def test_a_command_on_another_host(tmp_path: Path, holder: tuple, age: int, stays: bool) -> None:
+def test_a_journal_from_another_host_is_recovered_only_when_it_is_old(
+    tmp_path: Path, holder: tuple, age: int, stays: bool
+) -> None:
     change = {"change": "RemoveFile", "path": str(tmp_path / "begun")}
     (tmp_path / "begun").touch()
     path = edit_entry(tmp_path, host="elsewhere", undo=[change])
@@ -317,7 +319,7 @@ def test_a_command_on_another_host(tmp_path: Path, holder: tuple, age: int, stay
             carry_out(changes_of(tmp_path), Journal(tmp_path), CHANGE, print)
 
 
-def test_a_recovery_that_cannot_be_done_is_told_and_kept(tmp_path: Path) -> None:
+def test_a_failed_recovery_is_reported_once_and_blocks_further_changes(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     changes = (RemoveFile(str(tmp_path / "taken")),)
     journal = Journal(tmp_path)
@@ -332,7 +334,7 @@ def test_a_recovery_that_cannot_be_done_is_told_and_kept(tmp_path: Path) -> None
         carry_out(changes_of(tmp_path), journal, CHANGE, print)
 
 
-def test_what_was_decided_on_has_changed(tmp_path: Path) -> None:
+def test_a_file_changed_by_another_command_stops_the_transaction(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("now")
     for text in ("before", None):
         with pytest.raises(BusyError, match="was changed by another command"):
@@ -340,7 +342,7 @@ def test_what_was_decided_on_has_changed(tmp_path: Path) -> None:
     assert not (tmp_path / "written").exists()
 
 
-def test_a_draft_is_left_while_it_is_fresh(tmp_path: Path) -> None:
+def test_only_old_drafts_of_journals_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / ".stackenv"
     folder.mkdir()
     fresh, old = folder / ".a@1.json.host.1", folder / ".b@1.json.host.2"
@@ -351,7 +353,7 @@ def test_a_draft_is_left_while_it_is_fresh(tmp_path: Path) -> None:
     assert (fresh.exists(), old.exists()) == (True, False)
 
 
-def test_changes_that_are_one_are_finished_whole_or_left_alone(tmp_path: Path) -> None:
+def test_grouped_changes_are_finished_completely_or_left_alone(tmp_path: Path) -> None:
     modules = tmp_path / "modules"
     modules.mkdir()
     many = Together(
@@ -375,7 +377,7 @@ def test_changes_that_are_one_are_finished_whole_or_left_alone(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("changes", ['"x"', "[1]", '[{"change": "Together"}]', "null", '[["WriteFile"]]'])
-def test_what_is_no_list_of_changes_is_no_journal(tmp_path: Path, changes: str) -> None:
+def test_a_journal_with_an_invalid_list_of_changes_is_refused(tmp_path: Path, changes: str) -> None:
     described = f'{{"change": "Together", "path": "{tmp_path}", "changes": {changes}}}'
     text = Note("tool/1.0", "stackenv edit", dead_owner()).text()
     assert parse_note(text).finish == ()

@@ -72,7 +72,7 @@ def fill(folder: Path) -> None:
             return
 
 
-def test_on_a_full_disk_nothing_is_begun(small_disk: Path) -> None:
+def test_no_change_is_begun_on_a_full_disk(small_disk: Path) -> None:
     fill(small_disk)
     ran: list[str] = []
     plan = making(Step("step", lambda: ran.append("ran")))
@@ -83,7 +83,7 @@ def test_on_a_full_disk_nothing_is_begun(small_disk: Path) -> None:
     assert (ran, tree(small_disk)) == ([], [".stackenv", "ballast"])
 
 
-def test_a_disk_that_fills_up_meanwhile_keeps_nothing_from_being_undone(small_disk: Path) -> None:
+def test_changes_are_undone_even_if_the_disk_fills_up_meanwhile(small_disk: Path) -> None:
     made = small_disk / "made"
 
     def make() -> None:
@@ -100,7 +100,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_nothing_from_being_undone(small_di
     assert tree(small_disk) == [".stackenv", "ballast"]
 
 
-def test_in_a_read_only_folder_nothing_is_recovered_and_nothing_changed(tmp_path: Path) -> None:
+def test_nothing_is_recovered_or_changed_in_a_read_only_folder(tmp_path: Path) -> None:
     source, folder = tmp_path / "source", tmp_path / "modules"
     folder.mkdir()
     subprocess.run([sys.executable, "-c", KILLED, str(folder)], capture_output=True, check=False)

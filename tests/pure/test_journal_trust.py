@@ -31,7 +31,7 @@ def precious(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_own_journal_is_carried_out_within_the_modules(tmp_path: Path) -> None:
+def test_the_users_own_journal_is_carried_out_in_the_modules_folder(tmp_path: Path) -> None:
     inside = tmp_path / "modules/tool/1.0.lua"
     journal = leave(tmp_path, WriteFile(str(inside), "new"))
     (sentence,) = recover(tmp_path)
@@ -50,7 +50,7 @@ def test_an_own_journal_is_carried_out_within_the_modules(tmp_path: Path) -> Non
         lambda p: MovePath(str(p.parent), str(p.parent.with_name(".precious.removing-1"))),
     ],
 )
-def test_a_change_elsewhere_is_not_carried_out(
+def test_a_journal_with_a_change_elsewhere_is_not_carried_out(
     tmp_path: Path, precious: Path, make: Callable[[Path], Change]
 ) -> None:
     inside = tmp_path / "modules/tool/1.0.lua"
@@ -61,7 +61,9 @@ def test_a_change_elsewhere_is_not_carried_out(
     assert (precious.read_text(), journal.exists(), inside.exists()) == ("precious", True, False)
 
 
-def test_a_file_elsewhere_goes_only_while_it_holds_what_was_noted(tmp_path: Path, precious: Path) -> None:
+def test_a_file_elsewhere_is_removed_only_if_its_hash_matches_the_journal(
+    tmp_path: Path, precious: Path
+) -> None:
     for text, stays in (("another", True), ("precious", False)):
         journal = leave(tmp_path, RemoveFile(str(precious), hashlib.sha256(text.encode()).hexdigest()))
         (sentence,) = recover(tmp_path)
@@ -69,14 +71,14 @@ def test_a_file_elsewhere_goes_only_while_it_holds_what_was_noted(tmp_path: Path
         assert precious.exists() == stays
 
 
-def test_a_folder_of_modules_that_became_a_link_leads_nowhere(tmp_path: Path, precious: Path) -> None:
+def test_a_module_folder_that_became_a_link_is_not_followed(tmp_path: Path, precious: Path) -> None:
     journal = leave(tmp_path, RemoveFile(str(tmp_path / "modules/tool/file")))
     (tmp_path / "modules/tool").symlink_to(precious.parent)
     recover(tmp_path)
     assert precious.exists() and journal.exists()
 
 
-def test_an_environment_with_its_mark_is_one_of_the_places(tmp_path: Path) -> None:
+def test_a_journal_may_change_an_environment_that_has_its_mark(tmp_path: Path) -> None:
     environment = tmp_path / "env"
     (environment / "stackenv").mkdir(parents=True)
     (environment / "stackenv/unfinished-1").touch()
@@ -90,7 +92,7 @@ def test_an_environment_with_its_mark_is_one_of_the_places(tmp_path: Path) -> No
     assert not environment.exists()
 
 
-def test_a_journal_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
+def test_a_journal_that_others_can_write_is_left_alone(tmp_path: Path) -> None:
     inside = tmp_path / "modules/tool/1.0.lua"
     journal = leave(tmp_path, WriteFile(str(inside), "new"))
     journal.chmod(0o664)
@@ -101,7 +103,7 @@ def test_a_journal_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o000])
-def test_a_journal_is_written_so_that_nobody_else_may_write_it(tmp_path: Path, umask: int) -> None:
+def test_a_new_journal_is_writable_only_for_its_owner(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         with Journal(tmp_path).changing("tool/1.0", "stackenv edit tool") as journal:
@@ -112,7 +114,7 @@ def test_a_journal_is_written_so_that_nobody_else_may_write_it(tmp_path: Path, u
         os.umask(before)
 
 
-def test_links_are_no_journals(tmp_path: Path) -> None:
+def test_a_journal_or_journal_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     inside = tmp_path / "modules/tool/1.0.lua"
     journal = leave(tmp_path, WriteFile(str(inside), "new"))
     elsewhere = tmp_path / "elsewhere.json"
@@ -162,7 +164,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("values", WRONG, ids=str)
-def test_a_field_of_another_type_is_no_journal(tmp_path: Path, values: dict[str, object]) -> None:
+def test_a_journal_with_an_invalid_field_is_refused(tmp_path: Path, values: dict[str, object]) -> None:
     path = leave(tmp_path)
     text = json.dumps({**json.loads(path.read_text()), **values})
     assert parse_note(path.read_text()).subject == "tool/1.0"
@@ -173,7 +175,7 @@ def test_a_field_of_another_type_is_no_journal(tmp_path: Path, values: dict[str,
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 100_000, "\xff"])
-def test_what_cannot_be_read_is_told_and_set_aside_when_it_is_old(tmp_path: Path, text: str) -> None:
+def test_an_invalid_journal_is_reported_and_set_aside_once_it_is_old(tmp_path: Path, text: str) -> None:
     path = leave(tmp_path)
     path.write_bytes(text.encode("latin-1"))
     assert recover(tmp_path) == []
@@ -189,7 +191,7 @@ def test_what_cannot_be_read_is_told_and_set_aside_when_it_is_old(tmp_path: Path
     carry_out(NOTHING, journal, "stackenv edit tool", print)
 
 
-def test_another_users_unreadable_journal_is_not_set_aside(tmp_path: Path) -> None:
+def test_another_users_invalid_journal_is_not_set_aside(tmp_path: Path) -> None:
     require_root()
     path = leave(tmp_path)
     path.write_text("{")
@@ -199,7 +201,7 @@ def test_another_users_unreadable_journal_is_not_set_aside(tmp_path: Path) -> No
     assert f"user {MEMBER}" in sentence and path.exists()
 
 
-def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
+def test_another_users_journal_is_reported_and_not_carried_out(tmp_path: Path) -> None:
     require_root()
     inside = tmp_path / "modules/tool/1.0.lua"
     path = leave(tmp_path, WriteFile(str(inside), "new"))
@@ -211,7 +213,7 @@ def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
         carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)
 
 
-def test_what_would_steer_the_terminal_is_not_printed(tmp_path: Path) -> None:
+def test_terminal_control_characters_in_a_journal_are_replaced(tmp_path: Path) -> None:
     text = json.loads(leave(tmp_path).read_text())
     entry = parse_note(json.dumps({**text, "command": "a\x1b]0;x\x07\nb", "host": "h\x1b[2J"}))
     assert (entry.command, entry.process.host) == ("a?]0;x??b", "h?[2J")
@@ -231,7 +233,9 @@ with Journal(Path(sys.argv[1])).changing("tool/1.0", "stackenv create tool") as 
 
 
 @pytest.mark.parametrize("proc", [["--mount-proc"], []])
-def test_a_command_in_another_pid_namespace_is_alive(tmp_path: Path, proc: list[str]) -> None:
+def test_a_command_in_another_pid_namespace_counts_as_running_until_its_journal_is_old(
+    tmp_path: Path, proc: list[str]
+) -> None:
     contained = ["unshare", "--pid", "--fork", *proc]
     if os.geteuid() or subprocess.run([*contained, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no PID namespace can be made here")
@@ -250,7 +254,7 @@ def test_a_command_in_another_pid_namespace_is_alive(tmp_path: Path, proc: list[
         holder.communicate("")
 
 
-def test_a_journal_from_before_boots_were_noted_counts_as_on_another_host(tmp_path: Path) -> None:
+def test_a_journal_without_a_boot_id_is_treated_as_from_another_host(tmp_path: Path) -> None:
     inside = tmp_path / "modules/tool/1.0.lua"
     path = leave(tmp_path, WriteFile(str(inside), "new"))
     data = json.loads(path.read_text())

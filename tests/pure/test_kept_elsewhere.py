@@ -19,13 +19,13 @@ def keep(folder: Path) -> tuple[KeptModulefiles, Path]:
     return kept, path
 
 
-def test_the_folders_of_a_hierarchy_go_with_the_copy(tmp_path: Path) -> None:
+def test_forget_also_removes_the_folders_of_a_module_hierarchy(tmp_path: Path) -> None:
     kept, _ = keep(tmp_path)
     kept.forget()
     assert not (tmp_path / "kept").exists()
 
 
-def test_the_copy_of_another_host_is_put_back_and_stays(tmp_path: Path) -> None:
+def test_a_copy_from_another_host_is_restored_and_kept(tmp_path: Path) -> None:
     kept, path = keep(tmp_path)
     note = tmp_path / "kept" / f"{NAME}.note"
     note.write_text(json.dumps({**json.loads(note.read_text()), "host": "another.host"}))
@@ -37,7 +37,7 @@ def test_the_copy_of_another_host_is_put_back_and_stays(tmp_path: Path) -> None:
     kept.forget()
 
 
-def test_a_note_that_was_not_written_whole_is_left_alone(tmp_path: Path) -> None:
+def test_a_copy_with_an_incomplete_note_is_left_alone(tmp_path: Path) -> None:
     kept, path = keep(tmp_path)
     (tmp_path / "kept" / f"{NAME}.note").write_text('{"path": ')
     path.unlink()

@@ -23,13 +23,13 @@ from stackenv.slurm.job import ACTIVE
 from stackenv.transactions.changes import Change, RemoveFile, WriteFile
 
 
-def test_it_needs_no_escapes_where_it_is_quoted() -> None:
+def test_the_launch_script_contains_no_single_quotes_to_escape() -> None:
     script = describe_launch("", "", "", "", (), True)[2]
     assert "'" not in script
     assert script in render_installed_file(describe_launch_file(VENV))
 
 
-def test_it_forgets_all_that_a_job_forgets() -> None:
+def test_the_launch_script_unsets_all_variables_that_a_job_unsets() -> None:
     unset = re.findall(r"^ +unset ([A-Z_ ]+)$", describe_launch("", "", "", "", (), True)[2], re.MULTILINE)
     assert set(ACTIVE) <= set(" ".join(unset).split())
 
@@ -46,7 +46,7 @@ RECORDS = st.builds(
 
 @settings(max_examples=20, deadline=None)
 @given(RECORDS)
-def test_whatever_the_paths_they_arrive_as_they_are(record: Record) -> None:
+def test_the_launch_program_passes_any_path_unchanged(record: Record) -> None:
     text = render_installed_file(describe_launch_file(record))
     # The last command shows its words, instead of starting them.
     shown = text.replace("exec /bin/sh", "printf '%s\\0'")
@@ -70,7 +70,7 @@ def kernel(tmp_path: Path) -> Path:
     return folder / "kernel.json"
 
 
-def test_an_interrupted_command_finishes_what_it_does_to_a_kernel(kernel: Path) -> None:
+def test_an_interrupted_change_to_a_kernel_is_finished(kernel: Path) -> None:
     folder, text = kernel.parents[3], kernel.read_text().replace("Tool", "Renamed")
     leave(folder, WriteFile(str(kernel), text))
     (sentence,) = recover(folder)
@@ -84,7 +84,7 @@ def test_an_interrupted_command_finishes_what_it_does_to_a_kernel(kernel: Path) 
 
 
 @pytest.mark.parametrize("kind", ["another's", "another's text", "another file"])
-def test_no_journal_touches_what_is_no_kernel_of_ours(kernel: Path, kind: str) -> None:
+def test_a_journal_changes_only_kernel_files_that_stackenv_wrote(kernel: Path, kind: str) -> None:
     folder = kernel.parents[3]
     changes: dict[str, Change] = {
         "another's": RemoveFile(str(kernel)),

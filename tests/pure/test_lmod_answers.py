@@ -42,7 +42,7 @@ def encode_table(text: str) -> dict[str, str]:
         ("Python", "Python"),
     ],
 )
-def test_what_the_software_of_a_module_is_called(module: str, software: str) -> None:
+def test_the_software_name_is_taken_from_the_module_name(module: str, software: str) -> None:
     assert software_of(module) == software
 
 
@@ -56,7 +56,7 @@ def test_what_the_software_of_a_module_is_called(module: str, software: str) -> 
         ("", None),
     ],
 )
-def test_the_last_status_counts_written_after_python_lua_of_9_not_run(end, succeeded) -> None:
+def test_the_last_mlstatus_counts_in_imitated_output_of_lmod_9(end, succeeded) -> None:
     assert read_changes(ANSWER + end) == ({"A": "1"}, succeeded)
 
 
@@ -68,7 +68,7 @@ def test_the_last_status_counts_written_after_python_lua_of_9_not_run(end, succe
         'os.environ["K"] = "";\ndel os.environ["K"];\n',
     ],
 )
-def test_a_deleted_variable_is_none_written_after_python_lua_of_7_to_9_not_run(deletion) -> None:
+def test_a_deleted_variable_is_read_from_imitated_output_of_lmod_7_to_9(deletion) -> None:
     assert read_changes(f"import os\n{deletion}_mlstatus = True\n") == ({"K": None}, True)
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_variable_is_none_written_after_python_lua_of_7_to_9_not_run(d
         ('""', ""),
     ],
 )
-def test_strings_are_those_of_lua_5_1_to_5_4_written_after_percent_q_not_run(quoted, value) -> None:
+def test_strings_are_read_from_imitated_output_of_lua_5_1_to_5_4(quoted, value) -> None:
     output = f'import os\nos.environ["K"] = {quoted};\n_mlstatus = True\n'
     assert read_changes(output) == ({"K": value}, True)
 
@@ -103,16 +103,16 @@ def test_strings_are_those_of_lua_5_1_to_5_4_written_after_percent_q_not_run(quo
         "\\\n\x00\xff\n",
     ],
 )
-def test_what_stands_before_the_answer_changes_nothing(printed) -> None:
+def test_text_printed_before_the_answer_is_ignored(printed) -> None:
     assert read_changes(f"{printed}{ANSWER}_mlstatus = True\n") == ({"A": "1"}, True)
 
 
 @pytest.mark.parametrize("output", ["", "false\n", 'os.environ["A"] = "1";\n', "<html>\n"])
-def test_output_that_is_not_lmods_is_neither_success_nor_failure(output) -> None:
+def test_output_of_another_program_is_neither_success_nor_failure(output) -> None:
     assert read_changes(output) == ({}, None)
 
 
-def test_a_string_with_an_escape_that_lua_does_not_know_is_no_answer() -> None:
+def test_a_string_with_an_invalid_lua_escape_is_not_read_as_an_answer() -> None:
     assert read_changes('import os\nos.environ["A"] = "\\999";\n_mlstatus = True\n') == ({}, None)
 
 
@@ -183,14 +183,14 @@ systemBaseMPATH = "/modules:/more",
 """
 
 
-def test_a_table_written_after_mt_lua_of_9_not_run_is_read() -> None:
+def test_the_loaded_modules_are_read_from_an_imitated_table_of_lmod_9() -> None:
     assert read_loaded_modules(encode_table(TABLE_OF_9)) == (
         LoadedModule("py-thon/3", "/modules/é/3.lua", asked_for=False, order=1),
         LoadedModule("Bundle/2", "/modules/Bundle/2.lua", asked_for=True, order=2),
     )
 
 
-def test_a_table_in_the_other_alphabet_or_without_its_size_is_read() -> None:
+def test_a_table_in_standard_base64_or_without_its_size_is_read() -> None:
     environ = encode_table(TABLE_OF_9.replace("/more", "/m>>>???ore"))
     expected = read_loaded_modules(environ)
     assert expected and any("_" in piece or "-" in piece for piece in environ.values())
@@ -200,7 +200,7 @@ def test_a_table_in_the_other_alphabet_or_without_its_size_is_read() -> None:
     assert read_loaded_modules(environ) == expected
 
 
-def test_keys_and_values_of_each_kind_are_those_of_lua() -> None:
+def test_each_kind_of_lua_key_and_value_is_read() -> None:
     text = """_ModuleTable_={a=-1;b=1.5,[3]="x","first",["k k"]=nil,{true,{}},[==[
 long]]]==]}"""
     expected = {"a": -1, "b": 1.5, 3: "x", 1: "first", "k k": None, 2: {1: True, 2: {}}}
@@ -229,7 +229,7 @@ long]]]==]}"""
         "_ModuleTable_ = " + 10_000 * "{" + 10_000 * "}",
     ],
 )
-def test_what_is_no_literal_table_is_refused_and_the_names_are_read_instead(text) -> None:
+def test_an_invalid_table_is_refused_and_loadedmodules_is_read_instead(text) -> None:
     with pytest.raises(TableError):
         TableReader(text).read("_ModuleTable_")
     environ = {**encode_table(text), "LOADEDMODULES": "a/1::b/2", "_LMFILES_": "/m/a/1.lua"}
@@ -240,12 +240,12 @@ def test_what_is_no_literal_table_is_refused_and_the_names_are_read_instead(text
 
 
 @pytest.mark.parametrize("name", ["", "-t", "--help", "a b", "a\nb"])
-def test_what_is_no_name_of_a_module_does_not_reach_lmod(name) -> None:
+def test_an_invalid_module_name_is_not_passed_to_lmod(name) -> None:
     with pytest.raises(ModuleError, match="is not a module name"):
         Lmod("/nowhere/lmod", {}).load(name)
 
 
-def test_a_program_that_is_not_lmod_is_told_by_its_answer() -> None:
+def test_a_program_that_is_not_lmod_or_is_missing_is_reported() -> None:
     with pytest.raises(ModuleError, match="/bin/true python load plain did not answer as Lmod does"):
         Lmod("/bin/true", {}).load("plain")
     with pytest.raises(ModuleError, match="/nowhere/lmod cannot be started: No such file"):
@@ -254,7 +254,7 @@ def test_a_program_that_is_not_lmod_is_told_by_its_answer() -> None:
         Lmod("/bin/true", {"MODULEPATH": "/modules"}).spider_reverse_map()
 
 
-def test_lmod_is_found_by_each_way(tmp_path) -> None:
+def test_lmod_is_found_by_its_variables_and_on_path(tmp_path) -> None:
     folder = Path(LMOD).parent
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/lmod").symlink_to(LMOD)
@@ -264,14 +264,14 @@ def test_lmod_is_found_by_each_way(tmp_path) -> None:
     assert find_lmod({"LMOD_PKG": str(folder.parent)}) == str(folder / "lmod")
 
 
-def test_no_lmod_is_said_with_what_to_type(monkeypatch) -> None:
+def test_the_error_for_a_missing_lmod_names_lmod_cmd(monkeypatch) -> None:
     monkeypatch.setattr("stackenv.lmod.bindings.USUAL_PREFIXES", ())
     with pytest.raises(StackenvError, match="Lmod was not found") as error:
         Lmod.find({"PATH": ""})
     assert "LMOD_CMD=" in error.value.hint
 
 
-def test_packaging_is_imported_only_to_sort() -> None:
+def test_importing_the_lmod_bindings_does_not_import_packaging() -> None:
     code = "import sys, stackenv.lmod.bindings; print('packaging' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

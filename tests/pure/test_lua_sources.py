@@ -45,30 +45,30 @@ def luacheck(*paths: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_the_functions_please_luacheck() -> None:
+def test_luacheck_accepts_the_lua_functions() -> None:
     assert FUNCTIONS
     assert luacheck(*(path.relative_to(CHECKOUT) for path in FUNCTIONS)) == ""
 
 
-def test_whole_modulefiles_please_luacheck(tmp_path: Path) -> None:
+def test_luacheck_accepts_complete_modulefiles(tmp_path: Path) -> None:
     assert GOLDEN
     (tmp_path / "mamba.lua").write_text(render_with_mamba())
     assert luacheck(*GOLDEN, tmp_path / "mamba.lua") == ""
 
 
-def test_luacheck_finds_what_lmod_does_not_have(tmp_path: Path) -> None:
+def test_luacheck_finds_a_function_that_lmod_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "broken.lua").write_text('set_env("A", "1")\n')
     assert "undefined variable 'set_env'" in luacheck(tmp_path / "broken.lua")
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.stem)
-def test_a_file_is_the_function_of_its_name(path: Path) -> None:
+def test_each_lua_file_defines_only_the_function_of_its_name(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"^function (\w+)\(", text, re.MULTILINE) == [path.stem]
     assert text.startswith("-- ") and text.endswith("end\n")
 
 
-def test_each_function_is_called_by_a_modulefile() -> None:
+def test_each_lua_function_is_used_by_a_modulefile() -> None:
     cpu = describe_conda_environment_module(PACKED_CONDA)
     text = (
         "".join(path.read_text(encoding="utf-8") for path in GOLDEN)
@@ -84,7 +84,7 @@ LUA = re.compile(r"LmodError\(|mode\(\) [~=]=|os\.getenv|\blocal \w+ =|execute\{
 READS_LUA = "health/rules/managed_files.py"
 
 
-def test_there_is_no_lua_in_python() -> None:
+def test_python_files_contain_no_lua() -> None:
     package = CHECKOUT / "src/stackenv"
     texts = {str(p.relative_to(package)): p.read_text(encoding="utf-8") for p in package.rglob("*.py")}
     assert len(texts) > 100
@@ -105,7 +105,7 @@ ONE_LINE = ("before", "storage", "commands", "help", "site", "modules")
 
 
 @pytest.mark.parametrize(("template", "block"), BLOCKS)
-def test_a_site_replaces_any_block(template: str, block: str, tmp_path: Path) -> None:
+def test_a_site_template_can_replace_any_block(template: str, block: str, tmp_path: Path) -> None:
     spec = SPECS[template]
     own, shipped = (t.splitlines()[1:] for t in (render_replaced(spec, block, tmp_path), render_module(spec)))
     start = next(i for i, (a, b) in enumerate(zip(own, shipped)) if a != b)
@@ -120,7 +120,7 @@ LARGEST_VENV = 90
 FIRST = 30
 
 
-def test_the_modulefile_of_a_venv_can_be_read() -> None:
+def test_the_modulefile_of_a_venv_is_short_and_begins_with_lmod_functions() -> None:
     """On one module; its first lines say what it does in the words of Lmod."""
     lines = render_module(describe_venv_module(VENV)).splitlines()
     assert len(VENV.modules) == 1

@@ -29,7 +29,9 @@ NAME = b"\xff \xe2\x86\x92"
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("utf-8", NAME), ("latin-1", b"\xff \\u2192")])
-def test_a_name_of_any_bytes_is_printed_in_each_locale(tmp_path: Path, encoding: str, printed: bytes) -> None:
+def test_a_path_of_any_bytes_is_printed_in_each_encoding(
+    tmp_path: Path, encoding: str, printed: bytes
+) -> None:
     path = tmp_path / os.fsdecode(NAME)
     shutil.copy(SHIPPED_FILE, path)
     done = subprocess.run(
@@ -57,7 +59,7 @@ class Stream(io.StringIO):
         return self.is_terminal
 
 
-def test_what_a_terminal_obeys_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_control_characters_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = Stream(), Stream()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
@@ -71,7 +73,9 @@ def test_what_a_terminal_obeys_is_escaped(monkeypatch: pytest.MonkeyPatch) -> No
     assert err.getvalue() == f"{ONE_LINE}\n".replace("\\n", "\n").replace("\\t", "\t")
 
 
-def test_a_table_on_a_terminal_keeps_its_own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_escapes_control_characters_in_values_but_not_its_own_style(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = Stream(is_terminal=True)
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -88,7 +92,7 @@ TABLE = [
 TITLES = ("MODULE", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "SIZE")
 
 
-def test_a_table_on_a_terminal_has_no_column_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_hides_empty_columns_on_a_terminal_but_not_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
@@ -108,7 +112,7 @@ def test_a_table_on_a_terminal_has_no_column_without_a_value(monkeypatch: pytest
     assert "/home/ann/my  env" in piped.getvalue()
 
 
-def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_only_if_there_is_something_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     err = Stream(is_terminal=True)
     monkeypatch.setattr(sys, "stderr", err)
     with output.showing_progress("reading files", 0):
@@ -120,7 +124,7 @@ def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])
-def test_a_wrapped_text_has_the_same_words_and_its_commands_whole(width: int) -> None:
+def test_wrapping_changes_no_words_and_does_not_split_commands(width: int) -> None:
     command, quoted = (
         "stackenv rebuild biopy/1.0 -m SciPy-bundle/2023.11-gfbf-2023b",
         "`module spider SciPy-bundle`",
@@ -147,7 +151,7 @@ PIECES = (
 
 @pytest.mark.parametrize("width", [10, 30, 50])
 @pytest.mark.parametrize("piece", PIECES)
-def test_a_name_with_blanks_and_a_command_with_quotes_stay_whole(piece: str, width: int) -> None:
+def test_wrapping_does_not_split_paths_with_blanks_or_quoted_commands(piece: str, width: int) -> None:
     text = f"if that is the user's own: {piece}; and the site's other users' files, too"
     lines = wrap(text, width).splitlines()
     assert " ".join(lines) == text
@@ -156,7 +160,7 @@ def test_a_name_with_blanks_and_a_command_with_quotes_stay_whole(piece: str, wid
     assert "the user's own" in text and max(len(line) for line in lines if piece not in line) <= max(width, 7)
 
 
-def test_only_a_hint_begins_with_a_command() -> None:
+def test_a_leading_command_is_recognized_only_in_a_hint() -> None:
     text = "stackenv kernel foo not found in ~/.local"
     assert wrap(text, 30, unit=UNIT) == "stackenv kernel foo not found\nin ~/.local"
     assert wrap(text, 30, unit=HINT_UNIT) == text
@@ -170,7 +174,7 @@ PLACE = re.compile(r"\{(?:quote_word|shlex\.quote)\([^{}]*\)\}")
 CALL = re.compile(r"([a-z][\w.-]*) (?:--?\w|')")
 
 
-def test_each_command_in_the_texts_stays_whole_and_ends_where_prose_begins() -> None:
+def test_commands_in_messages_are_recognized_up_to_the_prose_after_them() -> None:
     files = [path for path in SAID.glob("*.txt") if path.name not in ("modulefiles.txt", "help.txt")]
     lines = [line[2:] for path in files for line in path.read_text().splitlines()]
     texts = [PLACE.sub("'/a b'", line) for line in lines]
@@ -187,7 +191,7 @@ def test_each_command_in_the_texts_stays_whole_and_ends_where_prose_begins() -> 
     assert seen > 100
 
 
-def test_lines_of_a_text_keep_their_indentation_and_begin_behind_the_label() -> None:
+def test_wrapped_lines_keep_their_indentation_and_start_after_the_label() -> None:
     assert wrap("one:\n  two three", 12, 4) == "one:\n      two\n      three"
 
 
@@ -203,6 +207,8 @@ HOME_SHOWN = {
 
 
 @pytest.mark.parametrize("text", HOME_SHOWN)
-def test_the_home_is_abbreviated_where_a_shell_expands_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_is_abbreviated_only_where_a_shell_expands_it(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     assert abbreviate_home(text) == HOME_SHOWN[text]

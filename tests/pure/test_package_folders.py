@@ -48,7 +48,7 @@ def write_wheel(folder: Path, name: str, pure: bool, more: Sequence[str] = ()) -
             wheel.writestr(file, "")
 
 
-def test_a_lib64_that_is_a_link_is_no_second_folder(record: Record) -> None:
+def test_a_lib64_link_is_not_a_second_package_folder(record: Record) -> None:
     prefix = Path(record.path)
     assert list_package_folders(prefix) == [prefix / FOR_ALL, prefix / PLATFORM]
     assert choose_package_folder(prefix, "3.11", pure=False) == prefix / PLATFORM
@@ -63,11 +63,13 @@ def test_a_lib64_that_is_a_link_is_no_second_folder(record: Record) -> None:
     ("wheel", "expected"),
     [("", True), ("Root-Is-Purelib: true\n", True), ("Tag: x\nroot-is-purelib:False\n", False)],
 )
-def test_a_package_is_pure_unless_its_wheel_says_that_it_is_not(wheel: str, expected: bool) -> None:
+def test_a_package_is_pure_unless_its_wheel_metadata_says_otherwise(wheel: str, expected: bool) -> None:
     assert is_pure(wheel) is expected
 
 
-def test_what_pip_replaces_is_kept_where_it_is_and_where_it_will_be(record: Record, tmp_path: Path) -> None:
+def test_files_that_pip_replaces_are_listed_at_their_old_and_new_paths(
+    record: Record, tmp_path: Path
+) -> None:
     install(record, "fast", PLATFORM)
     install(record, "plain", FOR_ALL)
     wheels = tmp_path / "wheels"
@@ -86,12 +88,12 @@ def test_what_pip_replaces_is_kept_where_it_is_and_where_it_will_be(record: Reco
     assert not {f"{FOR_ALL}/fast", f"{PLATFORM}/plain"} & set(touched)
 
 
-def test_both_are_compiled_before_they_are_packed(record: Record) -> None:
+def test_both_package_folders_are_compiled_for_packing(record: Record) -> None:
     words = describe_compilation(record)
     assert words[-2:] == tuple(f"{record.path}/{lib}/python3.11" for lib in ("lib", "lib64"))
 
 
-def test_what_nobody_installed_is_found_in_both(record: Record) -> None:
+def test_files_of_no_package_are_found_in_both_package_folders(record: Record) -> None:
     install(record, "fast", PLATFORM)
     for folder in (FOR_ALL, PLATFORM):
         Path(record.path, folder, "mine.py").touch()
@@ -100,7 +102,9 @@ def test_what_nobody_installed_is_found_in_both(record: Record) -> None:
 
 
 @pytest.mark.parametrize("folder", [FOR_ALL, PLATFORM])
-def test_a_file_that_python_runs_at_its_start_is_looked_at_in_both(record: Record, folder: str) -> None:
+def test_a_pth_file_that_others_can_write_is_refused_in_both_package_folders(
+    record: Record, folder: str
+) -> None:
     path = Path(record.path, folder, "others.pth")
     path.touch()
     require_own_files(Path(record.path))

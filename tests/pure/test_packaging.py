@@ -251,7 +251,7 @@ def read_wheel(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
 
 
-def test_the_wheel_has_each_file_and_no_other(wheel: Path) -> None:
+def test_the_wheel_contains_exactly_the_expected_files(wheel: Path) -> None:
     source = CHECKOUT / "src/stackenv"
     # Links are not followed: the templates and hooks are in DATA.
     modules = [
@@ -265,13 +265,13 @@ def test_the_wheel_has_each_file_and_no_other(wheel: Path) -> None:
     assert sorted(found) == sorted([*expected, f"stackenv-{__version__}.data/scripts/stackenv"])
 
 
-def test_the_templates_of_the_wheel_are_those_of_the_checkout(wheel: Path) -> None:
+def test_the_wheel_has_the_templates_of_the_checkout(wheel: Path) -> None:
     found = read_wheel(wheel)
     for name in (name for name in DATA if name.startswith("templates/")):
         assert found[f"stackenv/{name}"] == (CHECKOUT / "src/stackenv" / name).read_bytes()
 
 
-def test_the_script_of_the_wheel_takes_the_interpreter_it_is_installed_for(wheel: Path) -> None:
+def test_the_script_in_the_wheel_begins_with_the_python_placeholder(wheel: Path) -> None:
     script = read_wheel(wheel)[f"stackenv-{__version__}.data/scripts/stackenv"]
     assert script.startswith(b"#!python\n")
 
@@ -281,16 +281,14 @@ def test_the_sdist_has_no_links(sdist: Path) -> None:
         assert [member.name for member in archive if not (member.isfile() or member.isdir())] == []
 
 
-def test_links_of_the_readme_lead_to_files_of_the_sdist(sdist: Path) -> None:
+def test_links_in_the_readme_point_to_files_in_the_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         named = {member.name.partition("/")[2] for member in archive}
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
     assert len(links) > 10 and {link for link in links if "://" not in link} <= named
 
 
-def test_the_wheel_of_the_sdist_is_the_wheel_of_the_checkout(
-    sdist: Path, wheel: Path, tmp_path: Path
-) -> None:
+def test_the_sdist_and_the_checkout_build_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     run(*PIP, "wheel", *OFFLINE, "-w", tmp_path, sdist)
     assert read_wheel(next(tmp_path.glob("*.whl"))) == read_wheel(wheel)
 
@@ -336,16 +334,16 @@ def installed(request, environment: Environment) -> Environment:
     return environment
 
 
-def test_an_installed_stackenv_has_its_own_hooks(installed: Environment) -> None:
+def test_an_installed_stackenv_prints_the_path_of_its_own_hooks(installed: Environment) -> None:
     hooks = Path(installed.stackenv("site", "hooks").rstrip("\n"))
     assert hooks == (installed.packages / "stackenv/hooks/stackenv_hooks.py").resolve()
 
 
-def test_an_installed_stackenv_checks_the_configuration_it_ships(installed: Environment) -> None:
+def test_an_installed_stackenv_accepts_its_shipped_configuration(installed: Environment) -> None:
     assert installed.stackenv("site", "check").endswith("site-config/default.yaml: OK\n")
 
 
-def test_an_installed_stackenv_renders(installed: Environment, tmp_path: Path) -> None:
+def test_an_installed_stackenv_renders_a_modulefile(installed: Environment, tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "bin").mkdir(parents=True)
     for name in ("conda", "python"):
@@ -355,14 +353,16 @@ def test_an_installed_stackenv_renders(installed: Environment, tmp_path: Path) -
     assert "eval 'conda() {" in text
 
 
-def test_an_editable_install_has_the_hooks_of_the_checkout(environment: Environment, tmp_path: Path) -> None:
+def test_an_editable_install_uses_the_hooks_of_the_checkout(environment: Environment, tmp_path: Path) -> None:
     copy = copy_checkout(tmp_path / "checkout")
     environment.install("--editable", copy)
     hooks = Path(environment.stackenv("site", "hooks").rstrip("\n"))
     assert hooks == copy / "hooks/stackenv_hooks.py"
 
 
-def test_an_editable_install_follows_the_checkout(environment: Environment, tmp_path: Path) -> None:
+def test_an_editable_install_uses_changed_templates_of_the_checkout(
+    environment: Environment, tmp_path: Path
+) -> None:
     copy = copy_checkout(tmp_path / "checkout")
     environment.install("--editable", copy)
     (copy / "modulefiles/conda.lua.j2").write_text("-- changed\n")
@@ -403,13 +403,13 @@ def with_easybuild(environment: Environment, tmp_path: Path) -> Environment:
     return environment
 
 
-def test_the_hooks_of_a_plain_checkout_find_its_package(with_easybuild: Environment, copy: Path) -> None:
+def test_the_hooks_of_a_checkout_import_its_package(with_easybuild: Environment, copy: Path) -> None:
     python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
     found = run(python, "-c", IMPORT_HOOKS, hooks).splitlines()[0]
     assert found == str(copy / "src/stackenv/site/easybuild.py")
 
 
-def test_the_hooks_have_only_names_that_easybuild_knows(with_easybuild: Environment, copy: Path) -> None:
+def test_the_hooks_file_defines_exactly_the_expected_hooks(with_easybuild: Environment, copy: Path) -> None:
     python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
     assert run(python, "-c", IMPORT_HOOKS, hooks).splitlines()[1].split() == [
         "cancel_hook",
@@ -424,7 +424,7 @@ def test_the_hooks_have_only_names_that_easybuild_knows(with_easybuild: Environm
     ]
 
 
-def test_hooks_say_which_python_they_need_where_its_version_is_told_to_be_older(
+def test_hooks_require_python_3_9_when_version_info_is_set_to_3_6(
     with_easybuild: Environment, copy: Path
 ) -> None:
     older = "import sys\nsys.version_info = (3, 6, 8)\n"
@@ -442,7 +442,7 @@ def test_hooks_without_their_package_say_what_to_install(with_easybuild: Environ
 
 
 @pytest.mark.usefixtures("with_easybuild")
-def test_a_sites_own_file_of_hooks_can_import_those_of_an_installed_stackenv(installed: Environment) -> None:
+def test_a_sites_own_hooks_can_import_those_of_an_installed_stackenv(installed: Environment) -> None:
     code = (
         "from stackenv.hooks.stackenv_hooks import combine_with, start_hook\n"
         "own = {}\ncombine_with(own)\nprint(own['start_hook'] is start_hook)"

@@ -43,7 +43,7 @@ SPECIAL: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", SPECIAL)
 @pytest.mark.parametrize("read", [open_file, read_file_bytes, read_file_text])
-def test_what_is_no_regular_file_cannot_be_read(
+def test_pipes_sockets_and_devices_are_not_read(
     tmp_path: Path, kind: str, read: Callable[[Path], object]
 ) -> None:
     place = tmp_path / "file"
@@ -56,7 +56,7 @@ def test_what_is_no_regular_file_cannot_be_read(
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_folder_and_a_file_that_is_gone_are_what_they_are_to_python(tmp_path: Path) -> None:
+def test_a_folder_or_missing_file_raises_the_usual_python_error(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         read_file_bytes(tmp_path)
     with pytest.raises(FileNotFoundError):
@@ -65,7 +65,7 @@ def test_a_folder_and_a_file_that_is_gone_are_what_they_are_to_python(tmp_path: 
 
 
 @pytest.mark.parametrize("contents", [b"", b"a\nb\r\nc\rd", "\u00fc\r".encode(), b"\xff\n"])
-def test_a_text_is_read_as_python_reads_it(tmp_path: Path, contents: bytes) -> None:
+def test_a_text_is_decoded_as_by_path_read_text(tmp_path: Path, contents: bytes) -> None:
     place = tmp_path / "file"
     place.write_bytes(contents)
     assert read_file_bytes(place) == contents == read_plain(place)
@@ -74,7 +74,7 @@ def test_a_text_is_read_as_python_reads_it(tmp_path: Path, contents: bytes) -> N
         assert read_file_text(place, encoding=encoding, errors=errors) == expected
 
 
-def test_a_link_is_read_unless_it_is_not_to_be_followed(tmp_path: Path) -> None:
+def test_links_and_large_files_are_read_unless_excluded(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 9)
     (tmp_path / "link").symlink_to("file")
     assert read_plain(tmp_path / "link") == b"x" * 9
@@ -112,7 +112,7 @@ def is_reading(owner: str, name: str, words: list[str]) -> bool:
 @pytest.mark.parametrize(
     "file", sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")), ids=str
 )
-def test_each_file_of_the_package_reads_by_it(file: str) -> None:
+def test_the_package_reads_files_only_through_plain_files(file: str) -> None:
     if Path(file).parts[0] in NOT_OURS or Path(file).name.startswith("probe_") or file in OTHERS:
         return
     assert list(list_readings((PACKAGE / file).read_text(encoding="utf-8"))) == []
@@ -130,6 +130,6 @@ NO_READING = (
 )
 
 
-def test_the_look_at_the_sources_finds_each_other_way() -> None:
+def test_the_search_for_other_ways_to_read_files_finds_only_those() -> None:
     assert [line for line in OTHER_WAYS if not list(list_readings(line))] == []
     assert [line for line in NO_READING if list(list_readings(line))] == []

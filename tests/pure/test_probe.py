@@ -23,12 +23,12 @@ def ask(tmp_path: Path, script: str, **options: object) -> object:
     return run_probe((sys.executable, "-S"), path, os.environ, 20, {"a": ["é"]}, **options)
 
 
-def test_the_answer_is_what_the_script_makes_of_the_question(tmp_path: Path) -> None:
+def test_a_probe_returns_the_answer_of_its_script(tmp_path: Path) -> None:
     # Nothing is beside the script's question.
     assert ask(tmp_path, ANSWER) == [{"a": ["é"]}, ["asked.json"]]
 
 
-def test_a_python_that_crashes_behind_its_answer_has_answered(tmp_path: Path) -> None:
+def test_an_answer_written_before_a_crash_is_returned(tmp_path: Path) -> None:
     script = (
         "import json, os, sys\nwith open(sys.argv[1], 'w') as f: json.dump(1, f)\nos.kill(os.getpid(), 6)\n"
     )
@@ -43,7 +43,7 @@ def test_a_python_that_crashes_behind_its_answer_has_answered(tmp_path: Path) ->
         ("pass", "does not run: exit status 0", 0),
     ],
 )
-def test_without_an_answer_the_words_and_the_status_are_told(
+def test_a_probe_without_an_answer_reports_the_output_or_exit_status(
     tmp_path: Path, script: str, words: str, status: int
 ) -> None:
     with pytest.raises(ProbeError) as caught:
@@ -51,7 +51,7 @@ def test_without_an_answer_the_words_and_the_status_are_told(
     assert (caught.value.message, caught.value.process_status) == (f"{sys.executable} {words}", status)
 
 
-def test_a_python_that_hangs_or_is_not_there_has_no_status(tmp_path: Path) -> None:
+def test_a_probe_of_a_hanging_or_missing_python_is_an_error(tmp_path: Path) -> None:
     hangs = tmp_path / "hangs.py"
     hangs.write_text("import time; time.sleep(100)")
     with pytest.raises(ProbeError, match="did not end and was killed after 1 s") as caught:
@@ -61,7 +61,7 @@ def test_a_python_that_hangs_or_is_not_there_has_no_status(tmp_path: Path) -> No
         run_probe((str(tmp_path / "none"),), hangs, os.environ, 1)
 
 
-def test_the_command_may_be_started_by_another(tmp_path: Path) -> None:
+def test_a_probe_can_be_started_by_another_command(tmp_path: Path) -> None:
     def start(words: object) -> tuple[str, ...]:
         return ("/bin/sh", "-c", 'QUESTION=5 exec "$@"', "sh", *words)
 

@@ -12,7 +12,7 @@ PROBE = Path(__file__).resolve().parents[2] / "src/stackenv/environments/probe_p
 NAMES = ("mu", "Beta", "zeta", "alpha", "nu", "eta", "Iota", "rho", "gamma", "xi", "theta", "pi")
 
 
-def test_packages_come_folder_by_folder_and_by_name(tmp_path: Path) -> None:
+def test_packages_are_listed_by_folder_and_then_by_name(tmp_path: Path) -> None:
     for folder, version in (("second", "2"), ("first", "1")):
         for name in NAMES:
             info = tmp_path / folder / f"{name}-{version}.dist-info"

@@ -92,7 +92,7 @@ def as_words(texts: Sequence[str]) -> bytes:
 @FEW
 @given(texts=TEXTS)
 @example(texts=ONE_OF_EACH)
-def test_a_quoted_word_is_the_same_text_to_a_posix_shell(shell: str, texts: list[str]) -> None:
+def test_a_quoted_word_is_unchanged_in_a_posix_shell(shell: str, texts: list[str]) -> None:
     script = f"/usr/bin/printf '%s\\0' {' '.join(map(quote_sh, texts))}\n"
     assert run_script(SH_LIKE[shell], script) == as_words(texts)
 
@@ -101,7 +101,7 @@ def test_a_quoted_word_is_the_same_text_to_a_posix_shell(shell: str, texts: list
 @FEW
 @given(texts=TEXTS)
 @example(texts=ONE_OF_EACH)
-def test_a_quoted_word_is_the_same_text_to_csh_and_fish(shell: str, quote, texts: list[str]) -> None:
+def test_a_quoted_word_is_unchanged_in_csh_and_fish(shell: str, quote, texts: list[str]) -> None:
     script = f"/usr/bin/printf '%s\\0' {' '.join(map(quote, texts))}\n"
     assert run_script(OTHERS[shell], script) == as_words(texts)
 
@@ -118,7 +118,7 @@ eval "unset __se_code; $__se_code:q"
 @FEW
 @given(texts=TEXTS)
 @example(texts=ONE_OF_EACH)
-def test_a_quoted_word_survives_the_evaluation_in_conda_csh(shell: str, texts: list[str]) -> None:
+def test_a_quoted_word_is_unchanged_by_the_eval_of_conda_csh(shell: str, texts: list[str]) -> None:
     texts = [text.replace("\n", "") for text in texts]
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder, "code")
@@ -141,7 +141,7 @@ NAMES = ("SE_A", "SE_B", "SE_C", "SE_D")
 @given(texts=st.lists(st.text(CHARACTERS, max_size=30), min_size=len(NAMES), max_size=len(NAMES)))
 @example(texts=["=ls", "a:=ls", "=0", "~"])
 @example(texts=["it's", "$HOME `id` !!", 'a\\"b', "-n * ? [a] {b,c}"])
-def test_an_exported_variable_arrives_as_it_was_set(shell: str, texts: list[str]) -> None:
+def test_an_exported_variable_is_passed_on_unchanged(shell: str, texts: list[str]) -> None:
     command, render = RENDERERS[shell]
     statements = [render(("export", name, text)) for name, text in zip(NAMES, texts)]
     seen = dict(
@@ -160,7 +160,7 @@ def test_an_exported_variable_arrives_as_it_was_set(shell: str, texts: list[str]
         max_size=4,
     )
 )
-def test_an_exported_path_arrives_entry_by_entry(shell: str, entries: list[str]) -> None:
+def test_an_exported_path_is_passed_on_with_all_its_entries(shell: str, entries: list[str]) -> None:
     command, render = RENDERERS[shell]
     path = ":".join([*("/" + entry for entry in entries), "/usr/bin"])
     seen = run_script(command, render(("export", "PATH", path)) + "\n/usr/bin/printenv PATH\n")
@@ -168,7 +168,7 @@ def test_an_exported_path_arrives_entry_by_entry(shell: str, entries: list[str])
 
 
 @pytest.mark.parametrize("shell", RENDERERS)
-def test_an_unset_variable_is_gone(shell: str) -> None:
+def test_an_unset_variable_is_not_passed_on(shell: str) -> None:
     command, render = RENDERERS[shell]
     statements = [render(("export", "SE_A", "text")), render(("unset", "SE_A")), "/usr/bin/env", ""]
     assert b"SE_A" not in run_script(command, "\n".join(statements))
@@ -176,7 +176,7 @@ def test_an_unset_variable_is_gone(shell: str) -> None:
 
 @pytest.mark.parametrize("shell", RENDERERS)
 @pytest.mark.parametrize("name", ["a b", "it's", "$HOME", "-x", "{a,b}", "a;id"])
-def test_a_script_is_sourced_whatever_its_name(shell: str, name: str, tmp_path: Path) -> None:
+def test_a_script_with_any_name_is_sourced(shell: str, name: str, tmp_path: Path) -> None:
     command, render = RENDERERS[shell]
     script = tmp_path / name
     script.write_text("echo sourced\n")
@@ -186,7 +186,7 @@ def test_a_script_is_sourced_whatever_its_name(shell: str, name: str, tmp_path: 
 @pytest.mark.parametrize("render", [render_sh, render_csh, render_fish])
 @pytest.mark.parametrize("verb", ["export", "unset"])
 @pytest.mark.parametrize("name", ["", "1A", "A B", "A;id", "A\n", "É", "A=B"])
-def test_what_is_no_name_of_a_variable_is_refused(render, verb: str, name: str) -> None:
+def test_an_invalid_variable_name_is_refused(render, verb: str, name: str) -> None:
     with pytest.raises(ValueError, match="not the name of a variable"):
         render((verb, name, "text"))
 
@@ -194,7 +194,7 @@ def test_what_is_no_name_of_a_variable_is_refused(render, verb: str, name: str) 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "ksh", "mksh", "dash"])
 @FEW
 @given(text=st.text(CHARACTERS, max_size=30))
-def test_a_prompt_is_set_as_it_is(shell: str, text: str) -> None:
+def test_a_prompt_is_set_unchanged(shell: str, text: str) -> None:
     script = render_sh(("prompt", text)) + "\n/usr/bin/printf '%s\\0' \"$PS1\"\n"
     assert run_script(SH_LIKE[shell], script) == text.encode() + b"\0"
 
@@ -214,13 +214,13 @@ def as_netstrings(texts: Sequence[str]) -> bytes:
 @example(
     texts=[*NASTY, "\0", "\0001", "\n", "\r\n", "]]\n", "]\n]", "\n]=", "\n\n", "a\n]]]=]", "\\\n", "\n\0"]
 )
-def test_a_quoted_text_is_the_same_to_lua(texts: list[str]) -> None:
+def test_a_quoted_text_is_unchanged_in_lua(texts: list[str]) -> None:
     script = LUA % ",\n".join(map(quote_lua, texts))
     assert run_script(require("lua", "lua5.3", "lua5.1", "lua5.4"), script) == as_netstrings(texts)
 
 
 @FEW
 @given(texts=st.lists(st.text(st.sampled_from("]=[\n\r\\\"'a1-"), max_size=12), min_size=10, max_size=60))
-def test_a_text_of_brackets_is_the_same_to_lua(texts: list[str]) -> None:
+def test_a_text_of_brackets_is_unchanged_in_lua(texts: list[str]) -> None:
     script = LUA % ",\n".join(map(quote_lua, texts))
     assert run_script(require("lua", "lua5.3", "lua5.1", "lua5.4"), script) == as_netstrings(texts)

@@ -69,12 +69,12 @@ DATA = json.loads(json.dumps(describe_record(RECORD)))
 PLACES = [place for place in list_places(DATA) if place[0] not in FREE]
 
 
-def test_what_is_written_is_read() -> None:
+def test_a_written_record_is_read_back_unchanged() -> None:
     assert parse_record(write_record_text(RECORD), "it") == RECORD
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_another_type_is_refused_wherever_it_is(place: tuple[Any, ...]) -> None:
+def test_a_value_of_the_wrong_type_is_refused_in_each_field(place: tuple[Any, ...]) -> None:
     for other in (5, 1.5, True, None, [], ["x"], {}, {"x": "y"}, "x"):
         data = copy.deepcopy(DATA)
         holder = data

@@ -68,7 +68,7 @@ def test_each_field_of_the_record_has_an_explanation() -> None:
     assert "" not in rows.values()
 
 
-def test_each_variable_of_stackenv_is_explained_and_no_other() -> None:
+def test_exactly_the_variables_of_stackenv_are_documented() -> None:
     found = {
         name for text in read_sources() for name in re.findall(r"(?<![A-Z_])STACKENV_[A-Z_]*[A-Z]", text)
     }
@@ -81,7 +81,7 @@ def test_each_variable_of_stackenv_is_explained_and_no_other() -> None:
     assert found - NOT_READ - {"STACKENV_HIDDEN"} == named
 
 
-def test_each_variable_that_the_commands_read_is_named() -> None:
+def test_each_variable_that_the_commands_read_is_documented() -> None:
     read = {
         name
         for path in (CHECKOUT / "src/stackenv").rglob("*.py")

@@ -118,7 +118,7 @@ def default_configuration() -> CondaSettings:
 
 @settings(max_examples=150, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_whatever_a_configuration_contains_the_text_compiles(installation, configuration) -> None:
+def test_the_modulefile_compiles_for_any_configuration(installation, configuration) -> None:
     assert compile_lua(render_module(describe_conda_module(installation, configuration))) == ""
 
 
@@ -131,7 +131,7 @@ def test_the_same_description_gives_the_same_text(installation, configuration) -
 
 @settings(max_examples=30, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_the_first_line_has_the_hash_of_the_rest(installation, configuration) -> None:
+def test_the_first_line_contains_the_hash_of_the_rest(installation, configuration) -> None:
     text = render_module(describe_conda_module(installation, configuration))
     line, _, body = text.partition("\n")
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -139,7 +139,7 @@ def test_the_first_line_has_the_hash_of_the_rest(installation, configuration) ->
 
 
 @pytest.mark.parametrize("character", list("'\"`!*?[]{}\\$~\n"))
-def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> None:
+def test_a_notice_with_special_shell_characters_is_refused(character: str) -> None:
     notices = TerminalNotices("/software", f"a{character}b", "", "", "")
     with pytest.raises(ValueError, match="a notice may not hold"):
         render_operation(notices)
@@ -147,13 +147,13 @@ def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> N
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_characters="'\"`!*?[]{}\\$~\n", exclude_categories=["C", "Z"])))
-def test_any_other_notice_compiles(text: str) -> None:
+def test_a_notice_without_special_shell_characters_compiles(text: str) -> None:
     notices = TerminalNotices("/software", text, text, text, text)
     assert compile_lua(render_operation(notices)) == ""
 
 
 @pytest.mark.parametrize("word", ["NOTICE", "CONDA", "BODY", "__ROOT__"])
-def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
+def test_a_prefix_may_contain_a_word_of_the_template(word: str) -> None:
     installation = CondaInstallation("Anaconda3", "Anaconda3/1", f"/{word}")
     text = render_module(describe_conda_module(installation, default_configuration()))
     assert compile_lua(text) == ""
@@ -161,12 +161,12 @@ def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
     assert ', root .. "/bin/conda")\n' in text
 
 
-def test_without_notices_there_is_no_code_for_them() -> None:
+def test_empty_notices_render_no_code() -> None:
     assert render_operation(TerminalNotices("/software", "", "", "", "")) == ""
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_the_text_is_the_golden_one(name: str) -> None:
+def test_the_conda_modulefile_matches_its_golden_file(name: str) -> None:
     site, installation = GOLDENS[name]
     configuration = load_configuration(CHECKOUT / f"site-config/{site}.yaml").conda
     text = render_module(describe_conda_module(installation, configuration))
@@ -176,7 +176,7 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
-def test_what_mamba_adds_is_the_golden_difference() -> None:
+def test_the_lines_added_for_mamba_match_the_golden_diff() -> None:
     golden = GOLDEN / "mamba.diff"
     without, with_mamba = (
         render_module(describe_conda_module(installation, default_configuration())).splitlines()
@@ -188,7 +188,7 @@ def test_what_mamba_adds_is_the_golden_difference() -> None:
     assert lines == golden.read_text(encoding="utf-8").splitlines()
 
 
-def test_the_module_of_stackenv_is_the_golden_one() -> None:
+def test_the_stackenv_modulefile_matches_its_golden_file() -> None:
     golden = GOLDEN / "stackenv.lua"
     text = render_module(describe_own_module())
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
@@ -197,7 +197,7 @@ def test_the_module_of_stackenv_is_the_golden_one() -> None:
 
 
 @pytest.mark.parametrize("name", RENDERED)
-def test_conda_is_asked_by_another_start_alone(name: str) -> None:
+def test_native_activation_changes_only_the_options_of_the_python_calls(name: str) -> None:
     """As with `native_activation: false`: tests/copied_installations.py counts on it."""
     site, installation = RENDERED[name]
     native = load_configuration(CHECKOUT / f"site-config/{site}.yaml").conda
@@ -218,7 +218,7 @@ def test_each_placeholder_of_a_rendered_file_is_replaced() -> None:
     assert [word for word in text.split() if word.startswith("__") and word.endswith("__")] == []
 
 
-def test_a_site_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None:
+def test_a_site_template_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None:
     (tmp_path / "conda.lua.j2").write_text(
         '{% extends "stackenv/conda.lua.j2" %}\n{% block notices %}\nLmodMessage("hi")\n{% endblock %}\n'
     )
@@ -229,7 +229,7 @@ def test_a_site_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None
     assert own.split("\n", 1)[1] == shipped.split("\n", 1)[1].replace(notices, 'LmodMessage("hi")')
 
 
-def test_a_site_adds_to_a_block(tmp_path: Path) -> None:
+def test_a_site_template_can_add_to_a_block(tmp_path: Path) -> None:
     (tmp_path / "conda.lua.j2").write_text(
         '{% extends "stackenv/conda.lua.j2" %}\n'
         "{% block help %}\n{{ super() }}whatis({{ help_text }})\n{% endblock %}\n"
@@ -239,14 +239,14 @@ def test_a_site_adds_to_a_block(tmp_path: Path) -> None:
     assert compile_lua(text) == ""
 
 
-def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+def test_a_sites_own_shell_file_replaces_the_shipped_file(tmp_path: Path) -> None:
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text("conda() {\n    echo __ROOT__\n}\n")
     text = render_module(describe_conda_module(INSTALLATION, default_configuration()), tmp_path)
     assert "eval 'conda() {\n    echo /software/Anaconda3/2024.02-1\n}'" in text
 
 
-def test_a_sites_own_function_of_lua_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+def test_a_sites_own_lua_function_replaces_the_shipped_function(tmp_path: Path) -> None:
     (tmp_path / "lua").mkdir()
     own = "function base_path(on_path)\n  if not on_path then remove_entry(mode(), 'PATH', root) end\nend\n"
     (tmp_path / "lua/base_path.lua").write_text(f"-- The site's.\n{own}")
@@ -265,7 +265,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_sites_broken_template_is_named(what: str, tmp_path: Path) -> None:
+def test_a_sites_broken_template_is_named_in_the_error(what: str, tmp_path: Path) -> None:
     text = BROKEN[what]
     (tmp_path / "conda.lua.j2").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(StackenvError) as caught:
@@ -275,7 +275,7 @@ def test_a_sites_broken_template_is_named(what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "echo no function\n", "conda() {\n  :\n}\nmore\n"])
-def test_a_sites_broken_shell_file_is_named(text: str, tmp_path: Path) -> None:
+def test_a_sites_broken_shell_file_is_named_in_the_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text(text)
     with pytest.raises(StackenvError) as caught:

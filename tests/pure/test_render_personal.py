@@ -140,7 +140,7 @@ def compile_lua(text: str) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(RECORDS_OF_ANY_KIND)
-def test_whatever_a_record_holds_the_text_compiles_and_is_marked(record: Record) -> None:
+def test_the_modulefile_of_any_record_compiles_and_begins_with_its_hash(record: Record) -> None:
     text = render_module(DESCRIBE[record.kind](record))
     assert compile_lua(text) == ""
     line, _, body = text.partition("\n")
@@ -150,7 +150,7 @@ def test_whatever_a_record_holds_the_text_compiles_and_is_marked(record: Record)
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_the_text_is_the_golden_one(name: str) -> None:
+def test_the_personal_modulefile_matches_its_golden_file(name: str) -> None:
     text = render_module(DESCRIBE[RECORDS[name].kind](RECORDS[name]))
     golden = GOLDEN / f"{name}.lua"
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
@@ -158,22 +158,22 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
-def test_a_value_of_several_lines_is_left_out_and_listed() -> None:
+def test_a_multiline_variable_is_left_out_of_the_modulefile_and_listed() -> None:
     assert list_multiline_variables(ACTIVATION) == ["TWO_LINES"]
     assert "TWO_LINES" not in render_module(describe_conda_environment_module(CONDA))
 
 
-def test_what_is_said_without_a_module_holds_the_folders_as_they_are() -> None:
+def test_the_message_about_a_missing_module_has_the_modulepath_unchanged() -> None:
     text = render_module(describe_venv_module(replace(VENV, modulepath="/a/{b,c}/{}:/d")))
     assert "MODULEPATH=/a/{b,c}/{}:/d ." in text
 
 
-def test_pip_and_its_like_are_no_extensions_of_the_module() -> None:
+def test_pip_is_not_listed_as_an_extension_of_the_module() -> None:
     (line,) = [t for t in render_module(describe_venv_module(VENV)).splitlines() if "extensions(" in t]
     assert line == '  extensions("biopython/1.83")'
 
 
-def test_each_placeholder_is_replaced() -> None:
+def test_each_placeholder_of_a_rendered_text_is_replaced() -> None:
     texts = [render_module(DESCRIBE[record.kind](record)) for record in RECORDS.values()]
     texts += [render_installed_file(f) for f in describe_venv_files(VENV)]
     texts += [render_installed_file(f) for f in describe_conda_environment_files(CONDA)]
@@ -202,7 +202,7 @@ CHECKS = {
 @pytest.mark.parametrize("dialect", CHECKS)
 @settings(max_examples=5, deadline=None)
 @given(st.lists(PATHS, min_size=10, max_size=20))
-def test_the_shell_code_parses_whatever_the_prefix(dialect: str, source: str, prefixes: list[str]) -> None:
+def test_the_shell_code_parses_for_any_prefix(dialect: str, source: str, prefixes: list[str]) -> None:
     text = read_source(open_templates(None), f"shell/{source}.{dialect}")
     names = ("MODULE", "PREFIX", "FILE", "UNLOAD")
     code = "\n".join(fill_placeholders(text, dict.fromkeys(names, p), dialect) for p in prefixes)

@@ -18,7 +18,7 @@ TABLES = {"CheckedEnvironment": ENVIRONMENT_RULES, "Account": ACCOUNT_RULES}
 
 
 @pytest.mark.parametrize("subject", TABLES)
-def test_each_rule_has_its_row(subject: str) -> None:
+def test_each_rule_function_is_in_its_table_under_its_name(subject: str) -> None:
     found = {}
     for module in (import_module(f"{rules.__name__}.{m.name}") for m in pkgutil.iter_modules(rules.__path__)):
         for name, function in inspect.getmembers(module, inspect.isfunction):
@@ -29,5 +29,5 @@ def test_each_rule_has_its_row(subject: str) -> None:
     assert found == TABLES[subject]
 
 
-def test_a_rule_that_is_skipped_for_another_is_in_the_table() -> None:
+def test_the_rules_hidden_by_python_findings_are_in_the_table() -> None:
     assert set(OF_PYTHON) < set(ENVIRONMENT_RULES)

@@ -153,21 +153,21 @@ def compare(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_texts_of_a_folder_are_those_of_its_golden_file(folder: str) -> None:
+def test_the_texts_of_a_source_folder_match_its_golden_file(folder: str) -> None:
     compare(f"{folder}.txt", render_folder(list_sources(folder), SOURCES))
 
 
-def test_the_texts_of_modulefiles_are_those_of_their_golden_file() -> None:
+def test_the_texts_of_modulefiles_match_their_golden_file() -> None:
     root = CHECKOUT / "modulefiles"
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink()]
     texts = [path for path in paths if path.suffix not in (".png", ".svg", ".pyc")]
     compare("modulefiles.txt", render_folder(texts, root))
 
 
-def test_the_help_of_all_commands_is_that_of_its_golden_file() -> None:
+def test_the_help_of_all_commands_matches_its_golden_file() -> None:
     compare("help.txt", render_help())
 
 
-def test_no_golden_file_is_of_a_folder_that_is_gone() -> None:
+def test_there_are_no_golden_files_of_missing_folders() -> None:
     names = {f"{name}.txt" for name in (*FOLDERS, "modulefiles", "help")}
     assert {path.name for path in GOLDEN.iterdir()} == names

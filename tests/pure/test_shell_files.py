@@ -95,18 +95,18 @@ def shellcheck(dialect: str, *exclude: str) -> list[str]:
 
 @pytest.mark.parametrize("dialect", ["sh", "bash", "dash", "ksh"])
 @pytest.mark.parametrize("name", POSIX_NAMES)
-def test_the_sh_functions_please_shellcheck(name: str, dialect: str, tmp_path: Path) -> None:
+def test_shellcheck_accepts_the_sh_functions(name: str, dialect: str, tmp_path: Path) -> None:
     assert complaints(shellcheck(dialect), fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", ["conda", "mamba"])
-def test_what_is_for_bash_alone_pleases_shellcheck(name: str, tmp_path: Path) -> None:
+def test_shellcheck_accepts_the_files_for_bash_only(name: str, tmp_path: Path) -> None:
     assert complaints(shellcheck("bash"), fill(f"shell/{name}_export.sh", "sh"), tmp_path) == ""
 
 
 @pytest.mark.parametrize("dialect", ["sh", "dash"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_programs_please_shellcheck(name: str, dialect: str, tmp_path: Path) -> None:
+def test_shellcheck_accepts_the_programs(name: str, dialect: str, tmp_path: Path) -> None:
     text = fill(f"libexec/{name}", "sh")
     assert complaints(shellcheck(dialect, *FILLED_IN), text, tmp_path) == ""
 
@@ -124,21 +124,21 @@ def test_each_posix_shell_parses_the_programs(name: str, shell: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", NAMES["fish"])
-def test_fish_parses_its_functions(name: str, tmp_path: Path) -> None:
+def test_fish_parses_the_fish_files(name: str, tmp_path: Path) -> None:
     text = fill(f"shell/{name}.fish", "fish")
     assert complaints(["fish", "--no-config", "--no-execute"], text, tmp_path) == ""
 
 
 @pytest.mark.parametrize("shell", ["tcsh", "csh"])
 @pytest.mark.parametrize("name", NAMES["csh"])
-def test_csh_parses_its_commands(name: str, shell: str, tmp_path: Path) -> None:
+def test_csh_parses_the_csh_files(name: str, shell: str, tmp_path: Path) -> None:
     # With -n csh takes the brackets of a switch's word, which it does not expand, for a pattern.
     text = fill(f"shell/{name}.csh", "csh").replace("$argv[1]:q", "word")
     assert complaints([shell, "-f", "-n"], text, tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", NAMES["csh"])
-def test_csh_ends_its_commands_with_a_newline(name: str) -> None:
+def test_each_csh_file_ends_with_a_newline(name: str) -> None:
     # csh does not run a last line without one.
     assert fill(f"shell/{name}.csh", "csh").endswith("\n")
 
@@ -161,7 +161,7 @@ OF_STACKENV = {
 
 
 @pytest.mark.parametrize("name", OF_STACKENV)
-def test_a_file_of_stackenv_itself_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
+def test_load_test_capture_and_completion_files_pass_their_checker(name: str, tmp_path: Path) -> None:
     values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "COMMAND": "/c"}
     values |= {"ENV": "/env", "BIN": "/b", "FILE": "/f", "FOLDER": "/d", "MAMBA": "mamba"}
     dialect = {"bash": "sh", "zsh": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
@@ -181,7 +181,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("shell", BROKEN)
-def test_a_broken_file_would_be_found(shell: str, tmp_path: Path) -> None:
+def test_each_shell_reports_a_broken_file(shell: str, tmp_path: Path) -> None:
     command, text = BROKEN[shell]
     assert complaints(command, text, tmp_path) != ""
 
@@ -194,7 +194,7 @@ def test_a_broken_file_would_be_found(shell: str, tmp_path: Path) -> None:
         for dialect in ("sh", "fish")
     ],
 )
-def test_no_line_of_code_is_taken_for_a_comment(name: str) -> None:
+def test_no_line_of_code_looks_like_a_comment(name: str) -> None:
     # What Lmod writes goes without the lines that begin with #; none may lie in a text of several lines.
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
@@ -206,16 +206,16 @@ def installed() -> tuple[InstalledFile, ...]:
 
 
 @pytest.mark.parametrize("file", [f for f in installed() if f.executable], ids=lambda f: Path(f.path).name)
-def test_what_is_executable_starts_with_sh(file: InstalledFile) -> None:
+def test_each_executable_file_begins_with_the_sh_interpreter_line(file: InstalledFile) -> None:
     assert render_installed_file(file).startswith("#!/bin/sh\n")
 
 
 @pytest.mark.parametrize("file", [f for f in installed() if f.path.endswith(".py")], ids=lambda f: f.source)
-def test_the_python_files_compile(file: InstalledFile) -> None:
+def test_the_installed_python_files_compile(file: InstalledFile) -> None:
     compile(render_installed_file(file), file.path, "exec")
 
 
-def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
+def test_the_csh_code_in_the_modulefile_is_on_single_lines() -> None:
     # An `execute` is one line to csh, and an alias loses its quotes there.
     text = render_module(describe_conda_module(INSTALLATION, SITE_CONFIGURATION))
     csh = re.findall(r"\bcsh = (?!true)(.*)", text)
@@ -225,7 +225,7 @@ def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
 
 
 @pytest.mark.parametrize("name", OWN_SCRIPTS)
-def test_the_projects_own_scripts_please_shellcheck(name: str) -> None:
+def test_shellcheck_accepts_the_scripts_of_the_project(name: str) -> None:
     require("shellcheck")
     done = subprocess.run(
         ["shellcheck", "-x", name], cwd=CHECKOUT, capture_output=True, text=True, check=False
@@ -238,7 +238,7 @@ ASKS_AND_USES = re.compile(r"\$\?(\w+).*[^\\]\$\1\b")
 
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "modulefiles/shell").glob("*.csh")), ids=lambda p: p.name)
-def test_no_line_of_csh_asks_for_a_variable_and_uses_it(path: Path) -> None:
+def test_no_csh_line_tests_for_a_variable_and_uses_it(path: Path) -> None:
     # tcsh looks up the variables of a line before it tests its condition: "Undefined variable.", and the end.
     # But for what is in single quotes, in which nothing is looked up.
     lines = re.sub(r"'[^'\n]*'", "''", path.read_text()).splitlines()

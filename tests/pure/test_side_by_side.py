@@ -23,7 +23,7 @@ def run(looks: list, processes: int) -> tuple[list, int]:
 
 
 @pytest.mark.parametrize("processes", [1, 2, 9])
-def test_what_is_found_comes_in_the_order_of_the_looks(processes: int) -> None:
+def test_results_are_in_the_order_of_the_looks(processes: int) -> None:
     def look(number: int) -> int:
         time.sleep((5 - number) / 100)
         return number
@@ -32,7 +32,7 @@ def test_what_is_found_comes_in_the_order_of_the_looks(processes: int) -> None:
     assert run([], processes) == ([], 0)
 
 
-def test_not_more_than_allowed_are_at_work_and_none_stays(tmp_path: Path) -> None:
+def test_no_more_processes_run_than_allowed_and_all_of_them_end(tmp_path: Path) -> None:
     def look(number: int) -> tuple[int, int]:
         mark = tmp_path / str(number)
         mark.touch()
@@ -49,7 +49,7 @@ def test_not_more_than_allowed_are_at_work_and_none_stays(tmp_path: Path) -> Non
             os.kill(number, 0)
 
 
-def test_one_that_is_killed_or_fails_is_tried_here() -> None:
+def test_a_look_whose_process_fails_is_repeated_in_the_main_process() -> None:
     here = os.getpid()
 
     def look(kind: str) -> str:
@@ -62,13 +62,13 @@ def test_one_that_is_killed_or_fails_is_tried_here() -> None:
     assert run(looks, 2) == (["killed", "odd", "well"], 3)
 
 
-def test_where_no_process_can_start_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_looks_run_in_the_main_process_if_no_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     # A fork that the system refuses, in its place: to fill up a node is no test.
     monkeypatch.setattr(side_by_side, "start_workers", lambda looks, number: {})
     assert run([os.getpid] * 3, 2) == ([os.getpid()] * 3, 3)
 
 
-def test_an_error_of_a_look_ends_those_at_work() -> None:
+def test_an_error_in_a_look_stops_the_other_processes() -> None:
     here = os.getpid()
 
     def look(kind: str) -> None:
@@ -84,7 +84,7 @@ def test_an_error_of_a_look_ends_those_at_work() -> None:
     assert time.monotonic() - begun < 30
 
 
-def test_as_many_processes_as_processors_and_memory_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_and_free_memory_limit_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     # In place of this machine's: others have more, or less.
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
     for free, number in ((10**12, 8), (10**9, 3), (10**6, 1), (0, 1)):
@@ -92,5 +92,5 @@ def test_as_many_processes_as_processors_and_memory_allow(monkeypatch: pytest.Mo
         assert (count_processes(20), count_processes(2)) == (number, min(number, 2))
 
 
-def test_the_free_memory_is_known() -> None:
+def test_the_free_memory_of_this_machine_is_read() -> None:
     assert side_by_side.read_free_bytes() > 10**6

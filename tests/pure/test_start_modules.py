@@ -71,14 +71,14 @@ def make_file(shell: Shell, text: str) -> StartFile:
 
 
 @pytest.mark.parametrize(("shell", "text", "names"), UNCONDITIONAL)
-def test_what_each_shell_loads(shell: Shell, text: str, names: list[str]) -> None:
+def test_unconditional_loads_are_found_in_each_shell(shell: Shell, text: str, names: list[str]) -> None:
     loads = list(list_loads(make_file(shell, text)))
     assert [name for load in loads for name in load.names] == names
     assert loads[-1].line == text.count("\n") + 1
 
 
 @pytest.mark.parametrize(("shell", "text"), CONDITIONAL)
-def test_what_depends_on_something_is_left_out(shell: Shell, text: str) -> None:
+def test_conditional_loads_are_left_out(shell: Shell, text: str) -> None:
     assert [name for load in list_loads(make_file(shell, text)) for name in load.names] == []
 
 
@@ -99,7 +99,7 @@ def test_what_depends_on_something_is_left_out(shell: Shell, text: str) -> None:
         ("sh", "alias z='exec zsh'\ntrap 'exit 1' INT\necho exec zsh\n(exec true)", False),
     ],
 )
-def test_behind_a_return_on_a_condition_shells_are_interactive(
+def test_loads_after_a_return_of_batch_shells_count_as_interactive(
     shell: Shell, text: str, interactive: bool
 ) -> None:
     loads = list(list_loads(make_file(shell, f"module load A\n{text}\nmodule load GONE")))
@@ -118,6 +118,6 @@ def test_behind_a_return_on_a_condition_shells_are_interactive(
         ("module load A", []),
     ],
 )
-def test_the_folders_that_are_used(text: str, folders: list[str] | None) -> None:
+def test_folders_of_module_use_are_found_unless_one_is_unknown(text: str, folders: list[str] | None) -> None:
     found = list_used_folders([make_file("sh", text)], {"HOME": "/home/x"})
     assert found == (None if folders is None else [Path(folder) for folder in folders])

@@ -55,7 +55,7 @@ except InterruptedCommandError as error:
     ],
 )
 @pytest.mark.parametrize(("numbers", "status"), [("2", 130), ("15", 143), ("2 2 15", 130)])
-def test_the_file_is_whole_alone_and_the_command_stops(
+def test_a_signal_stops_the_command_and_leaves_only_a_complete_file(
     tmp_path: Path, call: str, what: str, numbers: str, status: int
 ) -> None:
     place = tmp_path / "file"
@@ -115,7 +115,7 @@ except InterruptedCommandError as error:
         ("fresh", {"old": "new", "more": "new", "fresh": "fresh"}, {"old": "new", "more": "new"}),
     ],
 )
-def test_what_is_left_of_an_exchange_is_said_and_finished_by_the_next_command(
+def test_interrupted_changes_are_reported_and_finished_by_the_next_command(
     tmp_path: Path, step: str, now: dict[str, str], then: dict[str, str]
 ) -> None:
     script = exchange(tmp_path, step)
@@ -129,7 +129,7 @@ def test_what_is_left_of_an_exchange_is_said_and_finished_by_the_next_command(
     assert list((modules / ".stackenv").iterdir()) == []
 
 
-def test_a_signal_does_not_stop_the_undo_of_a_step_that_failed(tmp_path: Path) -> None:
+def test_a_signal_does_not_stop_the_undo_of_a_failed_step(tmp_path: Path) -> None:
     script = exchange(tmp_path, "undo")
     assert script.returncode == 1 and "OSError: the step fails" in script.stderr
     assert read_files(tmp_path / "modules") == {"old": "old"}
@@ -186,7 +186,7 @@ except StackenvError as error:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_fix_that_is_cut_short_takes_back_what_it_did(
+def test_an_interrupted_fix_has_time_to_undo_its_changes(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     words = [sys.executable, "-c", FIX, SLOW, str(tmp_path), str(int(number))]

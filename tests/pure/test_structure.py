@@ -59,7 +59,7 @@ def subject_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_each_folder_has_its_place_in_the_order() -> None:
+def test_each_subject_has_a_place_in_the_import_order() -> None:
     assert {subject_of(module) for module in list_modules()} == set(ORDER)
 
 
@@ -85,7 +85,7 @@ def list_reached(start: str) -> set[str]:
     return reached
 
 
-def test_no_file_is_part_of_a_circle() -> None:
+def test_there_are_no_circular_imports() -> None:
     reached = {module: list_reached(module) for module in list_modules()}
     circles = {
         frozenset(other for other in names if module in reached[other])
@@ -98,14 +98,14 @@ def test_no_file_is_part_of_a_circle() -> None:
 @pytest.mark.parametrize(
     "module", ["record", "configuration.settings", "modulefile.text", "environments.module"]
 )
-def test_the_model_loads_neither_yaml_nor_the_schema_library(module: str) -> None:
+def test_the_model_imports_neither_yaml_nor_voluptuous(module: str) -> None:
     code = f"import sys, stackenv.{module}; print(*({{'yaml', 'voluptuous'}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("command", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.stem)
-def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
+def test_a_command_imports_its_subject_only_when_it_runs(command: Path) -> None:
     """So that help, completion and `list` do not wait for what they do not need."""
     imported = {
         subject_of((node.module or "").partition(".")[2])
@@ -117,7 +117,7 @@ def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
     assert imported <= {"", "cli", "errors", "output", "plain_files", "user_paths"} | also
 
 
-def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() -> None:
+def test_create_imports_neither_health_nor_conda_activation_nor_rich() -> None:
     code = "import sys, stackenv.cli.create, stackenv.lifecycle.create; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     imported = done.stdout.split()
@@ -126,7 +126,7 @@ def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() 
     assert [name for name in imported if name.startswith(unneeded)] == []
 
 
-def test_no_two_files_of_tests_have_one_name() -> None:
+def test_no_two_test_files_have_the_same_name() -> None:
     """Without packages in tests/ pytest imports each by its name alone, and would not collect the second."""
     names = Counter(path.name for path in Path(__file__).parents[1].glob("*/test_*.py"))
     assert [name for name, number in names.items() if number > 1] == [] and len(names) > 100

@@ -32,7 +32,7 @@ f2py = numpy.f2py.f2py2e:main
         ("3.13.1", "no section", True),
     ],
 )
-def test_a_plugin_is_found_once_before_python_3_10(
+def test_a_package_with_plugins_has_no_stub_before_python_3_10(
     version: str, entry_points: str | None, shown: bool
 ) -> None:
     texts = {"METADATA": "", **({"entry_points.txt": entry_points} if entry_points else {})}

@@ -21,30 +21,30 @@ PRODUCTS = [
 
 @pytest.mark.parametrize("axes", PRODUCTS, ids=len)
 @pytest.mark.parametrize("strength", [1, 2])
-def test_all_that_so_many_places_can_hold_stands_together(axes, strength: int) -> None:
+def test_the_selection_covers_each_combination_of_the_given_strength(axes, strength: int) -> None:
     chosen = choose_covering(list(itertools.product(*axes)), strength)
     for places in itertools.combinations(range(len(axes)), strength):
         wanted = set(itertools.product(*(axes[place] for place in places)))
         assert {tuple(values[place] for place in places) for values in chosen} == wanted
 
 
-def test_each_value_takes_no_more_than_the_longest_has() -> None:
+def test_covering_each_value_takes_as_many_cases_as_the_longest_axis() -> None:
     assert len(choose_covering(list(itertools.product("abcd", "wxyz")), 1)) == 4
     assert len(choose_covering(list(itertools.product("abcdefghijk", "1234567")), 1)) == 11
 
 
-def test_each_pair_is_far_less_than_the_product() -> None:
+def test_covering_each_pair_takes_far_fewer_cases_than_the_product() -> None:
     product = list(itertools.product("abcd", "xy", "12", "bcdefgh"))
     assert len(product) == 112
     assert len(choose_covering(product, 2)) <= 30
 
 
-def test_a_product_with_holes_is_covered_as_far_as_it_goes() -> None:
+def test_an_incomplete_product_is_covered_as_far_as_possible() -> None:
     assert choose_covering([("a", "1"), ("b", "1")], 2) == {("a", "1"), ("b", "1")}
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3, 1000])
-def test_one_of_so_many_in_a_row_is_kept_wherever_it_begins_and_the_last(turn: int) -> None:
+def test_every_nth_value_and_the_last_are_kept(turn: int) -> None:
     kept = choose_in_turn(list("abcdefgh"), 3, turn)
     assert "h" in kept and len(kept) <= 4
     assert {"abcdefgh".index(value) % 3 for value in kept - {"h"}} == {turn % 3}
@@ -71,7 +71,7 @@ def collect(folder: Path, *lines: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_marker_that_names_no_parameter_of_its_test_is_an_error(tmp_path: Path) -> None:
+def test_a_marker_that_names_an_unknown_parameter_is_an_error(tmp_path: Path) -> None:
     said = collect(
         tmp_path,
         "@pytest.mark.any_value('shell')",
@@ -81,7 +81,7 @@ def test_a_marker_that_names_no_parameter_of_its_test_is_an_error(tmp_path: Path
     assert "test_one[a]: any_value('shell',) names a parameter that it does not have" in said
 
 
-def test_each_test_of_a_file_has_all_values_of_its_own(tmp_path: Path) -> None:
+def test_a_file_wide_each_value_covers_all_values_of_each_test(tmp_path: Path) -> None:
     said = collect(
         tmp_path,
         "pytestmark = pytest.mark.each_value('step', 'after')",
@@ -97,7 +97,7 @@ def test_each_test_of_a_file_has_all_values_of_its_own(tmp_path: Path) -> None:
     assert sorted(re.findall(r"test_other\[(.)-(.)\]", said)) == [("c", "0"), ("c", "1")]
 
 
-def test_a_test_whose_own_marker_chooses_its_shells_keeps_them(tmp_path: Path) -> None:
+def test_a_test_with_a_marker_for_its_shells_keeps_all_of_them(tmp_path: Path) -> None:
     said = collect(
         tmp_path,
         "pytestmark = pytest.mark.some_shells",
@@ -111,7 +111,7 @@ def test_a_test_whose_own_marker_chooses_its_shells_keeps_them(tmp_path: Path) -
     assert {*chosen} == {*SHELLS}
 
 
-def test_one_case_of_each_test_is_with_modules_that_ask_conda(tmp_path: Path) -> None:
+def test_one_case_of_each_test_runs_with_modules_that_ask_conda(tmp_path: Path) -> None:
     kinds = "@pytest.mark.parametrize('built_modules', ['native', 'asked'])"
     said = collect(
         tmp_path,

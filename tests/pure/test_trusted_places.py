@@ -22,7 +22,7 @@ from stackenv.transactions.process import file_server_time
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 
-def test_the_clock_follows_no_link(tmp_path: Path) -> None:
+def test_reading_the_file_server_time_follows_no_link(tmp_path: Path) -> None:
     target = tmp_path / "target"
     guessed = tmp_path / f".clock-{os.getpid()}-{threading.get_ident()}"
     guessed.symlink_to(target)
@@ -30,7 +30,7 @@ def test_the_clock_follows_no_link(tmp_path: Path) -> None:
     assert not target.exists() and [p.name for p in tmp_path.iterdir()] == [guessed.name]
 
 
-def test_the_group_gets_access_to_files_and_not_through_links(tmp_path: Path) -> None:
+def test_sharing_a_tree_with_a_group_does_not_change_link_targets(tmp_path: Path) -> None:
     require_root()
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o700)
@@ -58,7 +58,7 @@ DELETE = (
 )
 
 
-def test_a_removal_changes_no_mode_outside(tmp_path: Path) -> None:
+def test_removing_a_tree_changes_no_mode_outside_it(tmp_path: Path) -> None:
     require_root()
     top = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
     try:
@@ -111,9 +111,7 @@ def plan_of(folder: Path, between: str) -> Transaction:
 
 
 @pytest.mark.parametrize("between", ["-- mine\n", ours(Path("/another/env"))])
-def test_a_modulefile_that_appears_meanwhile_is_neither_replaced_nor_deleted(
-    tmp_path: Path, between: str
-) -> None:
+def test_a_modulefile_created_meanwhile_is_neither_replaced_nor_deleted(tmp_path: Path, between: str) -> None:
     with pytest.raises(TakenError, match="meanwhile"):
         carry_out(plan_of(tmp_path, between), Journal(tmp_path / "modules"), "c", print)
     assert (tmp_path / "modules/tool/1.0.lua").read_text() == between
@@ -124,7 +122,7 @@ def test_a_modulefile_that_appears_meanwhile_is_neither_replaced_nor_deleted(
 @pytest.mark.parametrize(
     ("whose", "kept"), [("ours", True), ("changed", True), ("another's", False), ("user's", False)]
 )
-def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
+def test_a_killed_command_is_finished_only_if_the_modulefile_is_its_own(
     tmp_path: Path, whose: str, kept: bool
 ) -> None:
     environment, modulefile = tmp_path / "env", tmp_path / "modules/tool/1.0.lua"
@@ -148,7 +146,7 @@ def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
     assert (modulefile.read_text(), environment.exists()) == (texts[whose], kept)
 
 
-def test_a_folder_at_the_place_of_the_modulefile_is_somebody_elses(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_modulefile_is_kept(tmp_path: Path) -> None:
     environment, modulefile = tmp_path / "env", tmp_path / "modules/tool/1.0.lua"
     mark = environment / "stackenv/unfinished-1"
     for folder in (mark.parent, modulefile):

@@ -24,7 +24,7 @@ def list_keys(settings: Any, begin: str) -> Iterator[str]:
         yield from list_keys(value, f"{begin}{name}.") if inner else [f"{begin}{name}"]
 
 
-def test_each_key_is_there_once_and_no_other() -> None:
+def test_the_page_lists_each_key_once_and_no_other() -> None:
     configuration = load_configuration(SHIPPED_FILE)
     keys = {"limits"}
     for section in ("conda", "personal", "caches", "pack", "jobs"):
@@ -33,7 +33,7 @@ def test_each_key_is_there_once_and_no_other() -> None:
     assert sorted(told) == sorted(keys - NEVER_OFF)
 
 
-def test_each_option_is_one_of_its_command() -> None:
+def test_each_option_on_the_page_exists_in_its_command() -> None:
     typed = re.findall(r"`(?:stackenv )?(\w+) (--[a-z-]+)", BY_USER)
     assert len(typed) > 10
     for name, option in typed:
@@ -42,7 +42,7 @@ def test_each_option_is_one_of_its_command() -> None:
         assert option in known, (name, option)
 
 
-def test_each_option_that_turns_something_off_is_there() -> None:
+def test_each_option_that_turns_something_off_is_on_the_page() -> None:
     options = {
         text
         for name in ("create", "adopt", "edit")

@@ -34,7 +34,7 @@ USE = "ml use ~/modules"
         ("/apps", "HOME/modules", f"{USE}; ml biopy", "in a shell or a job script"),
     ],
 )
-def test_what_to_type_depends_on_the_folders_in_use(
+def test_the_load_command_depends_on_the_module_folders_in_use(
     tmp_path: Path, modulepath: str, own: str, typed: str, shells: str
 ) -> None:
     (tmp_path / "home/modules").mkdir(parents=True)

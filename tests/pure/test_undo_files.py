@@ -9,7 +9,7 @@ from stackenv.lifecycle.making import undo_files
 from stackenv.transactions.changes import RemoveFile, WriteFile, WriteLink
 
 
-def test_each_thing_comes_back_as_what_it_was(tmp_path: Path) -> None:
+def test_files_programs_and_links_are_restored_as_they_were(tmp_path: Path) -> None:
     prefix = tmp_path / "it"
     (prefix / "stackenv").mkdir(parents=True)
     (prefix / "file").write_bytes(b"a\r\n\xff")
@@ -28,7 +28,7 @@ def test_each_thing_comes_back_as_what_it_was(tmp_path: Path) -> None:
     )
 
 
-def test_a_pipe_is_not_waited_for_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_pipe_is_neither_read_nor_restored(tmp_path: Path) -> None:
     (tmp_path / "it/stackenv").mkdir(parents=True)
     os.mkfifo(tmp_path / "it/pipe")
     changes = undo_files([str(tmp_path / "it/pipe")], str(tmp_path / "it"), tmp_path / "it/mark")
