@@ -1,7 +1,7 @@
-"""Makes, beside a Jupyter, what tests install without a network: ipykernel as wheels and in a conda channel.
+"""Prepares ipykernel for tests that install it without a network: as wheels, and in a conda channel.
 
-The channel has the package ipykernel, which is those wheels, installed; its Python is that of the channel
-of tests/distribution.
+The channel has one package, ipykernel, which contains those wheels, installed. Its Python comes from the
+channel of tests/distribution.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ def pip(*words: str | Path) -> None:
 
 
 def download(wheels: Path) -> None:
-    """Download the wheels that the requirements name."""
+    """Download the wheels that the requirements file lists."""
     pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", wheels, "-r", REQUIREMENTS)
 
 
 def write_channel(wheels: Path, channel: Path) -> None:
-    """Write a channel of one package, ipykernel with all that it needs."""
+    """Write a channel with one package: ipykernel and everything it requires."""
     version = next(wheels.glob("ipykernel-*.whl")).name.split("-")[1]
     package = Package("ipykernel", version, (f"python {MINOR}.*",))
     with tempfile.TemporaryDirectory(prefix="stackenv-jupyter-") as scratch:
         site_packages = Path(scratch, f"lib/python{MINOR}/site-packages")
         offline = ("--quiet", "--no-index", "--find-links", wheels, "--no-deps")
         pip("install", *offline, "--target", site_packages, "-r", REQUIREMENTS)
-        # Scripts of another prefix; a kernel needs none of them.
+        # These scripts name another prefix, and a kernel needs none of them.
         subprocess.run(["rm", "-rf", site_packages / "bin"], check=True)
         write_index(channel, {package: write_package(package, Path(scratch), channel)})
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Download the wheels and write the channel to the folder of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     output: Path = parser.parse_args().output.resolve()

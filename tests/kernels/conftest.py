@@ -1,4 +1,4 @@
-"""A user of a stack who has an environment with a kernel, and people of a small site with a Jupyter in it."""
+"""Fixtures: a user with a kernel on a full stack, and people on a small site that has a Jupyter module."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from users import User
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    """Return the stack of a site of today."""
+    """Return a stack as EasyBuild 5 builds it, whose packages are found by PYTHONPATH."""
     return open_stack("eb5-pythonpath")
 
 
 @pytest.fixture(scope="module")
 def biologist(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> User:
-    """Return a user with a kernel, whom the tests of a module share."""
+    """Return a user with a kernel; all tests of a file share the user."""
     return make_kernel_user(tmp_path_factory.mktemp("biologist"), stack)
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Return modules of a site, one of which, Jupyter/1, has ipykernel; nobody changes them."""
+    """Return the modules of a site, of which Jupyter/1 has ipykernel; the tests do not change them."""
     site = make_site(tmp_path_factory.mktemp("site"))
     packages = Path(sysconfig.get_path("purelib", vars={"base": ""})).relative_to("/")
     write_module(
@@ -49,7 +49,7 @@ def person(tmp_path: Path, site: Site) -> Person:
 
 @pytest.fixture
 def owner(person: Person) -> Person:
-    """Return a person who has the environment lab, with a kernel."""
+    """Return a person who has the environment `lab` and a kernel for it."""
     adopt(person)
     person.stackenv("kernel", "add", "lab")
     return person

@@ -1,4 +1,4 @@
-"""A Jupyter that a test starts in an environment of its choice, and talks to."""
+"""A Jupyter that a test starts with environment variables of its choice and sends commands to."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CHANNEL = f"file://{WORK}/jupyter/channel"
 
 
 class Jupyter:
-    """A process that starts kernels: behind `before`, which is bash, under `environ`."""
+    """A process that starts kernels. It gets the variables `environ`; the bash code `before` runs first."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], before: str = "") -> None:
         self.log = folder / "jupyter.log"
-        # -I: what poisons the kernel's Python must not end the server's.
+        # -I: variables that are meant to break the kernel's Python must not break the server's.
         command = f'. "{INIT}"\n{before}\nexec "{PYTHON}" -I "{CHECKOUT}/tests/kernels/server.py"'
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Jupyter:
         self.process.wait(60)
 
     def ask(self, command: str, argument: str = "") -> dict[str, Any]:
-        """Return the answer of tests/kernels/server.py."""
+        """Send a command to tests/kernels/server.py and return its answer."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps([command, argument]) + "\n")
         self.process.stdin.flush()
@@ -58,20 +58,20 @@ class Jupyter:
         return json.loads(line)
 
     def start(self, name: str) -> dict[str, Any]:
-        """Start the kernel `name`, which must come up."""
+        """Start the kernel `name` and check that it is ready."""
         answer = self.ask("start", name)
         assert "pid" in answer, (answer, self.log.read_text())
         return answer
 
     def run(self, code: str) -> Any:
-        """Run a cell, which prints JSON; return that."""
+        """Run a cell that prints JSON, and return the parsed JSON."""
         answer = self.ask("run", code)
         assert answer["error"] == "", answer
         return json.loads(answer["stdout"])
 
 
 def make_kernel_user(folder: Path, stack: Stack) -> User:
-    """Return a user with the environment biopy and a kernel in it, the wheels of which pip finds."""
+    """Return a user with the environment `biopy` and a kernel for it; pip finds the wheels of ipykernel."""
     user = make_user(folder, stack)
     user.environ["PIP_FIND_LINKS"] += f" {WHEELS}"
     for arguments in (("create", "biopy", "biopython"), ("kernel", "add", "biopy", "--install")):
@@ -82,7 +82,7 @@ def make_kernel_user(folder: Path, stack: Stack) -> User:
 
 
 def list_session(leader: int) -> list[str]:
-    """Return the processes of the session that the process `leader` has begun: as a kernel does."""
+    """Return the processes of the session that the process `leader` started, as each kernel starts one."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

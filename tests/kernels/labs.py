@@ -1,4 +1,4 @@
-"""People who have the environment lab, on a stack that has ipykernel, and a kernel in it."""
+"""Helpers for people who have the environment `lab`, based on a module with ipykernel, and its kernel."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def kernels_of(person: Person) -> Path:
 
 
 def make_venv(person: Person, path: Path) -> Path:
-    """Make a venv without anything in it."""
+    """Create an empty venv."""
     python = person.site.software / f"Python/{VERSION}/bin/python{MINOR}"
     subprocess.run([python, "-I", "-m", "venv", "--without-pip", path], check=True)
     return path
 
 
 def adopt(person: Person, name: str = "lab", module: str = "Jupyter/1", folder: str = "own") -> Path:
-    """Make a venv and its module; return its folder."""
+    """Create a venv, adopt it as a module, and return its folder."""
     path = make_venv(person, person.home / folder / name)
     person.stackenv("adopt", str(path), name, "-m", module)
     return path

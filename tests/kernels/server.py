@@ -1,6 +1,6 @@
-"""Starts kernels as Jupyter does, for a test at the other end of stdin and stdout; runs in .work/jupyter.
+"""Starts kernels as Jupyter does, for a test that talks to it by stdin and stdout; runs in .work/jupyter.
 
-Each line of stdin is a list of a command and its argument, as JSON, and so is each answer.
+Each line of stdin is a JSON list of a command and its argument. Each answer is a line of JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REPLY_S = 60
 
 
 class Server:
-    """One kernel at a time."""
+    """Starts and controls one kernel at a time."""
 
     def __init__(self) -> None:
         self.manager: Any = None
@@ -64,7 +64,7 @@ class Server:
         return self.collect(self.client.execute(code))
 
     def interrupt(self, code: str) -> dict[str, Any]:
-        """Run `code`, which prints when it has begun, and interrupt it then."""
+        """Run `code` and interrupt it when it prints its first output."""
         return self.collect(self.client.execute(code), interrupt=True)
 
     def collect(self, identity: str, interrupt: bool = False) -> dict[str, Any]:
@@ -89,9 +89,9 @@ class Server:
 
 
 def main() -> None:
-    """Answer until stdin ends."""
+    """Answer commands until stdin ends."""
     server = Server()
-    # What a kernel prints by itself goes to stderr, as in Jupyter's log.
+    # Output of the kernel process itself goes to stderr, as it goes to the log of a real Jupyter.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Kernels that do not start any more: found by `stackenv check`, ours removed, others' reported."""
+"""`stackenv check` and kernels that no longer start: it removes stackenv's own and reports all others."""
 
 from __future__ import annotations
 

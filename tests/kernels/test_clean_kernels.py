@@ -1,4 +1,4 @@
-"""`stackenv clean` and the kernels that nobody can start any more."""
+"""`stackenv clean` and kernels that can no longer start."""
 
 from __future__ import annotations
 

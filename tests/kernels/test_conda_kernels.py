@@ -1,4 +1,4 @@
-"""Kernels in conda environments: made, refused, and started where a conda is active around Jupyter."""
+"""Kernels of conda environments: added, refused, and started while another conda environment is active."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def run(user: User, script: str) -> None:
 
 @pytest.fixture(scope="module")
 def biologist(tmp_path_factory: pytest.TempPathFactory, stack: Stack, built_modules: BuiltModules) -> User:
-    """Return a user with the conda environments genes and tools, which has no Python, and their modules."""
+    """Return a user with two conda environments and their modules: `genes`, and `tools`, without Python."""
     folder = tmp_path_factory.mktemp("conda")
     user = make_user(folder, stack)
     (folder / "site.yaml").write_text(SITE_CONFIGURATION)
     modulepath = f"{built_modules.modulepath}:{stack.modulepath}"
     user.environ.update(MODULEPATH=modulepath, STACKENV_SITE_CONFIG=str(folder / "site.yaml"))
-    # The channel that has ipykernel, behind the site's.
+    # The channel with ipykernel comes after the site's channels.
     (user.home / ".condarc").write_text(f"channels: [{CHANNEL}]\n")
     run(
         user,
@@ -51,7 +51,7 @@ def test_a_missing_ipykernel_is_refused_and_installed_by_conda_on_request(biolog
     done = biologist.stackenv("kernel", "add", "genes", "--install")
     assert done.returncode == 0, done.stderr
     assert "'genes/1.0 (conda, Python 3." in done.stderr
-    # conda's own words are shown only when it fails.
+    # conda's own output is shown only when conda fails.
     assert "transaction" not in done.stderr.lower()
 
 

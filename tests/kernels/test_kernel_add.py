@@ -1,4 +1,4 @@
-"""`stackenv kernel add`: where the kernel goes, what it is called, and what is refused."""
+"""`stackenv kernel add`: the kernel's folder and names, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a kernel: `stackenv kernel remove` and `list`, and `remove`, `rename` and `edit`."""
+"""Existing kernels: `stackenv kernel remove` and `kernel list`, and `remove`, `rename` and `edit`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels that users have changed or copied, that were interrupted, or that move with their environment."""
+"""Kernels that a user has changed or copied, interrupted commands, and environments that move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kernel of a packed environment: it mounts for itself, and what it leaves the next load takes away."""
+"""The kernel of a packed environment mounts the image itself; the next load unmounts what is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHERE = "import json, sys, {0}; print(json.dumps([{0}.__file__, sys.prefix]))"
 
 @pytest.fixture
 def packer(tmp_path: Path, stack: Stack) -> Iterator[User]:
-    """Return a user whose mounts are below the test's folder."""
+    """Return a user whose images are mounted below the test's folder."""
     require_fuse()
     with unmounting(tmp_path):
         user = make_packing_user(tmp_path, stack)
@@ -41,12 +41,12 @@ def test_a_packed_venv_is_mounted_by_its_kernel_and_unmounted_by_the_next_load(
     with Jupyter(tmp_path, packer.environ) as jupyter:
         jupyter.start("stackenv-lab-1.0")
         file, _ = jupyter.run(WHERE.format("Bio"))
-        # Below the node's mounts, not in the folder that holds the image.
+        # The package comes from the mounted image, not from the folder that holds the image.
         assert file.startswith(f"{tmp_path}/node/"), file
         assert jupyter.run(WHERE.format("numpy"))[0].startswith(f"{packer.stack.software}/SciPy-bundle/")
         ours = list_mounts(tmp_path)
         assert len(ours) == len(list_squashfuses(tmp_path)) == 1 and file.startswith(f"{ours[0]}/")
-    # Outside a job nothing ends with the kernel: the next load finds that its session has ended.
+    # Outside a job nothing is unmounted when the kernel ends: the next load sees that its session has ended.
     assert packer.run("module use ~/modules; module load lab").returncode == 0
     wait_until(lambda: not set(ours) & set(list_mounts(tmp_path)))
 
@@ -72,7 +72,7 @@ def test_a_packed_conda_environment_is_mounted_only_for_its_kernel(tmp_path: Pat
         with Jupyter(tmp_path, user.environ) as jupyter:
             jupyter.start("stackenv-genes-1.0")
             file, prefix = jupyter.run(WHERE.format("ipykernel"))
-            # At its own path, which only the kernel's namespace sees as a folder of files.
+            # The image is mounted at the environment's own path, but only in the namespace of the kernel.
             assert prefix == str(user.home / "conda/envs/genes-1.0") and file.startswith(f"{prefix}/lib/")
             assert not Path(file).exists()
         wait_until(lambda: not list_squashfuses(tmp_path))

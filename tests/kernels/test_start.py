@@ -1,4 +1,4 @@
-"""A kernel, started by Jupyter: the environment's packages and the stack's, interrupt, restart, shutdown."""
+"""A kernel that Jupyter starts: its packages, and interrupt, restart and shutdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def jupyter(biologist: User, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    """Return a Jupyter with the kernel started; the module's tests share it, in their order."""
+    """Return a Jupyter that has started the kernel; the tests of this file share it, in their order."""
     with Jupyter(tmp_path_factory.mktemp("jupyter"), biologist.environ) as jupyter:
         jupyter.start(NAME)
         yield jupyter
@@ -98,7 +98,7 @@ def test_a_kernel_ends_when_its_jupyter_is_killed(biologist: User, tmp_path: Pat
         pid = jupyter.start(NAME)["pid"]
         jupyter.process.kill()
         deadline = time.monotonic() + 60
-        # A zombie has ended, and is its parent's to bury.
+        # A zombie has ended and only waits for its parent.
         while [stat for stat in list_session(pid) if stat.rpartition(")")[2].split()[0] != "Z"]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -112,7 +112,7 @@ def test_stackenv_prints_nothing_when_a_kernel_starts(biologist: User, tmp_path:
 
 
 def poison(folder: Path) -> str:
-    """Return what spoils a Python, as bash; what should not be imported is made below `folder`."""
+    """Return bash code that breaks a Python; the modules that must not be imported are below `folder`."""
     for name in ("numpy", "Bio", "ipykernel", "json"):
         (folder / "poison" / name).mkdir(parents=True)
         (folder / "poison" / name / "__init__.py").write_text(f"raise SystemExit('the poisoned {name}')\n")

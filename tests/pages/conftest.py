@@ -1,4 +1,4 @@
-"""Fixtures for the pages: people on a stack, and a site with a conda."""
+"""Makes the users of tests/personal available to the tests of the pages."""
 
 from __future__ import annotations
 

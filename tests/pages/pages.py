@@ -1,10 +1,10 @@
-"""The commands on a page of docs/, and what came of them when they were typed.
+"""Reads the commands on a page of docs/, runs them, and compares their output with the page.
 
-In a block ```console a line that begins with `$ ` is typed; what stands below it is what it prints on both
-outputs, where `...` is for anything. A command with nothing below it may print what it likes, but must
-succeed; with `# fails` behind it, it must fail. In a block ```sh each line is typed. A block ```bash that
-begins with `#!` is a job script, which tests/slurm submits. A comment <!-- not run: REASON --> above a block
-keeps it from being run.
+In a ```console block each line that begins with `$ ` is a command. The lines below it are its output, stdout
+and stderr together; `...` stands for any text. A command without lines below it may print anything but must
+succeed; with `# fails` at its end it must fail. In a ```sh block each line is a command. A ```bash block that
+begins with `#!` is a job script, which tests/slurm submits. A block below a comment
+<!-- not run: REASON --> is not run.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ BLOCK = re.compile(
 )
 TYPED = ("console", "sh")
 FAILS = "  # fails"
-# Between what commands have printed; no program prints it.
+# Separates the outputs of the commands; no program prints it.
 MARK = "\x1e"
-# Runs a script and returns what it printed on both outputs.
+# Runs a script and returns its output, stdout and stderr together.
 Run = Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a page, and the lines that it is to print; None where the page does not say."""
+    """A command of a page, and its expected output; None where the page shows no output."""
 
     typed: str
     printed: str | None
@@ -42,14 +42,14 @@ class Command:
 
 @dataclass(frozen=True)
 class JobScript:
-    """A script for Slurm on a page, by the page's path below docs/."""
+    """A Slurm job script on a page; `page` is the path of the page below docs/."""
 
     page: str
     text: str
 
 
 def list_job_scripts() -> list[JobScript]:
-    """Return the job scripts of all pages that are run."""
+    """Return the job scripts of all pages, without those that are marked as not run."""
     return [
         JobScript(str(page.relative_to(DOCS)), block["text"])
         for page in sorted(DOCS.rglob("*.md"))
@@ -59,7 +59,7 @@ def list_job_scripts() -> list[JobScript]:
 
 
 def list_pages() -> list[str]:
-    """Return the pages that have blocks which are typed, by their paths below docs/."""
+    """Return the paths below docs/ of the pages that have command blocks."""
     return [
         str(page.relative_to(DOCS))
         for page in sorted(DOCS.rglob("*.md"))
@@ -68,7 +68,7 @@ def list_pages() -> list[str]:
 
 
 def read_commands(page: str) -> list[Command]:
-    """Return the commands of `page` that are run, in their order."""
+    """Return the commands of `page` in their order, without the blocks that are marked as not run."""
     return [
         command
         for block in BLOCK.finditer((DOCS / page).read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def read_commands(page: str) -> list[Command]:
 
 
 def read_block(kind: str, text: str) -> Iterator[Command]:
-    """Yield the commands of a block; a line that ends in a backslash goes on in the next."""
+    """Yield the commands of a block; a line that ends in a backslash continues on the next line."""
     if kind == "sh":
         for line in text.replace("\\\n", " ").splitlines():
             if line.strip() and not line.startswith("#"):
@@ -90,7 +90,7 @@ def read_block(kind: str, text: str) -> Iterator[Command]:
 
 
 def type_in(commands: list[Command], run: Run, begin: str = "") -> list[str]:
-    """Type `commands` in one shell, behind `begin`; return what is not as its page says."""
+    """Run `commands` in one shell, after `begin`; return those whose result differs from the page."""
     lines = [begin, f"printf '{MARK}'"]
     for command in commands:
         lines += [command.typed, f"printf '{MARK}%s{MARK}' $?"]

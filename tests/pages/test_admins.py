@@ -1,6 +1,6 @@
-"""The pages of docs/admins as an admin types them: a site of real EasyBuild, and a user of its stack.
+"""The commands of docs/admins, run on a site with a real EasyBuild and a user of its stack.
 
-The paths of the pages are put in a folder of the test: see PLACES.
+The paths on the pages (PLACES) are replaced by paths in a folder of the test.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ YAML = [
 
 @dataclass(frozen=True)
 class Site:
-    """A site's admin: a software tree, with Anaconda3 in it, and a user with an environment `biopy`."""
+    """A site with a software tree that contains Anaconda3, and a user with the environment `biopy`."""
 
     folder: Path
     user: User
 
     def put(self, text: str) -> str:
-        """Return `text` with the site's places in the folder of the test."""
+        """Return `text` with the paths of PLACES moved into the folder of the test."""
         return re.sub(rf"(?<![\w/.}}-])(?={'|'.join(PLACES)})", str(self.folder), text)
 
     def run(self, script: str) -> str:
@@ -71,14 +71,14 @@ class Site:
         return done.stdout
 
     def type(self, commands: list[Command]) -> list[str]:
-        """Type `commands` in one shell; return what is not as their page says."""
+        """Run `commands` in one shell; return those whose result differs from the page."""
         put = [Command(self.put(command.typed), command.printed) for command in commands]
         return type_in(put, self.run)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> Iterator[Site]:
-    """Return a site on which the page `install` was typed; its load test is in bash alone."""
+    """Return a site on which the commands of the page `install` were run; load tests use only bash."""
     folder = tmp_path_factory.mktemp("site")
     user = make_user(folder, open_stack("eb5-pythonpath"))
     made = user.stackenv("create", "biopy", load=[user.stack.bundle_module])
@@ -90,7 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     site = Site(folder, user)
     assert "\n\n".join(site.type(read_commands("admins/install.md"))) == ""
     yield site
-    # EasyBuild leaves what it installs unwritable.
+    # EasyBuild removes the write permission from what it installs.
     subprocess.run(["chmod", "-R", "u+w", folder], check=True)
     shutil.rmtree(folder)
 
@@ -108,7 +108,7 @@ def test_a_site_configuration_on_an_admin_page_is_valid(text: str, tmp_path: Pat
 
 
 def test_site_uninstall_is_refused_while_config_cfg_names_the_hooks(site: Site) -> None:
-    """`unset EASYBUILD_HOOKS` is not enough where config.cfg has them: the page's own commands say so."""
+    """`unset EASYBUILD_HOOKS` is not enough where config.cfg names the hooks, as the page's commands show."""
     config = site.folder / "config.cfg"
     config.write_text(f"[config]\nhooks = {CHECKOUT}/hooks/stackenv_hooks.py\n")
     commands = read_commands("admins/uninstall.md")

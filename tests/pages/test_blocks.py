@@ -1,4 +1,4 @@
-"""Each block of a page is typed by a test, shows what a program prints, or says why it is not run."""
+"""Each code block of a page is run by a test, only shows text, or says why it is not run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from pages import BLOCK, DOCS, TYPED, list_job_scripts
 
 PAGES = ["../README.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md")))]
-# Read by programs, not typed; test_admins.py and tests/slurm read those of YAML and the job scripts.
+# Text that is read by programs and not typed; test_admins.py checks YAML, and tests/slurm the job scripts.
 SHOWN = ("json", "lua", "python", "text", "yaml")
 SCRIPTS = {script.text for script in list_job_scripts()}
 # The folders that docs/admins/user-pages.md tells a site to copy.
 COPIED = ("users/", "explanation/", "reference/")
 DIRECTIVE = re.compile(r"(?ms)^```\{\w+\}$.*?^```$")
 INDENTED = re.compile(r"(?m)(?:\A|\n\n) {4}(?=[a-z])")
-# Their blocks are indented: tests/uv types the one, and the others are generated from the sources.
+# Pages with indented blocks: tests/uv runs those of projects.md; the others are generated from the sources.
 INDENTING = ("users/projects.md", *(f"reference/{name}.md" for name in ("commands", "configuration", "json")))
 
 
@@ -36,7 +36,7 @@ def test_every_command_block_is_run_or_says_why_not(page: str) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("users/")])
 def test_a_user_page_is_plain_markdown(page: str) -> None:
-    """A site publishes these pages with a tool of its own, which may not know the directives of MyST."""
+    """A site may publish these pages with a tool that does not support the directives of MyST."""
     text = (DOCS / page).read_text(encoding="utf-8")
     assert re.findall(r"(?m)^ *(?:```|:::)\{.*|\{\w+\}`.*", text) == []
 

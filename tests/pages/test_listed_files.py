@@ -1,4 +1,4 @@
-"""The page on files against what is there after a new environment: everything new is in one of its rows."""
+"""Compares the page on files with a new environment: each new file must be in a row of the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = (DOCS / "reference/files.md").read_text(encoding="utf-8")
 
 
 def read_places(heading: str) -> list[str]:
-    """Return the places in the first column of the table below `heading`."""
+    """Return the paths in the first column of the table below `heading`."""
     section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"(?m)^\| (`.+?) \| ", section)
     return [place for row in rows for place in re.findall(r"`([^`]+)`", row)]

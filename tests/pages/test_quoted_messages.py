@@ -1,4 +1,4 @@
-"""The messages that the pages quote in their columns "what you see" are those that are printed."""
+"""The messages in the columns "what you see" of the pages are messages that are really printed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 def list_quoted_messages(text: str) -> list[str]:
-    """Return the code of more than one word in the columns "what you see" of the page `text`."""
+    """Return the code of two or more words in the columns "what you see" of the page `text`."""
     found, is_in_table = [], False
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -41,7 +41,7 @@ def list_quoted_messages(text: str) -> list[str]:
 
 
 def is_said(message: str) -> bool:
-    """Return whether stackenv says each part of `message` around `...`; a word may fill a placeholder."""
+    """Return whether stackenv prints all parts of `message` around `...`; a word may fill a placeholder."""
     return all(
         re.search(
             "".join(

@@ -1,4 +1,4 @@
-"""The site of docs/: `sh docs/build.sh` makes it, and nothing in it is loaded from elsewhere."""
+"""The site that `sh docs/build.sh` builds from docs/; nothing in it may be loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from built import CHECKOUT
 
-# What a browser loads by itself; a link is followed by who reads it.
+# What a browser loads by itself; a link is followed only by the reader.
 LOADED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"((?:https?:)?//[^\"]+)\"")
 IN_STYLE = re.compile(r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the site, made once; a link that leads nowhere is an error of the build."""
+    """Return the folder of the site, which is built once; a broken link makes the build fail."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         ["sh", "docs/build.sh", str(folder)], cwd=CHECKOUT, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""The hook on the page about statistics, in the real Lmod, with the real logger and a socket for syslog's."""
+"""The hook on the page about statistics, with the real Lmod and logger, and a socket in place of syslog's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = (CHECKOUT / "docs/admins/statistics.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user with the environment `biopy`, on a site with the hook of the page."""
+    """Return a user with the environment `biopy` on a site that uses the hook of the page."""
     folder = tmp_path_factory.mktemp("statistics")
     user = make_user(folder, open_stack("eb5-pythonpath"))
     (hook,) = re.findall(r"(?s)```lua\n(.+?)```", PAGE)
@@ -33,7 +33,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> User:
     with logged_by(user) as lines:
         made = user.stackenv("create", "biopy", load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
-    # Of the shell in which it was typed: create itself asks Lmod more than once.
+    # Only the loads of the calling shell are logged, although create itself runs Lmod several times.
     assert lines == [
         f"job=no module={module}" for module in (user.stack.python_module, user.stack.bundle_module)
     ]
@@ -42,7 +42,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 @contextmanager
 def logged_by(user: User) -> Iterator[list[str]]:
-    """Yield a list; afterwards it has what was sent to syslog meanwhile, without syslog's own prefix."""
+    """Yield a list that contains, after the block, the lines sent to syslog, without syslog's prefix."""
     path = Path(user.environ["LMOD_PACKAGE_PATH"], "log")
     lines: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:

@@ -1,4 +1,4 @@
-"""The pages for users, typed at a site that has a stack, a conda and the module `stackenv`."""
+"""The commands of the pages for users, run on a site with a stack, a conda and the module `stackenv`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pages import list_pages, read_commands, type_in
 from stacked import open_stack
 from users import make_user
 
-# The page on projects has tests of its own, in tests/uv; its blocks are indented.
+# The blocks of the page on projects are indented; tests/uv runs them.
 PAGES = ["../README.md", *(page for page in list_pages() if not page.startswith("admins/"))]
 CHANNELS = ("conda-forge", "bioconda")
 
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_transcript_matches_what_the_commands_print(
     page: str, tmp_path: Path, built_modules: BuiltModules, site: Path
 ) -> None:
-    """Conda asks nothing here, and its channels are folders; `stackenv` is found by its module alone."""
+    """Conda asks no questions and uses folders as channels; only the module makes `stackenv` available."""
     user = make_user(tmp_path, open_stack("eb5-pythonpath"))
     del user.environ["STACKENV_SITE_CONFIG"]
     changes = {
