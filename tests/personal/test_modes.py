@@ -1,7 +1,7 @@
-"""Who wins: the environment's own packages, then the modules', in each way in which modules bring theirs.
+"""Import order: the environment's own packages first, then the modules', on stacks of every kind.
 
-For each of the four stacks and each kind of environment one story is told, once: a fresh load, a package
-that the stack has, a newer one refused, then allowed, a purge, and the way back.
+For each of the four stacks and each kind of environment one script runs once: a fresh load, an install of
+a package that the stack has, of a newer version (refused, then allowed), a purge and an uninstall.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.each_value("stack", "told")
 
 SITE_PACKAGES = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 OWN, NEWER = "packaging", "24.2"
-# The first and the last see the base Python's packages, the others do not.
+# The first and the last see the packages of the base Python, the others do not.
 MAKERS = {
     "venv": "stackenv create it",
     "plain venv": "stackenv create it --no-system-site-packages",
@@ -68,7 +68,7 @@ pip check check
 
 @dataclass(frozen=True)
 class Told:
-    """What the story of one environment has left in its folder of answers."""
+    """The files that the script left for one environment."""
 
     user: User
     kind: str
@@ -83,7 +83,7 @@ class Told:
 
     @property
     def stack_version(self) -> str:
-        """The version of `OWN` that the bundle has: by the name of its metadata folder."""
+        """The version of `OWN` in the bundle, from the name of its metadata folder."""
         return (
             next(Path(self.stack_folder).glob(f"{OWN}-*.dist-info")).name.split("-")[1].removesuffix(".dist")
         )
@@ -92,12 +92,12 @@ class Told:
         return (self.user.home / "out" / name).read_text()
 
     def who(self, name: str) -> dict[str, tuple[str, str]]:
-        """Return from which folder each package is imported, and the version that its metadata tell."""
+        """Return the folder from which each package is imported, and the version in its metadata."""
         found = json.loads(self.text(name))
         return {package: (str(Path(f).parents[1]), version) for package, (f, version) in found.items()}
 
     def listed(self, name: str) -> tuple[str, str]:
-        """Return where `pip list` finds `OWN`, and its version; that it is told twice is a fault."""
+        """Return where `pip list` finds `OWN`, and its version; fail if it is listed twice."""
         (entry,) = (e for e in json.loads(self.text(name)) if e["name"] == OWN)
         return str(Path(entry["location"]).resolve()), entry["version"]
 
@@ -112,7 +112,7 @@ class Told:
 
 @pytest.fixture(scope="module", params=MAKERS)
 def told(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """Return the story of one kind of environment on one stack."""
+    """Return the results of the script for one kind of environment on one stack."""
     kind = request.param
 
     def print_message(folder: Path) -> None:
@@ -133,12 +133,12 @@ def test_the_stacks_packages_are_imported_and_listed_by_pip(told: Told) -> None:
         who = told.who(stage)
         assert who["packaging"] == told.stacks
         assert who["numpy"][0] == told.stack_folder
-    # pip has it from the stub in the environment, of the same version.
+    # pip finds a stub of the same version in the environment.
     assert told.listed("fresh-list") == (told.environments[0], told.stack_version)
 
 
 def test_isolated_python_imports_packages_only_from_the_stack(told: Told) -> None:
-    """With -I PYTHONPATH is not read: the stack's packages need not be there."""
+    """With -I, PYTHONPATH is not read: the stack's packages may be missing."""
     assert {folder for folder, _ in told.who("fresh-I").values()} <= {told.stack_folder}
 
 

@@ -1,4 +1,4 @@
-"""What a module may be called, and where its environment may be."""
+"""Allowed names of modules, and allowed paths of environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the environment's Python says when the modules beneath are not those that it was made on."""
+"""The notice of an environment's Python when the loaded modules are not those it was created on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_no_notice_is_printed_when_missing_modules_are_added_automatically(owner
 
 
 def test_missing_modules_are_reported_once_with_the_command_to_load_them(owner: User) -> None:
-    """In a whole tree of processes: Python, a shell that it starts, and Python again."""
+    """Once in a tree of processes: Python, a shell started by it, and Python again."""
     nested = 'import subprocess, sys; subprocess.run(["sh", "-c", f"{sys.executable} -c pass"])'
     used = owner.run(f". venvs/it-1.0/bin/activate; python -c '{nested}'", STACKENV_CARRY="0")
     (line,) = notices(used.stderr)
@@ -61,7 +61,7 @@ def test_each_command_of_a_shell_prints_the_notice(owner: User) -> None:
 def test_a_swapped_base_module_is_reported_with_a_hint_that_fixes_it(
     owner: User, which: str, autoswap: str
 ) -> None:
-    """LMOD_DISABLE_SAME_NAME_AUTOSWAP both ways: a swap that is asked for is no automatic one."""
+    """LMOD_DISABLE_SAME_NAME_AUTOSWAP makes no difference: this swap is requested, not automatic."""
     stack = owner.stack
     old, new = {
         "bundle": (stack.bundle_module, stack.next_bundle_module),

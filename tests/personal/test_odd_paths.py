@@ -31,7 +31,7 @@ WHERE = "import json, sys; json.dump(sys.prefix, sys.stdout)"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user who has adopted an environment in each of `FOLDERS`."""
+    """Return a user with an adopted environment in each of `FOLDERS`."""
     user = make_user(tmp_path_factory.mktemp("odd"), one_stack)
     for name, folder in FOLDERS.items():
         prefix = user.home / "odd" / folder
@@ -56,7 +56,7 @@ def open_for(dialect: Dialect, folder: Path, owner: User) -> Session:
 
 
 def lmod_carries(dialect: Dialect, folder: Path, owner: User, name: str) -> bool:
-    """Return whether a module of two plain lines comes through Lmod and the shell as it is."""
+    """Return whether Lmod and the shell set the values of a plain two-line module unchanged."""
     prefix = str(owner.home / "odd" / FOLDERS[name])
     folder.mkdir()
     session = open_for(dialect, folder, owner)

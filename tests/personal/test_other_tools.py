@@ -1,6 +1,6 @@
-"""pipx, tox, nox, Poetry and uv from the package index: with a module loaded each does what it does without.
+"""pipx, tox, nox, Poetry and uv from the package index: each works the same with and without a loaded module.
 
-The tests' folder of wheels does not have them: these need the network, and are the matrix's.
+They are not in the tests' folder of wheels, so these tests need the network and run only in the matrix.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ FILES = {
         "import nox\n@nox.session\ndef look(session):\n    session.install('packaging==24.2')\n"
         f"    session.run('python', '-c', {SHOW!r})\n"
     ),
-    # A mirror may lack what Poetry asks of its own PyPI alone: pypi/NAME/VERSION/json.
+    # A mirror may lack pypi/NAME/VERSION/json, which Poetry requests only from its built-in PyPI source.
     "poetry/pyproject.toml": f"{PROJECT}[tool.poetry]\npackage-mode = false\n"
     '[[tool.poetry.source]]\nname = "index"\nurl = "https://pypi.org/simple"\npriority = "primary"\n',
     "uv/pyproject.toml": PROJECT,
 }
 TOOLS = {
-    # Its later versions ask for packaging 24: held at the stack's, pipx took an old one, with status 0.
+    # Later versions of build require packaging 24: pinned to the stack's packaging, pipx would install an
+    # old build, with status 0.
     "pipx": "pipx install --quiet build; pipx list --short; pipx runpip build list --format freeze",
     "pipx run": "pipx run --no-cache --spec build pyproject-build --version | cut -d' ' -f1,2",
-    # It asks whether the uv that it finds runs: the environment's own is no uv where there is none behind it.
+    # pipx checks whether the uv that it finds runs: the environment's own only passes calls on to another.
     "pipx without uv": "PATH=${PATH//$UV_FOLDER:/}; pipx install --quiet build; pipx list --short",
     "tox": "tox -q -e py | head -1",
     "nox": "nox -s look",
-    # In a project that has an environment of its own: without one Poetry takes the active one for it.
+    # With an environment of its own for the project: without one, Poetry would use the active environment.
     "Poetry": "cd poetry; poetry env use -q /usr/bin/python3; poetry install -q; "
     f"poetry run python -c '{SHOW}'",
     "uv add": f"cd uv; uv add -q 'packaging>=24.2' six; uv run -q python -c '{SHOW}'",
@@ -54,7 +55,7 @@ TOOLS = {
 def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
     """Return a user with an environment, and with the tools in ~/tools/bin.
 
-    On modules without PYTHONPATH, which breaks pipx and tox by itself, whether by a module of ours or not.
+    The environment is based on modules that do not set PYTHONPATH: any module that does breaks pipx and tox.
     """
     stack = open_stack("eb5-prefixes")
 
@@ -70,7 +71,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 
 def use(user: User, folder: Path, command: str, load: str) -> subprocess.CompletedProcess[str]:
-    """Run `command` in a new folder of projects, with what it installs there too."""
+    """Run `command` in a new folder with the projects; what it installs goes there too."""
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -94,6 +95,6 @@ def test_a_tool_does_the_same_with_and_without_the_module(owner: User, tmp_path:
     inside = use(owner, tmp_path / "inside", TOOLS[tool], "ml it || exit 99")
     assert without.returncode == 0, without.stdout + without.stderr
     assert (inside.returncode, inside.stdout) == (0, without.stdout), inside.stderr
-    # Nothing of it has gone into the environment.
+    # Nothing was installed into the environment.
     listed = owner.run("module use ~/modules; ml it; pip list --path venvs/it-1.0/lib/python3*/site-packages")
     assert "six" not in listed.stdout and "build" not in listed.stdout

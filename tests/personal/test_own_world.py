@@ -1,7 +1,7 @@
-"""A conda environment is a world of its own: what modules bring does not reach it while it is active.
+"""While a conda environment is active, it does not see the packages of the loaded modules.
 
-The environments real, which has a personal module, and plain, which has none, hold a numpy of their own;
-the modules bring one on PYTHONPATH, or by EBPYTHONPREFIXES, and in front of it.
+Two environments have a numpy of their own: `real`, which has a personal module, and `plain`, which has none.
+The modules provide another numpy, on PYTHONPATH or by EBPYTHONPREFIXES, which would take precedence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BOOKS = [f"__LMOD_REF_COUNT_{name}" for name in ("PYTHONPATH", "EBPYTHONPREFIXES
 def owner(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules
 ) -> User:
-    """Return a user with the conda environments real and plain, on a stack of either kind."""
+    """Return a user with the conda environments `real` and `plain`, on a stack of either kind."""
     stack = open_stack(request.param)
     factory = tmp_path_factory
 
@@ -67,7 +67,7 @@ def session(dialect: Dialect, tmp_path: Path, owner: User) -> Session:
 
 
 def begin(dialect: Dialect, folder: Path, owner: User) -> Session:
-    """Return a session of a user who has sources of their own on PYTHONPATH."""
+    """Return a session of a user who has a source folder on PYTHONPATH."""
     return open_session(
         *(dialect, folder, owner.environ, str(owner.modules), *owner.environ["MODULEPATH"].split(":")),
         PYTHONPATH=f"{owner.home}/src",
@@ -114,7 +114,7 @@ def test_the_environments_own_numpy_is_imported_in_every_order_of_loading(
 
 
 def show_end(session: Session, owner: User, *commands: str) -> tuple[Result, list[str]]:
-    """Return what `commands` left, and Lmod's own books of it."""
+    """Return the result of `commands`, and Lmod's reference counts after them."""
     words = {"bundle": owner.stack.bundle_module, "next": owner.stack.next_bundle_module}
     session.check(*(command.format(**words) for command in commands)).snapshot("end")
     result = session.do(*(f"printenv {name}" for name in BOOKS)).run()
@@ -137,7 +137,7 @@ MEANWHILE = {
 def test_variables_after_leaving_are_those_of_lmod_alone(
     dialect: Dialect, tmp_path: Path, owner: User, meanwhile: str
 ) -> None:
-    """Beside a shell in which the same was loaded and unloaded without an environment."""
+    """Compared with a shell that loads and unloads the same modules without an environment."""
     first, last = [f"module load {{bundle}} {CONDA}"], ["module unload Anaconda3"]
     ends = []
     for number, around in enumerate((["conda activate plain"], [])):
@@ -152,7 +152,7 @@ def test_variables_after_leaving_are_those_of_lmod_alone(
 
 
 def write_modules(owner: User) -> str:
-    """Write small modules, and return their folder: One and Two bring the same, Spack is no EasyBuild's."""
+    """Write small modules and return their folder; One and Two add the same entry, Spack has no EBROOT."""
     tree = owner.home / "small"
     texts = {
         "One": 'setenv("EBROOTONE", "/opt/both")\nprepend_path("PYTHONPATH", "/opt/both/lib")\n',
@@ -166,7 +166,7 @@ def write_modules(owner: User) -> str:
     return str(tree)
 
 
-# What is typed, what PYTHONPATH is then, and what Lmod alone would make of the same is the same.
+# Commands after which PYTHONPATH must be what the `module` commands alone would have made of it.
 SEQUENCES = {
     "both are left": "load One Two {0}; conda activate plain; conda deactivate",
     "one of two is unloaded": "load One Two {0}; conda activate plain; unload One; conda deactivate",
@@ -196,7 +196,7 @@ def test_pythonpath_and_lmods_reference_counts_are_those_of_lmod_alone(owner: Us
     "leave", ["module purge", "module unload Spack; conda deactivate", "conda deactivate"]
 )
 def test_modules_below_a_folder_named_by_the_site_are_hidden_too(owner: User, leave: str) -> None:
-    """Spack's have no EBROOT, and their folders are not called like their modules."""
+    """Modules of Spack set no EBROOT, and their folders have other names than the modules."""
     aside = Path(owner.environ["MODULEPATH"].split(":")[0]).parents[1]
     (program,) = aside.glob(f"software/{CONDA}/libexec/stackenv/stackenv_hide_modules.py")
     site = owner.home / "site-libexec"
@@ -204,7 +204,7 @@ def test_modules_below_a_folder_named_by_the_site_are_hidden_too(owner: User, le
     text = program.read_text()
     assert "SITE_ROOTS = ''" in text
     (site / program.name).write_text(text.replace("SITE_ROOTS = ''", "SITE_ROOTS = '/spack'"))
-    # The file as it was.
+    # Compiled from the unchanged file.
     (site / "activation.compiled").unlink()
     python = program.parents[2] / "bin/python"
     call = f'eval "$({python} -I {site}/activation.py sh hide-modules bring-back)"'
@@ -222,7 +222,7 @@ def test_modules_below_a_folder_named_by_the_site_are_hidden_too(owner: User, le
 def test_pythonpath_entries_of_an_activation_script_are_removed_on_leaving(
     session: Session, owner: User
 ) -> None:
-    """activate.d sets it, deactivate.d takes it away, beside a module's that is hidden."""
+    """activate.d adds an entry, and deactivate.d removes it, while an entry of a module is hidden."""
     prefix = owner.home / "conda/envs/scripted"
     if not prefix.exists():
         make_environment(prefix)
@@ -266,7 +266,7 @@ SCRIPTS = {
 def test_unloading_anaconda_restores_variables_after_condas_own_deactivate(
     dialect: Dialect, tmp_path: Path, owner: User
 ) -> None:
-    """Their functions, sourced over the module's, know nothing of what was put aside."""
+    """conda's own functions, sourced over the module's, know nothing of the hidden variables."""
     session = open_session(
         *(dialect, tmp_path, owner.environ, str(owner.modules), *owner.environ["MODULEPATH"].split(":")),
         PIP_USER="1",
@@ -292,7 +292,7 @@ def test_unloading_anaconda_restores_variables_after_condas_own_deactivate(
 @pytest.mark.some_shells
 @pytest.mark.any_value("owner")
 def test_conda_commands_work_whatever_is_on_pythonpath(dialect: Dialect, tmp_path: Path, owner: User) -> None:
-    """In the environment of a personal module, and where nothing was hidden."""
+    """In the environment of a personal module, and where nothing is hidden."""
     paths = (str(owner.modules), *owner.environ["MODULEPATH"].split(":"))
     result = (
         open_session(dialect, tmp_path, owner.environ, *paths)
@@ -311,7 +311,7 @@ def test_conda_commands_work_whatever_is_on_pythonpath(dialect: Dialect, tmp_pat
 def test_reactivation_by_conda_install_or_deactivate_puts_the_environment_first(
     owner: User, command: str
 ) -> None:
-    """A reactivation after an install, and the way back from one on top: its Python and its packages."""
+    """Its Python and packages are found after a reactivation by `conda install` or `conda deactivate`."""
     made = owner.run(f"module load {CONDA}; [ -d ~/conda/envs/other ] || conda create -q -y -n other python")
     assert made.returncode == 0, made.stderr
     done = owner.run(
@@ -344,7 +344,7 @@ def test_a_stack_loaded_after_conda_activate_is_reported(session: Session, owner
         said + "the environment is first now",
     ]
     assert result.stdout.splitlines()[-1] == "plain"
-    # Right behind it stands our pip, for an environment that has none.
+    # Our pip follows directly in PATH, for an environment that has none.
     first, second = result.snapshots["end"].path[:2]
     assert (Path(first).parts[-2:], Path(second).parts[-2:]) == (("plain", "bin"), ("stackenv", "pip"))
 
@@ -365,7 +365,7 @@ def test_check_finds_a_stack_that_takes_precedence_over_the_environment(owner: U
 
 @pytest.mark.any_value("owner")
 def test_conda_run_and_conda_env_create_do_not_see_the_modules(owner: User) -> None:
-    """pip would take the modules' numpy for the new environment's."""
+    """Otherwise pip would mistake the modules' numpy for that of the new environment."""
     channel = f"[{CHANNEL}, nodefaults]"
     (owner.home / "fresh.yml").write_text(
         f"name: fresh\nchannels: {channel}\ndependencies: [python, pip: [numpy==1.25.1]]\n"
@@ -405,7 +405,7 @@ def test_pip_installs_into_the_conda_environment_whatever_pip_user_says(
 
 @pytest.fixture(scope="module")
 def with_venv(owner: User) -> User:
-    """Return a user who has a personal venv, biopy, as well."""
+    """Return the user, who has the personal venv `biopy` as well."""
     if not (owner.modules / "biopy").exists():
         made = owner.stackenv("create", "biopy", load=[owner.stack.bundle_module])
         assert made.returncode == 0, made.stderr
@@ -477,7 +477,7 @@ def test_a_python_module_loaded_later_does_not_override_the_environments_python(
 
 
 def test_edit_shows_and_hides_the_packages_of_the_modules(owner: User) -> None:
-    """And back; it is then as it was."""
+    """After --hide-modules all files are as they were before."""
     load = f"module use ~/modules; module load {owner.stack.bundle_module} real"
     of_the_stack = f"{load}; python -c 'import sys; print(*sys.path)'"
     before = {path: path.read_bytes() for path in list_own_files(owner)}

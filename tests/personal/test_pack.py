@@ -1,4 +1,4 @@
-"""`stackenv pack` and `unpack`: nothing is lost, and the module stays what it was."""
+"""`stackenv pack` and `unpack`: nothing is lost, and the module works as before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECK = "import Bio, numpy; print(Bio.__file__); print(numpy.__file__)"
 
 
 class Packed(NamedTuple):
-    """A user with a packed environment, its files before, and what `pack` has said."""
+    """A user with a packed environment, its files before packing, and the messages of `pack`."""
 
     user: User
     before: dict[str, tuple[str, str]]
@@ -27,7 +27,7 @@ class Packed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterator[Packed]:
-    """Return what the module's tests look at."""
+    """Return a packed environment that the tests of this file share."""
     require_fuse()
     folder = tmp_path_factory.mktemp("packed")
     with unmounting(folder):

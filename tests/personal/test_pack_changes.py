@@ -1,4 +1,4 @@
-"""`stackenv pack` and `unpack`: what they leave alone, what they refuse, and that nothing is lost."""
+"""`stackenv pack` and `unpack`: what they keep, what they refuse, and that no file is lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_dry_run_of_pack_changes_nothing(packer: User) -> None:
 
 @pytest.mark.parametrize("start", ["exec venvs/bio-1.0/bin/python", "module load bio; exec python"])
 def test_an_environment_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
-    # The first start of it compiles what is imported without the modules.
+    # The first start compiles the files that are imported without the modules.
     assert packer.run("venvs/bio-1.0/bin/python -c ''").returncode == 0
     before = describe_tree(packer.home / "venvs")
     init = Path(packer.environ["LMOD_CMD"]).parents[1] / "init/bash"
@@ -88,7 +88,8 @@ def test_a_file_written_during_packing_is_not_lost(packer: User) -> None:
     told = (packer.home / "log").read_text()
     found = list((packer.home / "venvs").rglob("late.txt"))
     assert [path.read_text() for path in found] == ["of a job on another node"], told
-    # Seen in time, or when the files were about to be deleted, or in the folder that came after.
+    # The file was noticed while packing or just before the old files were deleted, and pack refused; or it
+    # went into the new folder.
     refused = "was not packed" in told or "nothing was changed" in told
     assert (running.returncode == 8) == refused, told
 

@@ -1,4 +1,4 @@
-"""`pack` and `unpack`, killed at each step: nothing is lost, and the next command goes on."""
+"""`pack` and `unpack`, killed at each step: nothing is lost, and the next command recovers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNPACK = (
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    """Return a user with an environment, whose home the tests put back in order."""
+    """Return a user with an environment, and with copies of the home, unpacked and packed, to restore."""
     require_fuse()
     folder = tmp_path_factory.mktemp("interrupted")
     with unmounting(folder):
@@ -52,7 +52,7 @@ def put_back(user: User, state: str) -> dict[str, tuple[str, str]]:
 
 
 def require_whole(user: User, command: str, before: dict[str, tuple[str, str]]) -> None:
-    """See that the environment is as it was, or all done, that it works, and that nothing else is left."""
+    """Require that the environment is as before or completely changed, works, and nothing else is left."""
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
     image = user.home / "venvs/bio-1.0/stackenv/environment.squashfs"
@@ -84,7 +84,7 @@ def test_the_next_command_recovers_from_a_kill_at_any_step(origin: User, command
 
 @pytest.fixture(scope="module")
 def renames(origin: User) -> dict[str, int]:
-    """Return how often each command renames something, from its beginning to its end."""
+    """Return how many renames each command makes."""
     numbers = {}
     for command, state in (("pack", "unpacked"), ("unpack", "packed")):
         put_back(origin, state)

@@ -1,4 +1,4 @@
-"""`stackenv pack` where this user could not load the image: it is said before anything is packed."""
+"""`stackenv pack` is refused, before anything changes, where the user could not load the image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOMEBODY = 4321
 
 
 def pack_hidden(user: User, script: Path, lines: str, command: str) -> subprocess.CompletedProcess[str]:
-    """Run `command` where `lines` were run before, in a mount namespace of its own."""
+    """Run `lines` and then `command` in a separate mount namespace."""
     if os.geteuid():
         pytest.skip("only root can hide a program from its own processes")
     script.write_text(f"{lines}\n{command}\n")
@@ -24,7 +24,7 @@ def pack_hidden(user: User, script: Path, lines: str, command: str) -> subproces
 
 
 def look(user: User) -> dict[str, tuple[str, str]]:
-    """Return the files of the home, but for the folder of journals."""
+    """Return the files of the home, except the folder of journals."""
     return {name: entry for name, entry in describe_tree(user.home).items() if name != "modules/.stackenv"}
 
 

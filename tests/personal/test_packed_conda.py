@@ -1,4 +1,4 @@
-"""Packed conda environments: at their own path, for a command and its children alone."""
+"""Packed conda environments are mounted at their own path, only for a command and its children."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from users import User
 def owner(
     tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules
 ) -> Iterator[User]:
-    """Return a user with two packed conda environments: a stand-in, and one that conda made."""
+    """Return a user with two packed conda environments: a stand-in, and one created by conda."""
     require_fuse()
     folder = tmp_path_factory.mktemp("packed-conda")
     with unmounting(folder):
@@ -57,7 +57,7 @@ def wait_for_the_end_of_squashfuse(folder: Path) -> None:
 
 
 def test_uv_is_refused_for_the_packed_environment_alone(owner: User) -> None:
-    """It would write beside the image, where nobody finds it; another uv of the shell has no constraint."""
+    """It would write next to the image, where nothing is found; other environments have no constraint."""
     before = describe_tree(prefix_of(owner, "real"))
     refused = load(owner, "uv pip install six", "real")
     assert refused.returncode == 1
@@ -111,7 +111,7 @@ def test_squashfuse_ends_after_the_last_process_of_the_namespace(owner: User) ->
 
 
 def test_pipes_and_substitutions_do_not_wait_for_squashfuse(owner: User) -> None:
-    # A pipe that squashfuse held open would end with it, seconds later.
+    # A pipe that squashfuse kept open would close only when squashfuse ends, seconds later.
     before = time.monotonic()
     done = load(owner, 'x=$(python); echo "$x"; python | cat; wait', "one")
     assert done.stdout == "python of one\npython of one\n"
@@ -147,7 +147,7 @@ NAMED = [
     "conda rename -n one other-name",
     "conda rename -n third one --force --yes",
     "bash -c 'unset -f conda; conda install --yes -n one plain'",
-    # conda 24.7 reads neither of its marks for these.
+    # For these, conda 24.7 reads neither of the marks that protect an environment.
     "conda install --yes -n one --no-pin plain",
     "conda install --yes -n one {at}/../plain-1.0-0.tar.bz2",
     "conda remove --yes -n one --force activating",
@@ -214,7 +214,7 @@ BY_MAMBA = {
 
 @pytest.mark.parametrize("words", BY_MAMBA)
 def test_mamba_changes_are_refused_too(owner: User, built_modules: BuiltModules, words: str) -> None:
-    """Also by the name in a file, which conda itself stops at, by marks that mamba does not know."""
+    """Also for a name in a file: conda itself refuses that, by marks that mamba does not know."""
     before = describe_tree(owner.home / "conda/envs")
     done = owner.run(f"module load {built_modules.miniforge}; mamba {words.format(at=prefix_of(owner))}")
     assert done.returncode == 1
@@ -286,7 +286,7 @@ def test_conda_may_change_environments_that_are_not_packed(owner: User) -> None:
 def test_an_ordinary_user_needs_no_setuid_program(owner: User, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("this user is one already")
-    # /dev/fuse is open to all on clusters; here, in a namespace of the test's own.
+    # On clusters /dev/fuse is open to all users; here only in a namespace of the test.
     script = tmp_path / "as_user.sh"
     init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init/bash"
     script.write_text(
@@ -319,7 +319,7 @@ def test_unpacking_in_place_or_to_a_folder_keeps_the_environment_working(owner: 
     assert not list_squashfuses(owner.home)
 
 
-# Makes a file, and prints its namespace when there is another.
+# Creates one file, waits for another, and prints its namespace.
 LOOK = """\
 import os, pathlib, sys, time
 pathlib.Path(sys.argv[1]).touch()

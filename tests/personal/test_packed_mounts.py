@@ -1,4 +1,4 @@
-"""The mounts of packed environments: one for a job or session, found, lost, refused."""
+"""Mounts of packed environments, one per job or session: reused, restored when lost, or refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterato
 
 @pytest.fixture
 def node(owner: User) -> Iterator[Path]:
-    """Return the folder of a node on which nothing is mounted yet."""
+    """Return the mount folder of a node on which nothing is mounted yet."""
     folder = owner.home.parent / "node"
     yield folder
     empty_node(folder)
@@ -87,9 +87,9 @@ def open_shell(owner: User, node: Path) -> Iterator[Callable[..., Shell]]:
 
 
 def start_lazy(shell: Shell, module: str, folder: Path) -> Callable[[], None]:
-    """Start in `shell` a Python, with its output on descriptor 5, that has imported Bio and waits.
+    """Start a Python in `shell` that imports Bio and waits, with its output on descriptor 5.
 
-    Return what has it go on, to import `module` and print it.
+    Return a function that makes it continue, import `module` and print it.
     """
     go = folder / "go"
     wait = f"for _ in range(3000):\n    if os.path.exists('{go}'):\n        break\n    time.sleep(0.02)"

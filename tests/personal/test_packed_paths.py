@@ -1,4 +1,4 @@
-"""Venvs that hold their own path: packed, they are at that path all the same; others need no namespace."""
+"""Packed venvs that contain their own path are mounted there, in a namespace; others need no namespace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packing import list_squashfuses, make_packing_user, require_fuse, unmountin
 from stacked import open_stack
 from users import User
 
-# What packages' own setup.py do: they note at the build where their data is going to be.
+# Like a real setup.py that writes the future path of the package's data into the package at build time.
 SETUP = """\
 import sys
 from pathlib import Path
@@ -41,7 +41,7 @@ def load(user: User, commands: str) -> subprocess.CompletedProcess[str]:
 
 
 def pack(user: User) -> tuple[str, str]:
-    """Pack it; return the way into it, and what was said."""
+    """Pack the venv; return the way it is mounted, and the messages."""
     done = user.stackenv("pack", "own")
     assert done.returncode == 0, done.stderr
     record = json.loads((user.home / "venvs/own-1.0/stackenv/record.json").read_text())

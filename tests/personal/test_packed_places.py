@@ -1,4 +1,4 @@
-"""Where the files of a packed venv are on a node: other places, other users, what killed commands leave."""
+"""Files of a packed venv on a node: other mount folders, other users, leftovers of killed commands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterato
 
 @pytest.fixture
 def taken(owner: User) -> Iterator[Path]:
-    """Return the place of the user's mounts, a folder that is somebody else's."""
+    """Return the user's mount folder, which here belongs to another user."""
     if os.geteuid():
         pytest.skip("only root can give a folder away")
     folder = owner.home.parent / "node/stackenv-0"
@@ -91,7 +91,7 @@ def test_a_load_without_a_usable_runtime_folder_fails_with_the_reason(
 def test_an_ordinary_user_mounts_with_fusermount(owner: User, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("this user is one already: the other tests mount so")
-    # /dev/fuse is open to all on clusters, and users have names; here, in a namespace of the test's own.
+    # On clusters /dev/fuse is open to all, and users have names; here only in a namespace of the test.
     init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init/bash"
     script = tmp_path / "as_user.sh"
     script.write_text(
@@ -112,7 +112,7 @@ def test_an_ordinary_user_mounts_with_fusermount(owner: User, tmp_path: Path) ->
 
 
 def start_unpacking(owner: User, folder: Path) -> subprocess.Popen[bytes]:
-    """Start `unpack --to`, and return it when it has begun to write."""
+    """Start `unpack --to`, and return the process once it has begun to write."""
     running = subprocess.Popen(
         [STACKENV, "unpack", "bio", "--to", str(folder)],
         env=owner.environ,

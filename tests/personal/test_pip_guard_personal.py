@@ -1,4 +1,4 @@
-"""pip works in environments that have a personal module, on a site that guards the OS Python."""
+"""pip works in environments with a personal module, on a site that guards the Python of the OS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OS_INSTALL = f"{OS_PYTHON} -m pip install --no-deps --target tried six"
 
 @pytest.fixture
 def user(tmp_path: Path, one_stack, built_modules) -> User:
-    """A user of a guarded site, with an environment around a Python that pip does not know as virtual."""
+    """Return a user of a guarded site with an environment whose Python pip does not see as virtual."""
     user = make_conda_user(tmp_path, one_stack, built_modules)
     user.environ.update(make_guard(tmp_path / "etc"), PATH="/usr/bin:/bin")
     make_python_environment(user.home / "conda/envs/real", one_stack)

@@ -1,4 +1,4 @@
-"""What is shown while pip installs: a line on a terminal, its words when it fails or they are asked for."""
+"""Output while pip installs: one line on a terminal; pip's own output if it fails or with --verbose."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from terminals import open_terminal
 from test_interrupted import SLOW, require_nothing_left, wait_until
 from users import STACKENV, User, make_user
 
-# What pip says of any package that it installs.
+# Beginnings of lines that pip prints for any package that it installs.
 PIPS = ("Collecting", "Processing", "Installing collected packages", "Successfully installed")
 ERASED = "\x1b[2K"
-# From here on a terminal shows no cursor.
+# The escape sequence that hides the cursor.
 HIDDEN = "\x1b[?25l"
 
 
@@ -25,7 +25,7 @@ def says_pip(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack) -> User:
-    """A user with an environment of two packages, and what create said in a pipe."""
+    """Return a user with an environment of two packages, and the output of create into a pipe in ~/said."""
     user = make_user(tmp_path_factory.mktemp("progress"), one_stack)
     (user.home / "list.txt").write_text("six\n")
     made = create(user, "quiet", "biopython", "-r", "list.txt")
@@ -63,7 +63,7 @@ def test_pips_output_is_shown_before_the_error_when_pip_fails(user: User) -> Non
 
 
 class AtTerminal:
-    """`stackenv WORDS` on a terminal of its own, with modules loaded; `shown` is what it wrote there."""
+    """`stackenv WORDS` on a separate terminal, with modules loaded; `shown` is what it wrote there."""
 
     def __init__(self, user: User, *words: str) -> None:
         loaded = user.run(f"module load {user.stack.bundle_module}; env -0")
@@ -79,7 +79,7 @@ class AtTerminal:
         self.shown = ""
 
     def read(self, until: str = "\0") -> str:
-        """Read what is shown, to its end or as far as `until`; return all of it."""
+        """Read the output until its end or until it has `until`; return all of it so far."""
         deadline = time.monotonic() + 120
         while until not in self.shown and time.monotonic() < deadline:
             try:
@@ -101,14 +101,14 @@ def test_a_terminal_shows_the_current_step_and_erases_it_at_the_end(user: User) 
     assert running.end() == 0, running.shown
     based, installing = f"Creating it/1.0 on {user.stack.bundle_module} ...", "Installing 1 package and the"
     assert 0 < running.shown.index(based) < running.shown.index(f"{installing} requirements in list.txt ...")
-    # pip's own words are nowhere but in that line.
+    # pip's own output is nowhere in it.
     assert not says_pip(running.shown.replace("\r", "\n"))
-    # It is erased before what stays, in which there is no step.
+    # The line is erased before the lasting output, which names no step.
     stays = running.shown[running.shown.rindex(ERASED) :]
     assert "Created it/1.0 (2 packages)" in stays and "ml use ~/modules; ml it" in stays
     for step in ("check that it/1.0 is still free", "create the folder", "install with pip"):
         assert step not in running.shown
-    # Whoever stops it by Ctrl-Z has a cursor.
+    # After Ctrl-Z the terminal still has a cursor.
     assert HIDDEN not in running.shown
 
 

@@ -1,4 +1,4 @@
-"""`stackenv rebuild` of a conda environment: what conda knows comes along, the rest is named and kept."""
+"""`stackenv rebuild` of a conda environment: packages are reinstalled, other files reported and kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from built import SITE_CONFIGURATION, BuiltModules
 from stacked import Stack
 from users import User, make_user
 
-# What a program of the environment has put there, or its user: conda knows none of it.
+# Files from a program of the environment or from the user, which conda does not know.
 BY_HAND = {
     "lib/R/library/mine/DESCRIPTION": "lib/R",
     "share/db/reference.fa": "share/db",
@@ -18,7 +18,7 @@ BY_HAND = {
     "etc/conda/activate.d/mine.sh": "etc/conda/activate.d/mine.sh",
     "conda-meta/pinned": "conda-meta/pinned",
 }
-# Made again by whoever wants it.
+# Recreated by the programs that use them.
 CACHES = ("lib/__pycache__/mine.pyc", "var/cache/fontconfig/x.cache", "share/compiled/x.pyc")
 
 

@@ -1,4 +1,4 @@
-"""`rebuild` and `create --from`, killed at each step: there is the old one, or the new one, and no less."""
+"""`rebuild` and `create --from`, killed at each step: the old environment is there, or the new one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trees import describe_tree
 from users import User, make_user
 
 SWITCH = "stays until `stackenv clean`"
-# By their beginnings, in their order; a test compares them with what a dry run prints.
+# The beginnings of the steps, in their order; a test compares them with the output of a dry run.
 VENV = (
     "check that it/1.0 has not changed meanwhile",
     "create the folder ",
@@ -35,15 +35,15 @@ CONDA = (
     "check that everything works",
     "point ",
 )
-# Faster than a kill that waits for their sentences: the modules are loaded already.
+# Too fast for a kill that waits for their messages: the modules are loaded already.
 QUICK = VENV[-3:-1]
-# Without the first, which each create has.
+# Without the first step, which every create has.
 FROM = (*VENV[1:-1], "write the modulefile ")
 
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the environment it/1.0 of the first generation, and what is exported of it."""
+    """Return a user with the environment it/1.0 of the first generation, and its export in it.yaml."""
     owner = make_user(tmp_path_factory.mktemp("rebuild-interrupted"), one_stack)
     made = owner.stackenv("create", "it", "six", "-m", one_stack.bundle_module)
     assert made.returncode == 0, made.stderr
@@ -67,21 +67,21 @@ def conda_owner(
 
 
 def describe_home(user: User) -> dict[str, tuple[str, str]]:
-    """Return what is in the home, but for what Python and conda keep for themselves."""
+    """Return the files of the home, except the caches of Python and conda."""
     found = describe_tree(user.home)
     own = ("__pycache__", ".conda", "conda/pkgs", ".cache")
     return {path: entry for path, entry in found.items() if not any(name in path for name in own)}
 
 
 def require_all_steps(user: User, steps: tuple[str, ...], *arguments: str) -> None:
-    """Fail unless `steps` are all that a dry run of `stackenv ARGUMENTS` prints."""
+    """Fail unless `steps` are all the lines that a dry run of `stackenv ARGUMENTS` prints."""
     printed = user.stackenv(*arguments, "--dry-run").stdout.splitlines()
     assert len(printed) == len(steps), printed
     assert all(line.startswith(step) for line, step in zip(printed, steps)), printed
 
 
 def require_whole(user: User, before: dict[str, tuple[str, str]], old: Path, variable: str) -> str:
-    """Fail unless the next command leaves all as it was, or the new one whole; return its prefix."""
+    """Fail unless the next command leaves the old state or a complete new environment; return its prefix."""
     listed = user.stackenv("list", "--json")
     assert listed.returncode == 0, listed.stderr
     (entry,) = read_result(listed.stdout)
@@ -116,7 +116,7 @@ def test_a_killed_create_from_leaves_nothing(owner: User, step: str) -> None:
     listed = owner.stackenv("list", "--json")
     names = [entry["module"] for entry in read_result(listed.stdout)]
     if "again/1.0" in names:
-        # It was faster than the kill.
+        # The command was faster than the kill.
         assert owner.stackenv("remove", "again", "--yes").returncode == 0
     else:
         assert "was interrupted; its changes to again/1.0 were undone" in listed.stderr or (

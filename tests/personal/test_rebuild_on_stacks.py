@@ -1,4 +1,4 @@
-"""`stackenv rebuild` on real stacks: from one generation to the next, and out of what is broken."""
+"""`stackenv rebuild` on real stacks: to the next generation, and of broken environments."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ print(json.dumps([sys.prefix, numpy.__version__, numpy.__file__, packaging.__ver
 
 
 def look(user: User, name: str = "it") -> list[str]:
-    """Return what `LOOK` prints with the module loaded; compiled code of an own package has run."""
+    """Return what `LOOK` prints with the module loaded; it also runs compiled code of an own package."""
     done = user.run(f"module use ~/modules; module load {name} && python -c '{LOOK}'")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def describe_old(prefix: Path) -> dict[str, object]:
-    """Return what is at `prefix`, but for compiled code, and for the record's note of the new environment."""
+    """Return the files at `prefix`, except compiled ones and `replaced_by` in the record."""
     record = json.loads((prefix / "stackenv/record.json").read_text())
     kept = {name: what for name, what in describe_tree(prefix).items() if "__pycache__" not in name}
     return {**kept, "stackenv/record.json": {**record, "replaced_by": ""}}
@@ -37,7 +37,7 @@ def describe_old(prefix: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the environment it/1.0 of the first generation; its packaging is not the stack's."""
+    """Return a user with it/1.0 of the first generation, which has a packaging of its own."""
     owner = make_user(tmp_path_factory.mktemp("rebuild"), one_stack)
     words = ("biopython", "packaging==24.2", "--allow-shadow", "packaging")
     made = owner.stackenv("create", "it", *words, "-m", one_stack.bundle_module)

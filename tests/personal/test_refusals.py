@@ -1,4 +1,4 @@
-"""When a personal module does not load: what it says, what fixes it, and that nothing is half-done."""
+"""When a personal module cannot be loaded: the message, the hint, and that the shell is unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stackenv.record import RECORD_FILE, Platform, Record, parse_record
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules) -> User:
-    """Return a user with the module alpha of a venv, and one of a conda environment."""
+    """Return a user with the module `alpha` of a venv, and the module `one` of a conda environment."""
     user = make_conda_user(tmp_path_factory.mktemp("refusals"), one_stack, built_modules)
     both = f"{one_stack.modulepath}:{user.environ['MODULEPATH']}"
     user.environ.update(MODULEPATH=both)
@@ -40,7 +40,7 @@ def read_own_record(owner: User, name: str) -> Record:
 
 @pytest.fixture
 def gone(owner: User) -> Iterator[Callable[[str], Path]]:
-    """Return what takes the folder of an environment away; it is back after the test."""
+    """Return a function that moves the folder of an environment away; it is moved back after the test."""
     moved: list[tuple[Path, Path]] = []
 
     def take(name: str) -> Path:
@@ -59,7 +59,7 @@ def open_for(dialect: Dialect, folder: Path, owner: User, *modulepath: object) -
 
 
 def refuse(session: Session, module: str) -> Result:
-    """Return what a load of `module` left, which must fail and change nothing."""
+    """Return the result of a load of `module`, which must fail and change nothing."""
     result = session.snapshot("before").check(f"module load {module}").snapshot("after").run()
     assert [bool(status) for status in result.statuses] == [True], result.stderr
     assert changed(result, "before", "after") == {}
@@ -67,7 +67,7 @@ def refuse(session: Session, module: str) -> Result:
 
 
 def sentence(result: Result) -> str:
-    """Return what was said, without the line breaks of Lmod."""
+    """Return the error output without the line breaks of Lmod."""
     return " ".join(result.stderr.split())
 
 
@@ -102,7 +102,7 @@ def test_an_environment_removed_after_the_load_is_unloaded_without_a_trace(
 def test_condas_base_is_restored_when_the_folder_is_removed_after_the_load(
     tmp_path, owner, name, way
 ) -> None:
-    """The exchange loads the other one first, whose code must not be taken for that of the one that goes."""
+    """An exchange loads `alpha` first; its code must not be mistaken for that of `one`, which is unloaded."""
     prefix = prefix_of(owner, "one")
     leave = ["module unload one"] if way == "unload" else ["module load alpha", "module unload alpha"]
     session = open_for(DIALECTS[name], tmp_path, owner).check("module load Anaconda3").snapshot("before")
@@ -123,7 +123,7 @@ def test_a_missing_base_module_is_reported_with_the_modulepath_it_was_in(tmp_pat
 
 @pytest.fixture
 def broken(owner: User, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Take the venv's python away, or what it leads to, by a line of sh; all is back after the test."""
+    """Return a line of sh that breaks the Python of the venv, which is restored after the test."""
     folder = prefix_of(owner, "alpha") / "bin"
     kept = {path: path.readlink() for path in folder.glob("python*")}
     lines = {"gone": f"rm {folder}/python*", "dangling": f"ln -sf /nowhere/python3 {folder}/python"}
@@ -135,7 +135,7 @@ def broken(owner: User, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("broken", ["gone", "dangling"], indirect=True)
 def test_a_venv_whose_python_is_missing_is_refused_but_can_be_unloaded(tmp_path, owner, broken) -> None:
-    """Its modules are there: the load would give their Python."""
+    """Its base modules are there: a load would put their Python into PATH."""
     (tmp_path / "refused").mkdir()
     loaded = open_for(DIALECTS["bash"], tmp_path, owner)
     loaded.snapshot("before").check("module load alpha", broken, "module unload alpha").snapshot("after")

@@ -1,6 +1,7 @@
-"""An activate script over a personal module, at the prompt: when the script is left, the module is back.
+"""An activate script on top of a personal module, at the prompt: its deactivate restores the module.
 
-In a script of sh or csh nothing of ours runs then: there `module unload` leaves the module, as ever.
+In scripts of sh or csh no code of ours runs after that deactivate: there the module is left, as usual, by
+`module unload`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from users import User, make_user
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the module alpha, and a venv without a module."""
+    """Return a user with the module `alpha`, and a venv without a module."""
     user = make_user(tmp_path_factory.mktemp("prompts"), one_stack)
     made = user.stackenv("create", "alpha", "-m", one_stack.bundle_module)
     assert made.returncode == 0, made.stderr
@@ -28,7 +29,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 class Typing:
-    """Lines for one shell, with looks at it in between."""
+    """Lines to type into one shell, with snapshots in between."""
 
     def __init__(self, shell: str, owner: User, folder: Path) -> None:
         self.dialect, self.owner, self.folder = DIALECTS[shell], owner, folder
@@ -59,7 +60,7 @@ def typing(request: pytest.FixtureRequest, owner: User, tmp_path: Path) -> Typin
 
 def test_the_module_is_restored_when_an_activated_venv_is_deactivated(typing: Typing, owner: User) -> None:
     enter = typing.activate
-    # Once alone: what the script itself leaves behind is not ours.
+    # Once without the module: what the script itself leaves behind does not count.
     typing.type(enter, "deactivate").look("before").type("module load alpha").look("loaded")
     typing.type(enter, "deactivate").look("back")
     # csh replaces the aliases of a whole line before it runs the first command.
@@ -102,8 +103,8 @@ def test_a_child_shell_that_inherits_prompt_command_prints_no_error(typing: Typi
 
 OURS = "! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
 UNSET = "bash: declare: PROMPT_COMMAND: not found"
-# bash 5.1 and later run each element. What is there before the load, what the user does while the module is
-# loaded, and what is there after the unload.
+# The variable before the load, what the user does while the module is loaded, and the variable after the
+# unload. bash 5.1 and later run each element.
 PROMPT_COMMANDS = (
     ("", "", UNSET),
     ("", "PROMPT_COMMAND+=(h)", 'declare -a PROMPT_COMMAND=([0]="h")'),
@@ -131,7 +132,7 @@ def test_unload_removes_our_part_of_prompt_command_and_keeps_the_users(typing: T
     assert [part.partition("\r\n")[0] for part in said[1:]] == [after for _, _, after in PROMPT_COMMANDS]
 
 
-# Where a site that audits its shells has made the variable readonly, it was so before the load, or after.
+# A site that audits its shells may make the variable readonly, before the load or after it.
 @pytest.mark.parametrize("typing", ["bash"], indirect=True)
 @pytest.mark.parametrize(
     "before, meanwhile, after",
@@ -153,7 +154,8 @@ def test_nounset_and_a_readonly_prompt_command_cause_no_errors(
     assert last.partition("\r\n")[0] == after
 
 
-# What the user makes of ours in tcsh, and what is left of it; what cannot be parted from ours stays with it.
+# How the user changes our precmd in tcsh, and what is left after the unload: all of it (None) where the two
+# parts cannot be separated.
 PRECMDS = (
     ('"`alias precmd`; h 1"', "h 1"),
     ('"h 1 ; `alias precmd`"', "h 1"),
@@ -165,7 +167,7 @@ PRECMDS = (
 @pytest.mark.parametrize("typing", ["tcsh"], indirect=True)
 @pytest.mark.parametrize("gone", ["", "gone"])
 def test_unload_keeps_the_users_changes_to_the_precmd_of_tcsh(typing: Typing, gone: str) -> None:
-    """With the file that the unload reads, and where the environment's folder has gone meanwhile."""
+    """With the file that the unload reads, and without it, when the folder was removed meanwhile."""
     folder = f"{typing.owner.home}/venvs/alpha-1.0/stackenv"
     typing.type("alias h 'echo hook \\!:1'")
     for made, _ in PRECMDS:

@@ -1,4 +1,4 @@
-"""`--shared DIR`: modules and environments of a project, for the users of its group."""
+"""`--shared DIR`: modules and environments of a project, for the members of its group."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from stackenv.transactions.process import Process
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
-    """A project's folder that its group may write, and two of its users."""
+    """A project folder that its group may write, and two of its users."""
     with making_project(lambda folder: open_stack("eb5-pythonpath")) as project:
         yield project
 
 
 @pytest.fixture(scope="module")
 def made(project: Project) -> Project:
-    """The project, in which its owner has made an environment under a umask of 077."""
+    """The project, in which its owner has created an environment under a umask of 077."""
     bundle = project.owner.stack.bundle_module
     done = project.as_owner(
         f"module load {bundle}; stackenv create --shared {project.root} tool packaging==24.2 --allow-shadow "
@@ -45,7 +45,7 @@ def test_all_files_are_readable_and_writable_by_the_group(made: Project) -> None
             continue
         wanted = 0o070 if path.is_dir() else 0o060
         assert found.st_mode & wanted == wanted, (path, stat.filemode(found.st_mode))
-        # pip gives the programs that it writes its own modes, also to others.
+        # pip gives the programs that it writes modes of its own, also for other users.
         if path.is_dir():
             assert found.st_mode & (stat.S_ISGID | 0o007) == stat.S_ISGID, path
 
@@ -111,7 +111,7 @@ def test_a_missing_folder_is_refused_with_the_commands_to_create_it(project: Pro
 
 
 def write_journal(project: Project, pid: int, start: str, environment: Path) -> Path:
-    """Write what a command of the owner's has open, as a user of the group sees it."""
+    """Write the journal of an unfinished command of the owner, readable and writable by the group."""
     path = project.root / "modules/.stackenv/half@1.0.json"
     entry = {
         "subject": "half/1.0",
@@ -159,7 +159,7 @@ def test_a_running_command_of_another_user_reserves_its_name(made: Project, hidd
     try:
         start = Path(f"/proc/{sleeper.pid}/stat").read_text().rpartition(")")[2].split()[19]
         journal = write_journal(made, sleeper.pid, start, made.root / "venvs/half-1.0")
-        # As many clusters mount it: the processes of others are not to be seen.
+        # Many clusters mount /proc so: the processes of other users are hidden.
         hide = "mount -o remount,hidepid=2 /proc && " if hidden else ""
         script = (
             f"{hide}true && setpriv --reuid {MEMBER} --regid {MEMBER} --groups {GROUP} --bounding-set=-all "
@@ -178,7 +178,7 @@ def test_a_running_command_of_another_user_reserves_its_name(made: Project, hidd
 
 
 def test_files_installed_by_uv_belong_to_the_group_and_are_not_hard_linked(project: Project) -> None:
-    """A hard link would have given the group the cache's files, too."""
+    """Hard links would also give the files of the user's cache to the group."""
     load = f"module load {project.owner.stack.bundle_module}"
     made = project.as_owner(f"{load}; stackenv create --shared {project.root} fast biopython --uv")
     assert made.returncode == 0, made.stderr

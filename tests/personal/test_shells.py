@@ -1,4 +1,4 @@
-"""The module of a venv in the seven shells: what a load brings, every way of leaving takes away."""
+"""In the seven shells, every way to leave the module of a venv removes whatever its load added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.some_shells
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the environments alpha, on the first generation of modules, and beta on the next."""
+    """Return a user with `alpha`, on the first generation of modules, and `beta`, on the next."""
     user = make_user(tmp_path_factory.mktemp("shells"), one_stack)
     below = {"alpha": one_stack.bundle_module, "beta": one_stack.next_bundle_module}
     with ThreadPoolExecutor() as pool:
@@ -95,7 +95,7 @@ def test_module_update_changes_nothing(session: Session) -> None:
         .snapshot("loaded")
         .check("module update")
         .snapshot("updated")
-        # Lmod 8.6.19 forgets in an update that the modules beneath came with this one.
+        # After an update, Lmod 8.6.19 no longer knows that the base modules were loaded by this one.
         .check("module purge")
         .snapshot("after")
         .run()
@@ -203,7 +203,7 @@ def test_variables_set_before_the_load_are_restored(session: Session, between: t
     assert changed(result, "before", "after") == {}
     environment = result.snapshots["loaded"].environment
     assert "PYTHONHOME" not in environment
-    # Not the module's business: every pip and uv of the shell would inherit it.
+    # The module leaves these alone: every pip and uv of the shell would inherit them.
     for name in ("PIP_CONSTRAINT", "UV_CONSTRAINT"):
         assert environment[name] == OWN[name]
 

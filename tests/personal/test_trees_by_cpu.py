@@ -1,7 +1,7 @@
-"""Several software trees, by CPU, under one name: with the same modules in them, at one path or at two.
+"""Several software trees, one per CPU, with the same modules: at one path or at two.
 
-The trees are two copies of a stack, and the nodes are this machine, which sees now one and now the other: by
-a mount in a namespace, by a link that leads elsewhere, or by another MODULEPATH.
+The trees are two copies of a stack, and the nodes are this machine, which sees one tree or the other: by a
+mount in a namespace, by a link that is changed, or by another MODULEPATH.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ personal:
 
 
 def copy_tree(stack: Stack, place: Path, named: Path) -> None:
-    """Copy the first generation of `stack` to `place`, with modulefiles that call it `named`."""
+    """Copy the first generation of `stack` to `place`, with modulefiles in which its path is `named`."""
     old = str(Path(stack.software).parent)
     for module in (stack.python_module, stack.bundle_module):
         modulefile = place / f"modules/all/{module}.lua"
@@ -42,7 +42,7 @@ def copy_tree(stack: Stack, place: Path, named: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Path:
-    """A folder with the trees `zen2` and `haswell`, whose modulefiles call both `software.9`."""
+    """A folder with the trees `zen2` and `haswell`; in the modulefiles of both the path is `software.9`."""
     folder = tmp_path_factory.mktemp("trees")
     for cpu in ("zen2", "haswell"):
         copy_tree(one_stack, folder / cpu, folder / "software.9")
@@ -54,7 +54,7 @@ Run = Callable[[str, str], subprocess.CompletedProcess[str]]
 
 @pytest.fixture(params=["a link", "a mount"])
 def on_node(request, trees: Path, tmp_path: Path, one_stack: Stack):
-    """Return a user, and the function that runs a script of theirs on the node of a CPU."""
+    """Return a user, and a function that runs a script as this user on the node of a CPU."""
     path = trees / "software.9"
     user = make_user(tmp_path, replace(one_stack, modulepath=f"{path}/modules/all"))
 
@@ -95,7 +95,7 @@ def on_node(request, trees: Path, tmp_path: Path, one_stack: Stack):
 
 
 def of_tree(trees: Path, name: str, user: User, output: str) -> bool:
-    """Return whether what SEEN prints is of the tree called `name`, and of the environment."""
+    """Return whether what SEEN prints is in the tree `name`, and Bio in an environment of the user."""
     python, numpy, bio = output.split()
     inside = f"{trees}/{name}/software/"
     return (
@@ -111,7 +111,7 @@ def test_at_one_path_an_environment_uses_the_software_tree_of_each_node(on_node,
     made = run("zen2", f"module load {bundle}; stackenv create biopy biopython")
     assert made.returncode == 0, made.stderr
     for cpu in ("haswell", "zen2"):
-        # In a namespace the tree is called as its mount is.
+        # In a namespace the path of the tree is that of its mount.
         name = cpu if "link" in request.node.name else "software.9"
         for way in (
             f"module use ~/modules; module load biopy; {SEEN}",
@@ -137,7 +137,7 @@ def test_at_one_path_an_environment_uses_the_software_tree_of_each_node(on_node,
 
 @pytest.fixture(scope="module")
 def two_paths(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Path:
-    """A folder with the trees `zen2` and `haswell`, each called as it is."""
+    """A folder with the trees `zen2` and `haswell`; each has its own path in its modulefiles."""
     folder = tmp_path_factory.mktemp("two-paths")
     for cpu in ("zen2", "haswell"):
         copy_tree(one_stack, folder / cpu, folder / cpu)
@@ -146,7 +146,7 @@ def two_paths(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Pat
 
 @pytest.fixture
 def at_login(two_paths: Path, tmp_path: Path, one_stack: Stack) -> tuple[User, Run]:
-    """Return a user, and the function that runs a script of theirs where MODULEPATH is that of a CPU."""
+    """Return a user, and a function that runs a script as this user with the MODULEPATH of a CPU."""
     user = make_user(tmp_path, one_stack)
 
     def run(cpu: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -168,7 +168,7 @@ def test_at_two_paths_the_wrong_software_tree_is_reported_with_a_fix_that_works(
     said = f"the loaded modules belong to the software tree of {loaded}, but the environment biopy/1.0"
     assert other.stderr.count(f"stackenv: {said} uses {own}; hint: stackenv check biopy/1.0\n") == 2
     assert "[other-tree]" in other.stdout
-    # What check says to type.
+    # The command that check suggests.
     typed = next(
         line.partition("too: ")[2] for line in other.stdout.splitlines() if "create one for this tree" in line
     )
@@ -177,7 +177,7 @@ def test_at_two_paths_the_wrong_software_tree_is_reported_with_a_fix_that_works(
     seen = done.stdout.partition("\n")[0]
     assert of_tree(two_paths, "haswell", user, seen), done.stdout + done.stderr
     assert done.returncode == 0
-    # On the first tree the same is said of the second environment.
+    # On the first tree, check reports the same about the second environment.
     assert "[other-tree]" in run("zen2", "stackenv check biopy-here").stdout
 
 

@@ -1,4 +1,4 @@
-"""Before a pack a small image is mounted, as a load would do it: where that can be tried, and what stays."""
+"""Before packing, a small image is mounted as a load would do it: where that works, and what it leaves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ trial_mount.require_mountable(record, sys.argv[2], sys.argv[3], os.environ)
 
 
 def try_mount(folder: Path, way: str, before: str, what: str = "") -> subprocess.CompletedProcess[str]:
-    """Try to mount in a mount namespace of its own, with temporary files in tmp of `folder`."""
+    """Run the trial mount in a separate mount namespace, with temporary files in `folder`/tmp."""
     require_fuse()
     if os.geteuid():
         pytest.skip("only root can make a mount namespace without another of users")
@@ -60,7 +60,7 @@ def test_the_temporary_folder_may_be_mounted_noexec(tmp_path: Path, way: str) ->
     assert list((tmp_path / "node").iterdir()) == [] and list_squashfuses(tmp_path) == []
 
 
-# Stands where the programs of the system are looked for: the real one, which then stops for good.
+# Replaces squashfuse in /usr/bin: starts the real one and then stops it, so that it hangs.
 STOPPED = """#!/bin/sh
 {folder}/held-squashfuse "$@"
 kill -STOP $(pgrep -f "^{folder}/held-squashfuse ")

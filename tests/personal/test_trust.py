@@ -1,4 +1,4 @@
-"""What others may write is not obeyed: journals, records and modules of a project, and hand-made changes."""
+"""Journals and records that others may write are not obeyed; changes by hand are kept or reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUP, MEMBER = 74001, 74012
 
 @pytest.fixture
 def project(user: User) -> Path:
-    """Return the folder of a project whose group, of others than the user, may write it."""
+    """Return the folder of a project that may be written by a group of other users."""
     if os.geteuid():
         pytest.skip("files of another user take root")
     root = user.home / "project"
@@ -56,7 +56,7 @@ def test_a_journal_written_by_another_user_is_not_carried_out(
     assert "Traceback" not in told.stderr, told.stderr
     assert f"belongs to user {MEMBER}" in told.stderr
     assert (precious / "file").read_text() == "precious" and journal.exists()
-    # The same file is obeyed where it is the user's own: what keeps the colleague's out is whose it is.
+    # The same file is obeyed when it belongs to the user: only the owner made the difference.
     os.chown(journal, 0, 0)
     done = user.stackenv("list", "--shared", str(project))
     assert "were finished" in done.stderr and not precious.exists() and not journal.exists()
@@ -64,7 +64,7 @@ def test_a_journal_written_by_another_user_is_not_carried_out(
 
 @pytest.fixture
 def made(one_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user who has made tool/1.0, with a package of its own in front of the stack's."""
+    """Return a user with tool/1.0, whose packaging takes precedence over the stack's."""
 
     def make(folder: Path) -> User:
         user = make_user(folder, one_stack)
@@ -78,7 +78,7 @@ def made(one_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> User:
 
 @pytest.fixture
 def poisoned(made: User) -> Iterator[tuple[User, Path, Path]]:
-    """The user, their record, by which other modules of the same names are loaded, and what these leave."""
+    """Return the user, a record that leads to other modules of the same names, and a file they write."""
     record, mark = made.home / "venvs/tool-1.0/stackenv/record.json", made.home / "executed"
     data = json.loads(record.read_text())
     evil = made.home / "evil"
@@ -108,7 +108,7 @@ def test_info_loads_no_modules_from_a_record_that_others_may_write(
     if os.geteuid() == 0:
         os.chown(record, 0, -1)
     record.chmod(0o644)
-    # One's own is obeyed, so that these modules are what would have been loaded.
+    # A record of the user's own is obeyed: these modules would have been loaded.
     assert user.stackenv("info", "tool").returncode == 0 and mark.exists()
 
 
@@ -124,7 +124,7 @@ def test_edit_loads_modules_only_from_the_users_own_modulepath(poisoned: tuple[U
 
 
 def change_by_hand(user: User) -> tuple[Path, str]:
-    """Add a line to the modulefile of the user; return it, and what it holds then."""
+    """Add a line to the modulefile of the user; return its path and its new text."""
     modulefile = user.modules / "tool/1.0.lua"
     modulefile.write_text(modulefile.read_text() + 'setenv("MINE", "yes")\n')
     return modulefile, modulefile.read_text()
@@ -192,7 +192,7 @@ def test_a_modulefile_created_by_another_program_meanwhile_is_kept(user: User, c
         (environment / "conda-meta").mkdir(parents=True)
         (environment / "conda-meta/history").touch()
     before = sorted(p.name for p in environment.rglob("*"))
-    # Somebody writes it as soon as the folder of stackenv's files is there: the command is at work then.
+    # Another program writes it as soon as the folder of stackenv's files exists, while the command runs.
     watch = f'until [ -d "{environment}/stackenv" ]; do sleep 0.01; done; mkdir -p "{modulefile.parent}"; '
     watch += f'echo "-- mine" > "{modulefile}"'
     with subprocess.Popen(["sh", "-c", watch]) as watcher:

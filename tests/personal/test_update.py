@@ -1,4 +1,4 @@
-"""`stackenv update`: one package in each venv that has it, the others as they were."""
+"""`stackenv update`: one package is updated in each venv that has it, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from wheels import break_wheel, make_wheel
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user with four environments, whose home each test gets as it is now.
+    """Return a user with four environments; the home is restored for each test.
 
-    `one` has tiny-lib 1.0, and a packaging other than its modules'; `two` has tiny-lib 1.0 with tiny-app,
-    which takes no newer one; `held` has nothing of its own; `bare` has tiny-lib, no pip,
-    and cannot use that of its modules.
+    `one` has tiny-lib 1.0, and another packaging than its modules; `two` has tiny-lib 1.0 and tiny-app,
+    which requires tiny-lib<2; `held` has only six; `bare` has tiny-lib, no pip, and cannot use the pip of
+    its modules.
     """
     folder = tmp_path_factory.mktemp("update")
     user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -39,7 +39,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
     ):
         made = user.stackenv("create", *arguments, load=load)
         assert made.returncode == 0, made.stderr
-    # As of an adopted one: those of create see the pip of their modules.
+    # Like an adopted environment: one made by create sees the pip of its modules.
     settings = user.home / "venvs/bare-1.0/pyvenv.cfg"
     settings.write_text(settings.read_text().replace("site-packages = true", "site-packages = false"))
     make_wheel(folder / "wheels", "tiny-lib", "2.0")
@@ -50,14 +50,14 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 
 def stamp_tree(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Return mode, size and time of change of all files below `folder`."""
+    """Return mode, size and modification time of all files below `folder`."""
     found = {str(path.relative_to(folder)): path.lstat() for path in folder.rglob("*") if not path.is_dir()}
     return {name: (status.st_mode, status.st_size, status.st_mtime_ns) for name, status in found.items()}
 
 
 @pytest.fixture
 def user(origin: User) -> User:
-    """Return the user, with their home as it was made."""
+    """Return the user, with the home restored."""
     before = origin.home.parent / "before"
     for place in ("modules", *(f"venvs/{path.name}" for path in (before / "venvs").iterdir())):
         if stamp_tree(origin.home / place) != stamp_tree(before / place):
@@ -67,7 +67,7 @@ def user(origin: User) -> User:
 
 
 def ask_version(user: User, name: str, package: str) -> str:
-    """Return the version that a program finds which runs in the module `name`."""
+    """Return the version of `package` that Python finds with the module `name` loaded."""
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     done = user.run(f'module use ~/modules; module load {name} && python -c "{code}"')
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def ask_version(user: User, name: str, package: str) -> str:
 
 
 def require_nothing_beside(user: User) -> None:
-    """See that neither copies, journals nor temporary files are left."""
+    """Require that no copies, journals or temporary files are left."""
     assert not list(user.home.glob("venvs/*/stackenv/before-*"))
     assert list((user.modules / ".stackenv").iterdir()) == []
     assert list((user.home.parent / "tmp").iterdir()) == []

@@ -1,4 +1,4 @@
-"""`stackenv update` of conda environments, with a module and without: the real conda, also killed."""
+"""`stackenv update` of conda environments, with and without a module, by the real conda, also killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(CHECKOUT / "tests/distribution"))
 from channel import Package, write_index, write_package
 
 MADE = ("genes/1.0", "plain")
-# Kills conda, or first what started it, when its package is linked and nothing is written down yet.
+# Kills conda, or first the command that started it, when the package is linked but not yet recorded.
 POST_LINK = """\
 #!/bin/sh
 case $TEST_KILL in
@@ -32,7 +32,7 @@ esac
 
 
 def write_packages(folder: Path) -> str:
-    """Write a channel with tool 1.0 and 2.0, of which the latter brings a folder, a library and a script."""
+    """Write a channel with tool 1.0 and 2.0; 2.0 adds a folder, a dependency and a post-link script."""
     records = {}
     for version in ("1.0", "2.0"):
         tool = Package("tool", version, ("library",) if version == "2.0" else (), "generic")
@@ -59,7 +59,7 @@ def write_one(package: Package, files: dict[str, str], folder: Path) -> dict[str
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
-    """Return a user with tool 1.0 in the module genes and in plain, which has no module; and with `other`."""
+    """Return a user with tool 1.0 in `genes` (with a module) and `plain` (without), and with `other`."""
     folder = tmp_path_factory.mktemp("update-conda")
     user = make_user(folder, open_stack("eb5-pythonpath"))
     configuration = folder / "site.yaml"
@@ -79,7 +79,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules
 
 @pytest.fixture
 def user(origin: User) -> User:
-    """Return the user, with their home as it was made."""
+    """Return the user, with the home restored."""
     shutil.rmtree(origin.home)
     shutil.copytree(origin.home.parent / "before", origin.home, symlinks=True)
     return origin
@@ -90,10 +90,10 @@ def path_of(user: User, name: str) -> Path:
 
 
 def look_at(user: User) -> dict[str, dict[str, tuple[str, str]]]:
-    """Return what is in the environments and the modules; conda's cache may grow."""
+    """Return the files of the environments and the modules, without conda's cache, which may grow."""
     trees = {folder: describe_tree(user.home / folder) for folder in ("conda/envs", "modules")}
     trees["modules"].pop(".stackenv", None)
-    # Touched by conda itself whenever it looks for environments.
+    # conda touches this whenever it looks for environments.
     trees["conda/envs"].pop(".conda_envs_dir_test", None)
     return trees
 

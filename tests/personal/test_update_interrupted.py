@@ -1,4 +1,4 @@
-"""`update` of a venv, killed wherever something changes on the disk: before or after, never between."""
+"""`update` of a venv, killed at any change on the disk, leaves the old or the new state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trees import describe_tree
 from users import User, make_user
 from wheels import make_wheel
 
-# In the environment: kills pip at a change of its environment, and, if asked for, first what started it.
+# Installed in the environment: kills pip when it changes a file there, and first its parent if requested.
 KILLER = """\
 import os, sys
 COUNT, AT, PARENT = [0], int(os.environ.get("TEST_KILL_AT", "-1")), os.environ.get("TEST_KILL_PARENT")
@@ -61,7 +61,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
     (site,) = (user.home / "venvs/it-1.0").glob("lib/python3*/site-packages")
     (site / "test_killer.py").write_text(KILLER)
     (site / "zz_test_killer.pth").write_text("import test_killer\n")
-    # What Python compiles at the first start is there before.
+    # The first start compiles files, which must be in the copy too.
     assert user.run("module use ~/modules; module load it && tiny-lib").stdout == "1.0\n"
     shutil.copytree(user.home, folder / "before", symlinks=True)
     return user
@@ -69,7 +69,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 @pytest.fixture
 def user(origin: User) -> User:
-    """Return the user, with their home as it was made."""
+    """Return the user, with the home restored."""
     put_back(origin)
     return origin
 
@@ -86,7 +86,7 @@ def look_at(user: User) -> dict[str, tuple[str, str]]:
 
 
 def require_whole(user: User, before: dict[str, tuple[str, str]]) -> str:
-    """See that all is as it was, or all is new, and that nothing else is left; return the version."""
+    """Require the old or the new state and no leftovers; return the version of tiny-lib."""
     assert not list(user.home.glob("venvs/*/stackenv/before-*"))
     assert not list((user.modules / ".stackenv").glob("*"))
     assert list((user.home.parent / "tmp").iterdir()) == []
@@ -102,7 +102,7 @@ def require_whole(user: User, before: dict[str, tuple[str, str]]) -> str:
 
 @pytest.fixture(scope="module")
 def changes(origin: User) -> int:
-    """Return how often pip changes something in the environment while it installs."""
+    """Return how many changes pip makes in the environment while it installs."""
     told = origin.home.parent / "count"
     done = origin.stackenv(*WORDS, TEST_KILL_AT="0", TEST_COUNT=str(told))
     assert done.returncode == 0, done.stderr
@@ -163,9 +163,9 @@ def test_changes_made_by_the_user_since_are_not_undone(user: User, changes: int,
 
 @pytest.fixture(scope="module")
 def renames(origin: User) -> int:
-    """Return how often the command itself renames something, from its beginning to its end."""
+    """Return how many renames the command itself makes."""
     trace = origin.home.parent / "trace"
-    # What it imports is compiled by then, each file by a rename.
+    # The first run compiles what it imports, each file with a rename; those must not count.
     assert origin.stackenv(*WORDS).returncode == 0
     put_back(origin)
     done = origin.run(f"strace -qq -o {trace} -e trace=rename stackenv {' '.join(WORDS)}")
@@ -189,7 +189,7 @@ def test_an_update_killed_at_a_rename_leaves_the_old_or_the_new_state(
     assert killed.returncode in (-9, 137), killed.stderr
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
-    # The journal is carried out from the moment on at which the undo is no longer noted.
+    # The next command finishes the update once the journal no longer holds the undo.
     assert require_whole(user, before) == ("2.0" if "were finished" in listed.stderr else "1.0")
 
 
@@ -206,7 +206,7 @@ def test_a_killed_undo_is_finished_by_the_next_command(user: User, changes: int,
 
 @pytest.fixture
 def small_disk(user: User) -> Iterator[Path]:
-    """Return the environment, alone on a disk that a file `filling` leaves no room on."""
+    """Return the folder of environments, on a small disk of its own that a test can fill."""
     if os.geteuid() or not shutil.which("mount"):
         pytest.skip("a small disk takes a mount, and that takes root")
     place = user.home / "venvs"
