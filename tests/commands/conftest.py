@@ -1,4 +1,4 @@
-"""A small site, two Pythons and a bundle on each, and people with environments on it."""
+"""Fixtures: a small site with two Pythons and bundles on each, and people with environments on it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from people import Person, Site, make_person, make_site
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Return modules that nobody changes."""
+    """Return a site whose modules no test changes."""
     return make_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")
 def new_person(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Person]:
-    """Return what makes a person with a home of their own."""
+    """Return a function that makes a person with a home of their own."""
     numbers = itertools.count()
     return lambda: make_person(tmp_path_factory.mktemp(f"person{next(numbers)}"), site)
 
@@ -32,7 +32,7 @@ def person(tmp_path: Path, site: Site) -> Person:
 
 @pytest.fixture(scope="module")
 def owner(new_person: Callable[[], Person]) -> Person:
-    """Return a person who has made biopy/1.0 with a package of its own; the module's tests share it."""
+    """Return a person who has made biopy/1.0 with a package of its own; the tests of a file share it."""
     owner = new_person()
     owner.create("biopy", "--description", "Biology", "tiny-own")
     return owner
@@ -40,7 +40,7 @@ def owner(new_person: Callable[[], Person]) -> Person:
 
 @pytest.fixture
 def left(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Return a person with an environment whose modulefile somebody has removed, and one that is whole."""
+    """Return a person with the environments `left`, whose modulefile was deleted, and `kept`, complete."""
 
     def make(folder: Path) -> Person:
         person = make_person(folder, site)

@@ -1,4 +1,4 @@
-"""What `stackenv clean` finds, as the tests read it."""
+"""Functions that return what `stackenv clean` finds."""
 
 from __future__ import annotations
 

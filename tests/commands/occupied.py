@@ -1,4 +1,4 @@
-"""Homes in which Python has left what `stackenv usage` measures."""
+"""Homes with the environments and caches that `stackenv usage` measures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from terminals import show
 
 
 def measure(person: Person, *arguments: str, **changes: str) -> dict[str, Any]:
-    """Return what `usage --json` prints."""
+    """Return the result of `stackenv usage --json`."""
     return read_result(person.stackenv("usage", "--json", *arguments, **changes).stdout)
 
 
@@ -25,7 +25,7 @@ def fill(folder: Path, files: int, size: int = 5000) -> list[Path]:
 
 
 def make_conda(prefix: Path, linked: list[Path]) -> None:
-    """Make what conda's environments look like at `prefix`, with hard links to `linked`."""
+    """Make a folder at `prefix` that looks like a conda environment, with hard links to `linked`."""
     (prefix / "conda-meta").mkdir(parents=True)
     (prefix / "conda-meta/history").touch()
     (prefix / "lib").mkdir()
@@ -34,7 +34,7 @@ def make_conda(prefix: Path, linked: list[Path]) -> None:
 
 
 def fill_home(person: Person) -> None:
-    """Put into the home what Python leaves in one: environments, caches, Jupyter, ~/.local."""
+    """Put into the home what Python leaves there: environments, caches, Jupyter's data, ~/.local."""
     home = person.home
     cached = fill(home / "conda/pkgs/tool-1.0/lib", 10)
     make_conda(home / "conda/envs/genes", cached[:8])
@@ -48,14 +48,14 @@ def fill_home(person: Person) -> None:
 
 
 def write_configuration(person: Person, text: str) -> dict[str, str]:
-    """Return the change of variables by which a site configuration with `text` holds."""
+    """Write a site configuration with `text`; return the variable that makes stackenv use it."""
     path = person.home.parent / "site.yaml"
     path.write_text(f"version: 1\n{text}")
     return {"STACKENV_SITE_CONFIG": str(path)}
 
 
 def run_on_terminal(person: Person, *arguments: str, columns: int = 120, **changes: str) -> str:
-    """Return what the command shows on a terminal of `columns`."""
+    """Return what the command shows on a terminal with `columns` columns."""
     status, shown = show([COMMAND, *arguments], {**person.environ, **changes}, person.home, columns)
     assert status == 0, shown
     return shown

@@ -1,4 +1,4 @@
-"""People of a site: their homes, the command as it is installed, and real modules."""
+"""A site with real modules, and people who use the installed command there, each in a home of their own."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ MINOR = "{}.{}".format(*sys.version_info)
 
 @dataclass(frozen=True)
 class Site:
-    """Where its modules and wheels are: Python/VERSION and Python/next, Bundle/1 (tiny-stack 1.0), Bundle/2
-    (tiny-stack 2.0, tiny-new), both on the first Python, Bundle/next on the other, Extra/1 without Python."""
+    """The folders of a site's modules, software and wheels.
+
+    The modules are Python/VERSION and Python/next; Bundle/1 (tiny-stack 1.0) and Bundle/2 (tiny-stack 2.0,
+    tiny-new), both on the first Python; Bundle/next on the other Python; and Extra/1 without Python.
+    """
 
     modulepath: str
     software: Path
@@ -41,7 +44,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who works at `home` with `environ`; nothing of the caller's is in it."""
+    """A user who works in `home` with the variables `environ`, which hold none of the caller's."""
 
     home: Path
     environ: dict[str, str]
@@ -54,7 +57,7 @@ class Person:
     def stackenv(
         self, *arguments: str, load: str = "", status: int | None = 0, **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command, with the modules `load` loaded before; its status must be `status`."""
+        """Run the command with the modules `load` loaded; its status must be `status` unless that is None."""
         done = run_stackenv(arguments, {**self.environ, **changes}, self.home, load.split() or None)
         assert status in (None, done.returncode), done.stdout + done.stderr
         return done
@@ -74,7 +77,7 @@ class Person:
         return path
 
     def shell(self, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        """Run `script` in a fresh sh in which `module` is there, and the person's own modules."""
+        """Run `script` in a fresh sh with the function `module` and the person's own modules."""
         return subprocess.run(
             ["/bin/sh", "-c", f'. "{INIT}"; module use "$HOME/modules"\n{script}'],
             env={**self.environ, **changes},
@@ -86,7 +89,7 @@ class Person:
         )
 
     def tree(self) -> dict[str, str]:
-        """Return each file and folder of the home but stackenv's cache, with a hash of its contents."""
+        """Return the paths in the home, without stackenv's cache, each with a hash of its contents."""
         found = {}
         for path in list_below(self.home):
             if path.is_symlink():
@@ -98,14 +101,14 @@ class Person:
 
 
 def force_in(person: Person, name: str, *words: str) -> None:
-    """Install past the constraints, as users can: by a uv that is named by its path."""
+    """Install packages against the constraints, as users can: by calling uv by its path."""
     uv = str(WORK / "venv/bin/uv")
     install = ("pip", "install", "--quiet", "--no-cache", "--no-deps", "--no-index", "--find-links")
     person.stackenv("run", name, "--", uv, *install, str(person.site.wheels), *words)
 
 
 def make_wheel(folder: Path, name: str, version: str, *needs: str) -> Path:
-    """Write a wheel of one module, which knows its version and `needs` others (the format: PEP 427)."""
+    """Write a wheel (PEP 427) of one module that knows its version; `needs` are its requirements."""
     folder.mkdir(parents=True, exist_ok=True)
     module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
     files = {
@@ -127,7 +130,7 @@ def digest(text: str) -> str:
 
 
 def make_site(folder: Path) -> Site:
-    """Make the site's modules below `folder`; the Pythons are copies of the one that runs this."""
+    """Make a site below `folder`; its Pythons are copies of the interpreter that runs the tests."""
     site = Site(str(folder / "modules"), folder / "software", folder / "wheels")
     for version in (VERSION, "next"):
         make_python(site, version)
@@ -148,7 +151,7 @@ def make_site(folder: Path) -> Site:
 
 
 def make_python(site: Site, version: str) -> None:
-    """Make the module Python/VERSION: a copy of this interpreter, on this one's standard library."""
+    """Make the module Python/VERSION: a copy of this interpreter that uses its standard library."""
     root = site.software / f"Python/{version}"
     (root / "bin").mkdir(parents=True)
     (root / "lib").mkdir()
@@ -160,7 +163,7 @@ def make_python(site: Site, version: str) -> None:
 
 
 def make_library(root: Path) -> None:
-    """Link to this interpreter's standard library, with an ensurepip that is quick, and with pip."""
+    """Link to this interpreter's standard library, with pip and with a faster copy of ensurepip."""
     original = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
     library = root / "lib" / original.name
     library.mkdir()
@@ -170,21 +173,21 @@ def make_library(root: Path) -> None:
     shutil.copytree(original / "ensurepip", library / "ensurepip")
     image = find_image(Path(sys.base_prefix, "bin", f"python{MINOR}"))
     make_ensurepip_copy(library, image)
-    # The second is Debian's.
+    # Debian names the folder dist-packages.
     for name in ("site-packages", "dist-packages"):
         if not (library / name).exists():
             (library / name).symlink_to(image / "packages")
 
 
 def list_bundled() -> list[str]:
-    """Return the names of the wheels that ensurepip takes; distributors have a folder for them."""
+    """Return the names of the wheels that ensurepip installs; some distributions have a folder for them."""
     bundled = Path(ensurepip.__file__).parent / "_bundled"
     folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or str(bundled)
     return sorted(path.name for path in Path(folder).glob("*.whl"))
 
 
 def find_image(python: Path) -> Path:
-    """Return what the ensurepip of `python` installs, made once in a checkout."""
+    """Return a folder with what the ensurepip of `python` installs; it is made once per checkout."""
     made_of = [sys.version, *list_bundled(), Path(copied_ensurepip.__file__).read_text()]
     key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
     image = CHECKOUT / ".work" / f"ensurepip-{key}"
@@ -207,7 +210,7 @@ def write_module(site: Site, name: str, root: Path, line: str, variable: str, fo
 
 
 def make_person(folder: Path, site: Site) -> Person:
-    """Return somebody whose home is made below `folder`."""
+    """Return a person with a new home below `folder`."""
     home, temporary = folder / "home", folder / "tmp"
     for made in (home, temporary):
         made.mkdir()

@@ -1,4 +1,4 @@
-"""What is carried, and who has turned it off, through the life of an environment."""
+"""Which modules an environment carries, and who turned carrying off, from its creation to its removal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mover(tmp_path: Path) -> Person:
 
 @pytest.fixture(scope="module")
 def off(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the configuration of a site that wants nothing carried."""
+    """Return the configuration of a site that turns carrying off."""
     path = tmp_path_factory.mktemp("site") / "site.yaml"
     text = DEFAULTS.read_text()
     assert "\n  carry: true\n" in text
@@ -47,14 +47,14 @@ def record(prefix: Path) -> dict[str, Any]:
 
 
 def require_carried(prefix: Path, version: str = "1.0") -> dict[str, Any]:
-    """See that the environment carries; return what is recorded of that."""
+    """Check that the environment carries its modules; return what the record says about that."""
     started = start(prefix)
     assert (started.stdout, started.stderr) == (f"{version}\n", "")
     return record(prefix)["carried"]
 
 
 def require_not_carried(prefix: Path, who: str) -> None:
-    """See that the environment does not carry, by the will of `who`, and that its modules are missed."""
+    """Check that `who` turned carrying off, and that the environment reports its modules as not loaded."""
     assert (record(prefix)["carried"], record(prefix)["carry_off"]) == (None, who)
     started = start(prefix)
     assert started.returncode == 1 and "Bundle/1 (not loaded)" in started.stderr
@@ -62,7 +62,7 @@ def require_not_carried(prefix: Path, who: str) -> None:
 
 
 def info(person: Person, name: str) -> tuple[dict[str, Any], list[str]]:
-    """Return what info says of the carried stack: as JSON, and its lines for people."""
+    """Return what info says about carrying: the part of the JSON, and the lines of text."""
     lines = person.stackenv("info", name).stdout.splitlines()
     found = read_result(person.stackenv("info", name, "--json").stdout)
     return found["carried"], [line[13:] for line in lines if line.startswith("carries ")]
@@ -159,7 +159,7 @@ def test_carry_options_that_do_not_apply_are_refused_and_nothing_changes(
     [
         ("plain-info", "no-pth", "no: adopted with --no-pth"),
         ("os-info", "no-modules", "no: it has no base modules"),
-        # The site has it on again.
+        # The site has turned carrying on again.
         (
             "off-info",
             "no-record",
@@ -182,7 +182,7 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
     assert lines == [line]
     if reason == "no-record":
         return
-    # What --carry does not change comes first: nothing says to type what is refused.
+    # The reason that --carry cannot change comes first, so that no hint is a command that is refused.
     owner.stackenv("edit", name, "--no-carry")
     assert info(owner, name)[1] == [line]
     refused = owner.stackenv("edit", name, "--carry", status=2).stderr
@@ -206,7 +206,7 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
 def test_info_shows_what_the_record_says_about_carrying(
     owner: Person, changes: dict[str, Any], reason: str, line: str
 ) -> None:
-    """The record is replaced: of an older stackenv, another Python, another site."""
+    """The record is replaced by one of an older stackenv, of another Python, or of another site."""
     prefix = owner.home / "venvs/replaced-1.0"
     if not prefix.exists():
         owner.create("replaced")
@@ -234,7 +234,7 @@ def test_a_rebuild_on_other_modules_carries_the_new_modules(owner: Person) -> No
     carried = require_carried(owner.home / "venvs/again-1.0-2", "2.0")
     (modulefile,) = carried["modulefiles"]
     assert modulefile["path"].endswith("Bundle/2.lua")
-    # The one of before carries what it did.
+    # The old environment still carries its modules.
     require_carried(owner.home / "venvs/again-1.0")
 
 
@@ -255,7 +255,7 @@ def test_the_old_environment_says_where_the_rebuilt_one_is(mover: Person) -> Non
     assert f" {new}\n" in mover.stackenv("info", "again").stdout
     assert read_result(mover.stackenv("check", "again", "--json").stdout) == []
     require_carried(new, "2.0")
-    # One that was adopted again is its name's own.
+    # The old environment, adopted under another name, refers to that name.
     modulefile.write_text(text)
     mover.stackenv("adopt", str(old), "older", "-m", "Bundle/1")
     modulefile.write_text(f"{text}-- built again\n")
@@ -332,7 +332,7 @@ def test_export_leaves_out_carried_modules_and_the_sites_carry_setting(owner: Pe
 
 
 def test_refresh_replaces_the_recorded_cpu_with_the_current_one(owner: Person) -> None:
-    """The record is replaced, for this machine has one CPU."""
+    """The record is replaced, because this machine has only one CPU model."""
     prefix = owner.create("from-zen9")
     path, here = prefix / "stackenv/record.json", record(prefix)
     cpu = {"cpu": "zen9", "cpu_features": ["no_cpu_has_this"], "cpu_alias": "cpu:zen9"}
@@ -345,7 +345,7 @@ def test_refresh_replaces_the_recorded_cpu_with_the_current_one(owner: Person) -
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """As a module of the site may set it, for all that is typed since."""
+    """Restore the umask after the test; a site's module may set it for all later commands."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -379,13 +379,13 @@ def test_changes_under_a_wide_umask_give_no_write_access_and_keep_carrying(
     assert list_open(person.home) == []
     os.umask(0o002)
     person.stackenv(*words)
-    # What pip installs is as open as pip makes it.
+    # The permissions of what pip installs are those that pip sets.
     assert [path for path in list_open(prefix) if "tiny_own" not in path] == []
     assert list_open(person.modules / "mine") == list_open(person.modules / "yours") == []
     require_carried(prefix)
 
 
 def test_nothing_is_carried_while_a_module_of_the_site_is_loaded(owner: Person) -> None:
-    """The Python of the site's modules is loaded: nothing is brought, as without what is recorded."""
+    """The Python module of the site is loaded, so nothing is carried, as if nothing had been recorded."""
     started = start(owner.home / "venvs/biopy-1.0", LOADEDMODULES=f"Python/{VERSION}")
     assert "Bundle/1 (not loaded)" in started.stderr

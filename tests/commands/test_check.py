@@ -1,4 +1,4 @@
-"""`stackenv check`: what it prints, its statuses, and how it fixes."""
+"""`stackenv check`: its output, its exit statuses, and `--fix`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_fix_shows_what_cannot_be_fixed_automatically(
 
 
 def test_findings_are_in_the_order_of_the_environments(person: Person) -> None:
-    # Looked at side by side; each leads to nothing.
+    # The environments are examined in parallel; none of their records exists.
     names = [f"{name}/1.0" for name in "abcdefg"]
     for number, name in enumerate(names):
         path = person.modules / f"{name}.lua"

@@ -1,4 +1,4 @@
-"""`stackenv clean`: what goes, what stays, and that nothing goes without an answer."""
+"""`stackenv clean`: what it removes, what it keeps, and that nothing is removed without an answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hash_tree(folder: Path) -> dict[str, tuple[int, str]]:
 
 @pytest.fixture
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
-    """Return a person with the real module of Anaconda3."""
+    """Return a person with the real module Anaconda3."""
     configuration = person.home.parent / "site.yaml"
     configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))

@@ -1,4 +1,4 @@
-"""`stackenv clean`: the caches of pip, wherever they are, and downloaded models, which stay."""
+"""`stackenv clean`: the caches of pip, wherever they are, and downloaded models, which are kept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from occupied import fill, write_configuration
 from packaging.version import Version
 from people import Person
 
-# By hashes, as pip names what it caches (pip/_internal/cache.py, pip/_internal/network/cache.py).
+# pip names cached files by hashes (pip/_internal/cache.py, pip/_internal/network/cache.py).
 WHEEL = f"wheels/ab/cd/ef/{'0' * 50}/tiny-1.0-py3-none-any.whl"
 HTTP = f"a/b/c/d/e/abcde{'0' * 51}"
 
 
 def cache_wheel(folder: Path) -> Path:
-    """Put into pip's cache `folder` a wheel as pip does; return it."""
+    """Put a wheel into the pip cache `folder` as pip does; return its path."""
     wheel = folder / WHEEL
     wheel.parent.mkdir(parents=True)
     wheel.write_bytes(b"x" * 100_000)
@@ -45,7 +45,7 @@ def test_current_and_former_pip_caches_are_emptied(person: Person) -> None:
     assert all(item["size_bytes"] >= 100_000 for item in found)
     person.stackenv("clean", "--yes", **changes)
     assert not any(wheel.exists() for wheel in wheels)
-    # What is left are folders.
+    # Only folders are left.
     assert show(person, **changes) == []
 
 
@@ -78,7 +78,7 @@ def test_a_pip_cache_is_kept_while_pip_would_delete_foreign_files(person: Person
 
 
 class Index(http.server.SimpleHTTPRequestHandler):
-    """An index whose answers may be cached."""
+    """A package index whose responses may be cached."""
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "max-age=600")
@@ -104,7 +104,7 @@ def test_a_cache_filled_by_a_real_pip_is_emptied(person: Person, tmp_path: Path)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host = f"127.0.0.1:{server.server_port}"
         words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--cache-dir", str(cache)]
-        # Else pip caches no answer that has come without TLS.
+        # Without --trusted-host, pip does not cache responses received without TLS.
         words += ["--index-url", f"http://{host}/", "--trusted-host", host]
         words += ["--target", f"{tmp_path}/to", "mine==1.0"]
         subprocess.run([sys.executable, *words], check=True, env={**os.environ, "PIP_NO_INDEX": "0"})
@@ -146,13 +146,13 @@ def test_the_http_cache_of_newer_pips_is_emptied_only_by_pip_23_3_or_newer(perso
             item["kept_reason"].startswith(f"pip {version} cannot empty it (this requires 23.3)")
             and file.exists()
         )
-        # Whatever is said, that pip leaves it.
+        # Even if its command is run, that pip does not remove the file.
         subprocess.run(["sh", "-c", command], check=True, env=person.environ)
         assert file.exists()
 
 
-# As the tools make them: huggingface.co/docs/hub, local-cache, and docs/datasets, cache;
-# docs.pytorch.org/docs, hub.
+# Files as the tools create them: huggingface.co/docs/hub (local-cache), huggingface.co/docs/datasets (cache),
+# docs.pytorch.org/docs (hub).
 DOWNLOADS = {
     "huggingface": {
         "hub/models--tiny/blobs": "0",
@@ -166,7 +166,7 @@ DOWNLOADS = {
 
 
 def download(tool: str, cache: Path) -> None:
-    """Put into `cache` what `tool` has there after a download."""
+    """Put into `cache` what `tool` leaves there after a download."""
     for folder, name in DOWNLOADS[tool].items():
         (cache / folder).mkdir(parents=True, exist_ok=True)
         (cache / folder / name).write_bytes(b"x" * 1_000_000)
@@ -186,7 +186,7 @@ def test_downloaded_models_are_kept_and_listed_with_size_and_command(person: Per
     done = person.stackenv("clean", "--yes")
     assert "MB): it may not be possible to download it again here" in done.stderr
     assert person.tree() == before
-    # What is to be typed takes the downloads, and not the token.
+    # The suggested command removes the downloads, but not the token.
     subprocess.run(["sh", "-c", item["kept_reason"].rpartition(": ")[2]], check=True)
     assert show(person) == []
     if tool == "huggingface":
@@ -213,7 +213,7 @@ def test_the_users_own_files_beside_downloaded_models_are_never_removed(
         fill(folder / "datasets" / name, 1)
     named = {variable: str(folder)}
     assert show(person, **named) == []
-    # What was downloaded beside it is found, and what is typed takes that alone.
+    # Downloads beside the user's files are found, and the suggested command removes only those.
     for mixed in ("hub/checkpoints", "datasets/downloads"):
         shutil.rmtree(folder / mixed)
     own = set(person.tree())

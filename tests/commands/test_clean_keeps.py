@@ -1,4 +1,4 @@
-"""`stackenv clean`: what stays, though no module leads to it."""
+"""`stackenv clean`: what is kept although it looks like a leftover."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_adopted_and_copied_environments_are_kept(person: Person) -> None:
 
 
 SITE = f"lib/python{MINOR}/site-packages"
-# A file of the user's, and what is said about it.
+# Files of the user, and the name under which each is reported.
 FOREIGN = {
     "data/results.csv": "data",
     "src/mine/setup.py": "src",
@@ -136,7 +136,7 @@ def test_an_environment_that_a_venv_is_based_on_is_kept(left: Person) -> None:
     (venv / "pyvenv.cfg").write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
     assert item["kept_reason"] == f"the venv {venv} uses its Python"
-    # Elsewhere, where only a module leads.
+    # A venv in another folder, found only through its module.
     shutil.rmtree(venv)
     elsewhere = left.adopt("on-it") / "pyvenv.cfg"
     elsewhere.write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
@@ -185,7 +185,7 @@ def test_an_environment_whose_python_started_clean_is_kept(left: Person) -> None
         [python, "-c", script], env=left.environ, cwd=left.home, capture_output=True, text=True, check=True
     )
     assert "in use on this node by process" in done.stderr and python.exists()
-    # A shell whose working folder it is does not use it.
+    # A shell whose working directory is the environment does not count as using it.
     left.shell(f"cd venvs/left-1.0 && {COMMAND} clean --yes; true")
     assert not python.exists()
 

@@ -1,4 +1,4 @@
-"""What TAB offers: the answer to the line that was typed, and TAB itself in real shells."""
+"""Shell completion: the answers to command lines, and TAB in real shells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from stackenv.cli.completers import complete_names
 
 VARIABLE = "_STACKENV_COMPLETE"
 COMPLETION = CHECKOUT / "modulefiles/completion"
-# What would be more than a word on a command line, as names of files on MODULEPATH.
+# Names of files on MODULEPATH that a shell would not treat as one plain word.
 ODD = (
     "a b",
     "$(touch ran)",
@@ -44,7 +44,7 @@ SLOW_SINFO = "#!/bin/sh\necho asked >> '{log}'\nsleep 30\n"
 
 
 def write_modulefile(person: Person, full_name: str) -> None:
-    """Write a modulefile that begins as those of stackenv do; names are listed by that alone."""
+    """Write a modulefile that begins like those of stackenv, which is enough for its name to be listed."""
     path = person.modules / f"{full_name}.lua"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"-- {STACKENV_UUID} stackenv\n-- record: /nowhere/{full_name}/stackenv/record.json\n")
@@ -52,7 +52,7 @@ def write_modulefile(person: Person, full_name: str) -> None:
 
 @pytest.fixture(scope="module")
 def typist(new_person) -> Person:
-    """Return a person with environments of one version and of two, beside modulefiles of others."""
+    """Return a person with environments of one version and of two, and with modulefiles of other origin."""
     typist = new_person()
     typist.create("biopy")
     refused = ("odd/latest", "odd/default", "odd/a.lua", "odd/a b", "latest/1.0", "b.lua/1.0")
@@ -64,7 +64,7 @@ def typist(new_person) -> Person:
 
 
 def offer(person: Person, typed: str, **changes: str) -> list[str]:
-    """Return what is offered behind `typed`; of files and folders, which the shell lists, the word."""
+    """Return the completions of `typed`; `file` or `dir` stands for names that the shell itself completes."""
     done = person.stackenv(**{VARIABLE: typed}, **changes)
     assert done.stderr == ""
     lines = [line.split("\t") for line in done.stdout.split("\n")[:-1]]
@@ -101,7 +101,7 @@ def test_answers_without_click_equal_the_answers_of_click(typist, monkeypatch) -
 
 
 def test_environment_names_are_completed_without_slow_imports(typist) -> None:
-    # The first TAB keeps what the site configuration says.
+    # The first completion caches the site configuration.
     offer(typist, "stackenv info g")
     slow = {"click", "rich", "jinja2", "yaml", "voluptuous", "dataclasses", "inspect"}
     code = (
@@ -159,7 +159,7 @@ def test_folder_arguments_are_completed_by_the_shell(typist, typed) -> None:
 
 @pytest.fixture
 def module_tree(tmp_path: Path) -> Path:
-    """Return a folder with modulefiles in Lua and Tcl, of two levels and of three, and others' files."""
+    """Return a folder with modulefiles in Lua and Tcl, two and three levels deep, and with other files."""
     root = tmp_path / "tree"
     for name in ("zlib/1.2.9.lua", "zlib/1.2.13.lua", "lib/hwloc/2.lua", *(f"{odd}/1.lua" for odd in ODD)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def test_modules_on_modulepath_are_offered_without_starting_lmod(
 ) -> None:
     (tmp_path / "second/Bundle").mkdir(parents=True)
     path = f"{module_tree}:/nowhere:relative:{tmp_path}/second"
-    # Were it started, there would be no answer.
+    # If Lmod were started, there would be no answer.
     environ = {"MODULEPATH": path, "LMOD_CMD": "/bin/false"}
     for option in ("-m ", "--module ", "-m zlib -m "):
         assert offer(typist, f"stackenv create x {option}{typed}", **environ) == offered
@@ -219,9 +219,9 @@ def test_kernels_are_offered_by_their_names_or_their_modules(new_person) -> None
 
 @pytest.fixture
 def sinfo(person: Person, tmp_path: Path) -> Iterator[Path]:
-    """Return the file to which a program `sinfo` writes each time that it is asked; it lists two partitions.
+    """Return the file to which a stand-in for `sinfo` writes each time it is run; it lists two partitions.
 
-    A program in its place: a partition that is gone, and a Slurm that hangs, are not to be had of a real one.
+    It is a stand-in because a real Slurm cannot be made to lose a partition or to hang.
     """
     log, program = tmp_path / "asked", tmp_path / "slurm/sinfo"
     program.parent.mkdir()
@@ -262,7 +262,7 @@ def test_a_hanging_slurm_is_asked_once_and_cached_partitions_are_offered(person,
     kept = person.home / ".cache/stackenv/partitions.json"
     kept.write_text(json.dumps({**json.loads(kept.read_text()), "asked": 0}))
     (tmp_path / "slurm/sinfo").write_text(SLOW_SINFO.format(log=sinfo))
-    # What was known stays known.
+    # The cached partitions are still used.
     assert offer(person, "stackenv job x -p e") == ["epyc2"]
     assert offer(person, "stackenv job x -p b") == ["bdw"]
     assert count_lines(sinfo) == 2
@@ -278,7 +278,7 @@ def test_a_slurm_that_did_not_answer_is_asked_again_soon(person, sinfo, tmp_path
     asked = json.loads(kept.read_text())
     kept.write_text(json.dumps({**asked, "asked": asked["asked"] - 40}))
     assert offer(person, "stackenv job x -p ") == ["epyc2", "bdw"]
-    # What is known is kept for longer.
+    # Partitions that Slurm listed are cached for longer than a missing answer.
     known = json.loads(kept.read_text())
     kept.write_text(json.dumps({**known, "asked": known["asked"] - 40}))
     assert offer(person, "stackenv job x -p ") == ["epyc2", "bdw"]
@@ -323,7 +323,7 @@ def test_unusable_homes_and_configurations_cause_no_error(typist, changes) -> No
 
 
 def test_completion_gives_up_on_a_modulefile_that_blocks(typist, tmp_path) -> None:
-    # To open a pipe waits for whoever writes into it, as a file of a server that is gone does.
+    # Opening a pipe blocks until a writer opens it, like opening a file on a server that does not respond.
     (tmp_path / "modules/stuck").mkdir(parents=True)
     os.mkfifo(tmp_path / "modules/stuck/1.0.lua")
     begun = time.monotonic()
@@ -333,7 +333,7 @@ def test_completion_gives_up_on_a_modulefile_that_blocks(typist, tmp_path) -> No
 
 @pytest.fixture
 def terminal(request, typist, module_tree, tmp_path) -> Iterator[Terminal]:
-    """Return a shell in which `stackenv` completes; it prints each of its words on a line when it is run."""
+    """Return a shell with completion for a stand-in `stackenv`, which prints its arguments when it is run."""
     shell = request.param
     if not shutil.which(shell) or not shutil.which("setsid"):
         pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")

@@ -1,4 +1,4 @@
-"""`stackenv create --from`: what was exported is made again, on another machine too."""
+"""`stackenv create --from`: an exported environment is recreated, also on another machine."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_a_pip_conf_changed_by_hand_is_saved_as_orig_byte_for_byte(owner: Person
     assert owner.tree() == before
     assert told in owner.stackenv("edit", "added", "--refresh").stderr
     assert (conf.read_bytes(), kept.read_bytes()) == (written, mine)
-    # As 0.1 wrote it, as written now, and not: what goes at a removal.
+    # A file as 0.1 wrote it or as it is written now is not treated as changed; remove keeps a changed one.
     url = f"file://{place}/stackenv/constraints.txt"
     conf.write_text(f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n")
     for _ in range(2):
@@ -192,7 +192,7 @@ def test_an_environment_adopted_with_no_pth_gets_no_layers(owner: Person) -> Non
     for words in (("--description", "now"), ("--refresh",)):
         owner.stackenv("edit", "plain", *words)
         assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
-    # Records of before tell it by what was typed.
+    # Older records have no `layers`; the recorded command line says whether --no-pth was used.
     path = place / "stackenv/record.json"
     data = json.loads(path.read_text())
     assert data.pop("layers") is False
@@ -203,7 +203,7 @@ def test_an_environment_adopted_with_no_pth_gets_no_layers(owner: Person) -> Non
 
 @pytest.fixture
 def old(person: Person) -> Person:
-    """Return a person with three environments of stackenv 0.1, the second with a record of a newer one."""
+    """Return a person with three environments of stackenv 0.1; the record of `three` is of a newer one."""
     for name in ("one", "three", "two"):
         prefix = person.create(name)
         modulefile = person.modules / name / "1.0.lua"

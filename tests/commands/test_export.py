@@ -1,4 +1,4 @@
-"""`stackenv export`: what is written can be used to make the environment again."""
+"""`stackenv export`: what it writes can be used to recreate the environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from people import VERSION, Person
 def test_the_yaml_export_is_the_record_without_carried_modules_and_stubs(owner: Person) -> None:
     exported = yaml.safe_load(owner.stackenv("export", "biopy").stdout)
     record = json.loads((owner.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
-    # Found in the order of the disk when it was made.
+    # The record lists packages in the order in which the file system returned them.
     record["packages"].sort(key=lambda package: package["name"])
-    # What the modules set here is true nowhere else.
+    # What the modules set on this machine does not apply elsewhere.
     assert record["carried"] is not None
     record["carried"] = None
     assert [stub["name"] for stub in record["stubs"]] == ["tiny-stack"]
@@ -61,7 +61,7 @@ def test_requirements_match_pip_freeze_without_the_modules_packages(owner: Perso
         [python, "-I", "-m", "pip", "freeze", "--local"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     text = owner.stackenv("export", "biopy", "--format", "requirements").stdout
-    # pip freeze has what uv is shown of the modules, too, which comes with the modules elsewhere.
+    # pip freeze also lists the packages of modules that stackenv shows to uv; the modules provide them.
     frozen.remove("tiny-stack==1.0")
     assert [line for line in text.splitlines() if not line.startswith("#")] == frozen
 
@@ -74,8 +74,8 @@ def test_a_missing_record_is_an_error_with_a_hint(owner: Person) -> None:
 
 
 def read_held(text: str) -> list[str]:
-    """Return what the lines of a pyproject.toml have uv hold, and nothing else may be in them."""
-    # Of the standard library since Python 3.11.
+    """Return the packages that lines of a pyproject.toml pin for uv; the lines may contain nothing else."""
+    # In the standard library since Python 3.11.
     found = pytest.importorskip("tomllib").loads(text)
     assert [*found, *found["tool"], *found["tool"]["uv"]] == ["tool", "uv", "constraint-dependencies"]
     held: list[str] = found["tool"]["uv"]["constraint-dependencies"]
@@ -84,7 +84,7 @@ def read_held(text: str) -> list[str]:
 
 def test_the_uv_export_pins_the_modules_packages_for_their_python(owner: Person) -> None:
     text = owner.stackenv("export", "biopy", "--format", "uv").stdout
-    # For the Python of the module alone; an editor may have left the last line of the file without an end.
+    # The pin is for the module's Python only. The file it is appended to may not end with a line break.
     assert read_held(text) == ["tiny-stack==1.0 ; python_version == '3.11'"]
     assert """    "tiny-stack==1.0 ; python_version == '3.11'",  # Bundle/1\n""" in text
     assert read_held(f"# a comment{text}") == read_held(text)

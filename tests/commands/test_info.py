@@ -1,4 +1,4 @@
-"""`stackenv info`: what a module is, also when part of it is gone."""
+"""`stackenv info`: what it shows of a module, also if part of it is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv job`: the script that it prints, run by bash without a Slurm. On one: tests/slurm."""
+"""`stackenv job`: the script that it prints, run by bash without Slurm; tests/slurm runs it with Slurm."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ FULL = """\
 #SBATCH --exclusive
 #SBATCH --gres=gpu:1
 # Written"""
-# What words can hold that a shell, sbatch or Lmod takes for its own.
+# Words that a shell, sbatch or Lmod could treat as its own syntax.
 HOSTILE = [
     *(
         "a b",
@@ -103,7 +103,7 @@ WHERE = "import os, sys, tiny_own, tiny_stack; print(sys.prefix, os.environ['OMP
 def run_script(
     person: Person, script: str, before: str = "", **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `script` as Slurm does it, by its own first line, in a shell that has run `before`."""
+    """Run `script` as Slurm does, by its first line, from a shell that has run `before`."""
     path = person.home / "job.sh"
     path.write_text(script)
     path.chmod(0o755)
@@ -221,7 +221,7 @@ def test_the_job_uses_its_environment_whatever_was_loaded_before(owner: Person, 
 
 
 def test_active_conda_and_venv_environments_are_deactivated(owner: Person) -> None:
-    """As conda's own init in a start-up file leaves it, and a venv, with a PYTHONPATH."""
+    """They were activated without a module: conda by its init block, a venv, and a PYTHONPATH."""
     shown = 'echo "${CONDA_PREFIX-}${CONDA_PREFIX_1-}${PYTHONHOME-}"; which-one || echo none'
     asked = f'python -c "{WHERE}"; {shown}'
     done = run_script(owner, owner.stackenv("job", "biopy", "--", "sh", "-c", asked).stdout, ACTIVE)

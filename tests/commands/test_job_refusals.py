@@ -1,4 +1,4 @@
-"""`stackenv job`: what is refused before there is a job."""
+"""`stackenv job`: options and commands that are refused before a job is submitted."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What `--json` prints is what json_format.txt and docs/reference/json.md say: scripts read it.
+"""`--json`: scripts read it, so it must match json_format.txt and docs/reference/json.md.
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/commands/test_json.py -k golden
 
-A key that goes or changes takes a new FORMAT_VERSION; one that is added does not.
+updates json_format.txt. A removed or changed key requires a new FORMAT_VERSION; an added key does not.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ GENERATOR = load_generator()
 
 
 def describe_format() -> dict[str, dict[str, str]]:
-    """Return the type of each key, by the command and the key's path, as the result's classes have them."""
+    """Return the declared type of each key, by command and by the path of the key in the result."""
     found = {}
     for name, (kind, is_list) in GENERATOR.RESULTS.items():
         kinds = {kind: "result[]." if is_list else "result."}
@@ -98,7 +98,7 @@ def observe(data: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def declare(words: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield what `observe` may find where the type is `words`."""
+    """Yield the pairs that `observe` may find at `path` if its declared type is `words`."""
     for word in words.replace("true or false", "bool").split(" or "):
         one = word.replace("bool", "true or false")
         yield path, one.partition(" ")[0] if one.startswith("list") else one
@@ -107,9 +107,9 @@ def declare(words: str, path: str) -> Iterator[tuple[str, str]]:
 
 
 class Answers:
-    """What the commands of one person have printed, by command.
+    """What the commands printed, by command.
 
-    `person` runs them; each must print one object, and nothing else, on stdout.
+    `person` runs them. Each must print exactly one JSON object on stdout.
     """
 
     def __init__(self, person: Person) -> None:
@@ -117,7 +117,7 @@ class Answers:
         self.seen: dict[str, set[tuple[str, str]]] = {}
 
     def ask(self, *words: str, status: int = 0, **changes: str) -> Any:
-        """Return the result that a command prints."""
+        """Run a command with --json; return the result that it prints."""
         done = self.person.stackenv(*words, "--json", status=status, **changes)
         answer = json.loads(done.stdout)
         assert done.stdout == json.dumps(answer, indent=2) + "\n"
@@ -130,7 +130,7 @@ class Answers:
 
 
 def make_packages(folder: Path) -> None:
-    """Write wheels: `two` needs `needed` from its version 2.0 on; `gone` and `moving` will not be there."""
+    """Write wheels: `two` needs `needed` from version 2.0 on; `gone` and `moving` 1.0 are deleted later."""
     for name, version, needs in (
         ("gone", "1.0", ()),
         ("moving", "1.0", ()),
@@ -143,7 +143,7 @@ def make_packages(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def answers(new_person: Callable[[], Person]) -> Answers:
-    """Return what a person has been answered by each command, with all that a result can hold."""
+    """Return the answers of each command; together they have all the keys that a result can have."""
     person = new_person()
     wheels = person.home / "wheels"
     make_packages(wheels)
@@ -186,7 +186,7 @@ def ask_kernels(answers: Answers) -> None:
 
 
 def ask_changers(answers: Answers) -> None:
-    """Have modules that are edited, renamed, packed, unpacked and removed, and a kernel that goes."""
+    """Edit, rename, pack, unpack and remove a module, and remove a kernel."""
     person = answers.person
     person.create("changed")
     for words in (("edit", "changed", "--description", "new"), ("rename", "changed", "other")):
@@ -218,7 +218,7 @@ def ask_admins(answers: Answers) -> None:
 
 
 def ask_rebuilders(answers: Answers) -> None:
-    """Have packages kept, changed, missing, and provided by modules, and a file that belongs to none."""
+    """Rebuild with kept, changed and missing packages, some that modules provide, and a foreign file."""
     home = answers.person.home
     exported = home / "biopy.yaml"
     exported.write_text(answers.person.stackenv("export", "biopy").stdout)
@@ -232,7 +232,7 @@ def ask_rebuilders(answers: Answers) -> None:
 
 
 def ask_viewers(answers: Answers) -> None:
-    """Ask the commands that only look, of what is in order and of what is not."""
+    """Run the commands that only show something, on intact and on broken environments."""
     person = answers.person
     (person.modules / "again/1.0.lua").unlink()
     (person.home / "venvs/lab-1.0/stackenv/record.json").write_text("{")
@@ -258,7 +258,7 @@ def test_each_command_prints_what_the_golden_file_says(answers: Answers, name: s
     allowed = {pair for path, words in keys.items() for pair in declare(words, path)}
     allowed |= {("result", "list"), ("result[]", "object"), ("result", "object")}
     assert answers.seen[name] - allowed == set()
-    # And nothing of it only on paper.
+    # Each key of the file was printed, too.
     assert set(keys) - {path for path, _ in answers.seen[name]} == set()
 
 
@@ -274,7 +274,7 @@ def test_the_example_in_the_reference_is_what_list_prints(owner: Person) -> None
 
 
 def fail(person: Person, *words: str, status: int = 2) -> dict[str, Any]:
-    """Return what a command prints that fails."""
+    """Run a command that fails; return the answer that it prints."""
     answer = json.loads(person.stackenv(*words, status=status).stdout)
     assert list(answer["error"]) == ["message", "hint", "status"]
     assert (answer["result"], answer["error"]["status"]) == (None, status)
@@ -338,7 +338,7 @@ def test_a_usage_error_is_answered_in_json(person: Person) -> None:
         ("kernel", "list", "--json", "--bogus"),
         ("kernel", "list", "--bogus", "--json"),
         ("kernel", "list", "too-much", "--json"),
-        # No name, and no environment is loaded.
+        # No name is given, and no environment is loaded.
         ("info", "--json"),
         ("check", "--json", "--fix"),
     ):

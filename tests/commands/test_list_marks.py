@@ -1,4 +1,4 @@
-"""`stackenv list`: what it says of each module."""
+"""`stackenv list`: the state that it shows for each module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name of an environment, left out in a shell that has loaded its module."""
+"""Commands without the name of an environment, in a shell that has loaded its module."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_loaded_project_environment_is_not_mistaken_for_ones_own(owner: Person
     assert done.stdout == f"{project}/venvs/biopy-1.0\n", done.stderr
     done = owner.shell(f"{load}{COMMAND} info --shared {project}")
     assert f"{project}/venvs/biopy-1.0" in done.stdout
-    # The other way round: the project's is not meant by who has loaded one's own.
+    # The other way round: with one's own environment loaded, the project's is not meant.
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} edit --shared {project} --description x")
     assert done.returncode == 2 and f"is in {owner.modules}" in done.stderr
 
@@ -72,6 +72,6 @@ def test_a_program_in_place_of_the_name_gets_a_hint_with_dashes(owner: Person) -
     assert typed == "stackenv run -- python -c 'print(1)'"
     done = owner.shell(f"module load biopy || exit 99\n{typed.replace('stackenv', COMMAND, 1)}")
     assert done.stdout == "1\n", done.stderr
-    # Without one that is loaded there is nothing that it could run in.
+    # Without a loaded environment, the program has nothing to run in.
     done = owner.shell(f"{COMMAND} run python -c 'print(1)'")
     assert done.returncode == 1 and "there is no module python" in done.stderr

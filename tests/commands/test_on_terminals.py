@@ -1,4 +1,4 @@
-"""What people see: on terminals of several widths, in and without colour, and in a pipe."""
+"""The output on terminals of several widths, with and without colour, and in a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from terminals import COMPINIT, SHELLS, Terminal, show
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 RED, YELLOW, CYAN, END = "\x1b[31m\x1b[1m", "\x1b[33m\x1b[1m", "\x1b[36m", "\x1b[0m"
-# Each shows what there is, and changes nothing.
+# These commands only show something and change nothing.
 LOOKS = {
     "check": ["check"],
     "list": ["list"],
@@ -25,24 +25,24 @@ LOOKS = {
     "site report": ["site", "report", "Bundle", "--root", "modules"],
 }
 SPACED = "spaced  out  environment"
-# A word, a path, a quotation or a command, alone: the only text that can be longer than a line.
+# A single word, path, quotation or command: the only text that may be longer than a line.
 WHOLE = re.compile(
     r"(?:\S|  )+|`[^`]+`\S*|'[^']+'\S*|(?:chmod|conda|jupyter|ls|ml|mv|rm|stackenv) (?:'[^']+'|[^;'])+;?"
 )
-# What is written before the last line of a progress is erased.
+# Everything up to the last line that a progress display erases.
 ERASED = re.compile(r"(?s).*\x1b\[2K")
 
 
 @pytest.fixture(scope="module")
 def owner(new_person: Callable[[], Person]) -> Person:
-    """Return a person in whose account something is broken, insecure, and only a warning."""
+    """Return a person whose account has findings of the levels broken, insecure and warning."""
     owner = new_person()
     owner.create("biopy", "tiny-own", "--description", "Biology of the sea")
     owner.create("open")
     (owner.home / "venvs/open-1.0").chmod(0o777)
     modulefile = owner.modules / "open/1.0.lua"
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
-    # A name that one blank instead of two would change.
+    # The name has double spaces, which would be visible if they were collapsed.
     owner.create("lost", "--path", str(owner.home / "venvs" / SPACED))
     shutil.rmtree(owner.home / "venvs" / SPACED)
     (owner.home / "venvs/left-over").mkdir()
@@ -52,7 +52,7 @@ def owner(new_person: Callable[[], Person]) -> Person:
 
 
 def look(owner: Person, name: str, columns: int = 80, **changes: str) -> str:
-    """Return what the command LOOKS[name] shows on a terminal, without what is erased again."""
+    """Return what the command LOOKS[name] shows on a terminal, without what it erases again."""
     _, shown = show([COMMAND, *LOOKS[name]], {**owner.environ, **changes}, owner.home, columns)
     return ERASED.sub("", shown)
 
@@ -63,7 +63,7 @@ def test_findings_are_coloured_by_level_and_hints_are_coloured(owner: Person) ->
     assert f"  {RED}insecure:{END} " in shown
     assert f"  {YELLOW}warning:{END} " in shown
     assert f"    {CYAN}hint:{END}  " in shown
-    # The words are the same without them.
+    # Without colours, the words are the same.
     assert COLOUR.sub("", shown) == look(owner, "check", NO_COLOR="1")
 
 
@@ -99,14 +99,14 @@ def test_a_pipe_gets_no_escape_sequences_unless_force_color_is_set(owner: Person
 def test_lines_fit_each_terminal_width_and_no_name_is_cut(owner: Person, name: str, columns: int) -> None:
     shown = ESCAPE.sub("", look(owner, name, columns))
     for line in shown.splitlines():
-        # What is longer is a name, a path or a command alone, behind its label.
+        # A longer line has only a name, a path or a command after its label.
         words = re.sub(r"^ *(\w[\w ]*(:| {2,}))? *", "", line)
         assert len(line) <= columns or WHOLE.fullmatch(words), line
     piped = owner.stackenv(*LOOKS[name], status=None)
     home = f"{owner.home}/"
     missing = {word.replace(home, "~/") for word in (piped.stdout + piped.stderr).split()}
     missing -= {word.replace(home, "~/") for word in shown.split()}
-    # A terminal leaves out a column of "-".
+    # A terminal leaves out a column in which all values are "-".
     missing -= {"-", *re.findall(r"\b[A-Z]+\b", piped.stdout.partition("\n")[0])}
     assert not missing, shown
     assert (SPACED in shown) == (SPACED in piped.stdout + piped.stderr), shown
@@ -122,7 +122,7 @@ def test_a_terminal_shows_the_home_as_a_tilde_and_a_pipe_full_paths(owner: Perso
 def test_lines_in_a_pipe_are_not_wrapped(owner: Person) -> None:
     lines = owner.stackenv("check", status=1).stdout.splitlines()
     assert max(map(len, lines)) > 120
-    # Each is what it says that it is.
+    # Each line begins with its label; none is the rest of a wrapped one.
     assert all(re.match(r"\S.*:$|  \w+: |    (where|why|hint): |$", line) for line in lines)
 
 
@@ -149,7 +149,7 @@ def test_quiet_keeps_the_result_errors_and_questions(owner: Person) -> None:
     failed = owner.stackenv("create", "quiet", "-q", "-m", "Bundle/1", status=9)
     assert failed.stdout == "" and failed.stderr.startswith("error: ") and "\n\nhint: " in failed.stderr
     status, shown = show([COMMAND, "remove", "quiet", "-q"], owner.environ, owner.home, typed="n\n")
-    # Who is asked sees about what.
+    # The question is preceded by what will be removed.
     assert status == 1 and "venvs/quiet-1.0" in shown.partition("Remove quiet/1.0? [y/N]: n")[0] != shown
     gone = owner.stackenv("remove", "quiet", "-q", "--yes")
     assert (gone.stdout, gone.stderr) == ("", "")
@@ -198,7 +198,7 @@ def test_a_terminal_keeps_the_results_and_repeats_no_line(person: Person) -> Non
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
     rebuilt = lines_of("rebuild", "one")
     assert not [line for line in rebuilt if line.startswith("point ")], rebuilt
-    # Not a routine: the user's own lines.
+    # A modulefile that was edited by hand is still reported.
     assert [line for line in rebuilt if line.startswith("keep ") and "by hand" in line], rebuilt
     removed = lines_of("remove", "one", typed="y\n")
     assert len([line for line in removed if line.startswith("remove the modulefile ")]) == 1, removed

@@ -1,4 +1,4 @@
-"""`stackenv rebuild`: the same environment on other modules, whole or not at all."""
+"""`stackenv rebuild`: the same environment on other modules, completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from people import COMMAND, INIT, Person, Site, make_person, make_site, make_whe
 
 @pytest.fixture
 def biologist(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Return a person with the environment biopy, of the first generation."""
+    """Return a person with the environment biopy, not yet rebuilt."""
 
     def make(folder: Path) -> Person:
         person = make_person(folder, site)
@@ -45,7 +45,7 @@ def test_rebuild_creates_a_new_environment_and_leaves_the_old_to_clean(biologist
     assert look(biologist, WHAT) == f"1.0 2.0 {new}"
     (listed,) = read_result(biologist.stackenv("list", "--json").stdout)
     assert (listed["description"], listed["modules"]) == ("Biology", ["Bundle/next"])
-    # The old one is as it was, but for where the new one is, and `clean` knows it.
+    # In the old environment, only the record has changed: it names the new one. `clean` lists the old one.
     after = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
     record = f"{old.relative_to(biologist.home)}/stackenv/record.json"
     assert after.pop(record) != before.pop(record) and after == before
@@ -107,7 +107,7 @@ def test_a_rebuild_with_new_conflicts_requires_force(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
     before = person.tree()
-    # The same package, by the same name, was built for another numpy by now; pip is made not to look.
+    # The wheel now requires another numpy; PIP_NO_DEPS keeps pip from checking that.
     add_need(make_wheel(person.site.wheels, "tiny-own", "1.0"), "numpy>=9")
     failed = person.stackenv("rebuild", "biopy", status=6, PIP_NO_DEPS="1")
     assert "tiny-own 1.0 requires numpy>=9" in failed.stderr and "--force" in failed.stderr
@@ -162,13 +162,13 @@ def test_rebuilding_an_adopted_environment_keeps_the_original(person: Person) ->
     assert path.is_dir()
     (listed,) = read_result(person.stackenv("list", "--json").stdout)
     assert listed["environment"] == str(person.home / "venvs/mine-1.0-2")
-    # Not stackenv's to delete.
+    # `clean` does not list the original, which stackenv did not create.
     assert read_result(person.stackenv("clean", "--json").stdout) == []
 
 
 @pytest.fixture
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
-    """Return a person with the real module of Anaconda3."""
+    """Return a person with the real module Anaconda3."""
     configuration = person.home.parent / "site.yaml"
     configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))

@@ -1,4 +1,4 @@
-"""What `stackenv rebuild` finds in an environment, where it puts the new one, and what it needs for that."""
+"""`stackenv rebuild`: what it finds in an environment, where it puts the new one, and what it requires."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from channel import Package, write_index, write_package
 
 
 def make_project(folder: Path, name: str) -> Path:
-    """Write a project of one module, which pip builds with setuptools."""
+    """Write a project with one module, which pip builds with setuptools."""
     folder.mkdir()
     (folder / f"{name}.py").write_text("HERE = __file__\n")
     (folder / "setup.py").write_text(
@@ -35,7 +35,7 @@ def make_project(folder: Path, name: str) -> Path:
 
 
 def read_report(person: Person, *words: str) -> dict[str, Any]:
-    """Return what a command says of the packages."""
+    """Return the package report of a command."""
     return read_result(person.stackenv(*words, "--json").stdout)["package_report"]
 
 
@@ -59,7 +59,7 @@ def test_packages_from_files_and_folders_are_installed_from_there_again(person: 
     code = "import mine, from_file; print(mine.HERE)"
     done = person.stackenv("run", "biopy", "--", "python", "-c", code)
     assert done.stdout == f"{project}/mine.py\n"
-    # Exported, the file and the folder are reported, and not looked for.
+    # `create --from` an export reports them as missing and does not search for them.
     file = person.home / "it.yaml"
     file.write_text(person.stackenv("export", "biopy").stdout)
     again = read_report(person, "create", "again", "--from", str(file))
@@ -100,7 +100,7 @@ def test_setup_py_develop_links_are_restored_or_reported_missing(person: Person)
 def test_sources_in_the_old_environment_are_kept_and_reported(person: Person) -> None:
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
     prefix = person.create("biopy", "wheel")
-    # Where pip puts what it clones for --editable.
+    # pip clones the sources of --editable installations to src.
     (prefix / "src").mkdir()
     project = make_project(prefix / "src/mine", "mine")
     install = f"pip install --no-build-isolation --no-deps -e '{project}'"
@@ -162,7 +162,7 @@ def test_nothing_changes_when_the_package_index_is_unreachable(person: Person, t
     assert "login nodes reach the internet" in failed.stderr
     assert "one by one" not in failed.stderr
     assert person.tree() == before
-    # An index that has none of them is no better.
+    # The same holds for an index without any of the packages.
     failed = person.stackenv("rebuild", "biopy", status=10, PIP_FIND_LINKS=str(tmp_path))
     assert "no package could be installed (1 package requested): No matching distribution" in failed.stderr
     assert person.tree() == before
@@ -201,7 +201,7 @@ def test_a_rebuild_in_a_project_is_readable_by_its_group(person: Person) -> None
 
 
 def test_a_modulefile_changed_during_the_rebuild_is_saved_as_orig(person: Person) -> None:
-    """The edit comes from a wheel's own build, in the midst of the rebuilding."""
+    """The build of a package edits the modulefile while the rebuild is running."""
     person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
     person.create("biopy", "tiny-own==1.0", "wheel")
     modulefile = person.modules / "biopy/1.0.lua"
@@ -220,12 +220,12 @@ def test_a_modulefile_changed_during_the_rebuild_is_saved_as_orig(person: Person
 
 @pytest.fixture
 def channel(tmp_path: Path) -> Path:
-    """Return a channel of the test's own, with packages that the site's channel has not."""
+    """Return a channel of the test's own, with packages that the site's channel does not have."""
     return write_channel(tmp_path / "channel", ("moving", "1.0"), ("goner", "1.0"))
 
 
 def write_channel(folder: Path, *packages: tuple[str, str]) -> Path:
-    """Write the channel `folder` with `packages` of one file each, by name and version."""
+    """Write a channel at `folder` with `packages` (name and version), each with one file."""
     shutil.rmtree(folder, ignore_errors=True)
     records = {}
     for name, version in packages:
@@ -241,7 +241,7 @@ def write_channel(folder: Path, *packages: tuple[str, str]) -> Path:
 
 @pytest.fixture
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
-    """Return a person with the real module of Anaconda3."""
+    """Return a person with the real module Anaconda3."""
     configuration = person.home.parent / "site.yaml"
     configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(
@@ -262,12 +262,12 @@ def test_withdrawn_conda_packages_are_reported_and_pip_packages_kept(
     installed = person.shell("module load it && python -m pip install tiny-own==1.0", PIP_NO_INDEX="1")
     assert installed.returncode == 0, installed.stdout + installed.stderr
     write_channel(channel, ("moving", "2.0"))
-    # As poetry does it; there is nowhere to have it from.
+    # Installed as if by poetry, and not available anywhere.
     (site,) = (person.home / "conda/envs/it-1.0").glob("lib/python3*/site-packages")
     (site / "verse-1.0.dist-info").mkdir()
     (site / "verse-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: verse\nVersion: 1.0\n")
     (site / "verse-1.0.dist-info/INSTALLER").write_text("poetry 1.8.3\n")
-    # What conda has kept of the index, for as long as its files tell no other time.
+    # Remove the cached index, which conda uses while the time stamps of the channel's files are the same.
     shutil.rmtree(person.home / "pkgs")
     rebuilt = read_result(person.stackenv("rebuild", "it", "--json").stdout)
     result = rebuilt["package_report"]
@@ -287,7 +287,7 @@ def test_a_conda_export_includes_its_channels_and_pip_packages(conda_person: Per
     assert installed.returncode == 0, installed.stdout + installed.stderr
     file = person.home / "it.yaml"
     file.write_text(person.stackenv("export", "it").stdout)
-    # A channel that is a URL is not followed because a file says so.
+    # A channel that is a URL is not used only because a file names it.
     told = person.stackenv("create", "again", "--from", str(file), "--dry-run")
     assert f"not plain names: {channel.as_uri()}; if you trust them, add: --channel URL" in told.stderr
     words = ("--from", str(file), "--channel", channel.as_uri())

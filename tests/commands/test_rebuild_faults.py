@@ -1,4 +1,4 @@
-"""`stackenv rebuild`: what was wrong before is no reason against the new one."""
+"""`stackenv rebuild`: problems that the old environment already had do not stop it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDY = [f"a-{number}" for number in range(1, 8)]
 
 
 def make_needy_wheel(folder: Path, name: str) -> Path:
-    """Make the wheel of a package that needs b-dep before 2."""
+    """Make the wheel of a package that requires b-dep<2."""
     wheel = make_wheel(folder, name, "1.0")
     with zipfile.ZipFile(wheel) as archive:
         texts = {entry: archive.read(entry) for entry in archive.namelist()}
@@ -33,7 +33,7 @@ def make_needy_wheel(folder: Path, name: str) -> Path:
 
 @pytest.fixture
 def owner(person: Person, tmp_path: Path) -> Callable[..., Person]:
-    """Return a function that makes the environment it, all of whose packages lack what they need."""
+    """Return a function that makes the environment `it`, whose packages all conflict with its b-dep."""
 
     def make(*packages: str, module: str = "Bundle/1") -> Person:
         wheels = tmp_path / "wheels"
@@ -75,7 +75,7 @@ def test_fewer_conflicts_than_before_do_not_stop_the_rebuild(
 
 
 def test_a_failure_of_conda_itself_loosens_no_version() -> None:
-    """With a stand-in for conda, whose disk is full: it could have all of it, as its dry run says."""
+    """A stand-in for conda has a full disk; its dry run says that all versions are available."""
     calls = []
 
     def call(*words: str) -> None:

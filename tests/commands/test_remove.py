@@ -1,4 +1,4 @@
-"""`stackenv remove`: what stackenv made goes, what others made stays."""
+"""`stackenv remove`: what stackenv made is removed, what others made is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv rename`: another name everywhere, and the folder where it was."""
+"""`stackenv rename`: the name changes everywhere, and the folder stays where it is."""
 
 from __future__ import annotations
 

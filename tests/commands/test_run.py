@@ -1,4 +1,4 @@
-"""`stackenv run`: the command finds the environment, and nothing of stackenv is left around it."""
+"""`stackenv run`: the command uses the environment, and no process or variable of stackenv remains."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_signal_reaches_the_command(owner: Person, tmp_path: Path, number: int
     ready = tmp_path / "ready"
     with start(owner, "sh", "-c", f'touch "{ready}"; exec sleep 60') as process:
         wait_for(ready)
-        # The sleep is this very process: what sh was has become it.
+        # `exec` makes the process of sh the sleep.
         while Path(f"/proc/{process.pid}/exe").readlink().name not in ("sleep", "coreutils"):
             time.sleep(0.02)
         process.send_signal(number)

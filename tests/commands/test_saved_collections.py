@@ -1,4 +1,4 @@
-"""Collections of real `module save`: which of them a change breaks is said, and what is to be typed helps."""
+"""Collections saved by Lmod: commands name those that a change breaks, and their hints save them again."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ LISTED = "module --terse list 2>&1; exit $status"
 
 
 def save(person: Person, load: str, name: str, **changes: str) -> None:
-    """Load modules in a fresh shell, and save them."""
+    """Load modules in a fresh shell and save them as a collection."""
     done = person.shell(f"module load {load} && module save {name}", **changes)
     assert done.returncode == 0, done.stderr
 
 
 def restore(person: Person, name: str, **changes: str) -> tuple[int, list[str]]:
-    """Return the status of a restore in a fresh shell, and what is loaded then."""
+    """Restore a collection in a fresh shell; return the status and the modules that are then loaded."""
     done = person.shell(f"module restore {name} 2>/dev/null; status=$?; {LISTED}", **changes)
     return done.returncode, done.stdout.split()
 
 
 def read_advice(told: str) -> dict[str, str]:
-    """Return what is to be typed for each collection that is named in the words of a command."""
+    """Return the suggested command for each collection that the output of a command names."""
     lines = [line for line in told.splitlines() if "`module restore " in line]
     return {line.split("`")[1]: line.partition("to save the collection again: ")[2] for line in lines}
 
 
 def obey(person: Person, command: str, **changes: str) -> None:
-    """Type `command` in a fresh shell that has not used the person's own modules yet."""
+    """Run `command` in a fresh shell without the person's own modules on MODULEPATH."""
     done = person.shell(f'module unuse "$HOME/modules"\n{command}', **changes)
     assert done.returncode == 0, done.stderr
 
@@ -48,7 +48,7 @@ def test_a_rebuild_on_other_modules_says_how_to_save_each_collection_again(perso
     advice = read_advice(person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr)
     assert list(advice) == [f"module restore {name}" for name in ("default", "mine", "more")]
     for name in ("default", "mine", "more"):
-        # Lmod 8.6.19 refuses all of it, and 8.7.60 loads the modules of then.
+        # Lmod 8.6.19 refuses the whole collection; 8.7.60 loads the modules saved in it.
         status, loaded = restore(person, name)
         assert (status, loaded) == (1, ["No", "modules", "loaded"]) or "Bundle/1" in loaded
         obey(person, advice[f"module restore {name}"])
@@ -103,7 +103,7 @@ def test_collections_are_read_from_the_two_folders_of_lmod_only(person: Person, 
     person.shell("module disable gone")
     old, new = person.home / ".lmod.d", person.home / ".config/lmod"
     new.mkdir(parents=True, exist_ok=True)
-    # As Lmod 8.7 and later have it: in both, or in the second alone.
+    # Lmod 8.7 and later store collections in both folders or only in the second.
     (new / "mine").write_text((old / "mine").read_text())
     (old / "later").rename(new / "later")
     (old / "broken").write_text("_ModuleTable_ = os.exit(1)")

@@ -1,4 +1,4 @@
-"""`stackenv site report`: who depends on a module, by records alone."""
+"""`stackenv site report`: who depends on a module, found by records alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from terminals import read_table
 
 @pytest.fixture(scope="module")
 def person(new_person: Callable[[], Person]) -> Person:
-    """Return a person with a folder of projects; one module needs Bundle/1, two Bundle/2."""
+    """Return a person with two projects: the environment of `one` needs Bundle/1, that of `two` Bundle/2."""
     person = new_person()
     for name, module in (("one", "Bundle/1"), ("two", "Bundle/2")):
         root = person.home / "projects" / name
@@ -31,7 +31,7 @@ def person(new_person: Callable[[], Person]) -> Person:
 
 @pytest.fixture
 def project(person: Person) -> Iterator[Path]:
-    """Return that folder; what else a test puts there is taken away."""
+    """Return the folder of the projects; whatever a test adds to it is removed afterwards."""
     projects = person.home / "projects"
     yield projects
     for other in projects.iterdir():
@@ -50,7 +50,7 @@ def test_dependents_are_found_by_full_name_by_name_and_by_pattern(person: Person
     assert (found["owner"], found["module"], found["depends_on"]) == ("root", "env-one/1.0", ["Bundle/1"])
     assert [f["module"] for f in ask(person, "Bundle", *root)["found"]] == ["env-one/1.0", "env-two/1.0"]
     assert [f["module"] for f in ask(person, "*/2", *root)["found"]] == ["env-two/1.0"]
-    # Loaded with what was asked for, too.
+    # Modules that were loaded as dependencies are found, too.
     assert {f["indirect"][0].split("/")[0] for f in ask(person, "Python", *root)["found"]} == {"Python"}
     assert [f["module"] for f in ask(person, "Python", *root)["found"]] == ["env-one/1.0", "env-two/1.0"]
     assert ask(person, "Bundle/9", *root)["found"] == []
@@ -129,7 +129,7 @@ def test_only_modulefiles_and_records_are_read_and_nothing_is_written(
     trace = tmp_path / "trace"
     subprocess.run(
         [
-            # -y: with the paths that the handles lead to.
+            # -y: print the paths of file descriptors.
             *("strace", "-f", "-y", "-qq", "-e", "trace=open,openat,openat2,creat,execve", "-o", str(trace)),
             *(COMMAND, "site", "report", "Bundle", "--root", str(project)),
         ],
@@ -150,7 +150,7 @@ def test_only_modulefiles_and_records_are_read_and_nothing_is_written(
 
 
 def plant(project: Path, name: str, record: str) -> None:
-    """Write a module `name` into the project `planted`, and the text of its record."""
+    """Write a module `name` with the text `record` as its record into the project `planted`."""
     text = (project / "one/modules/env-one/1.0.lua").read_text()
     prefix, modulefile = project / "planted" / name, project / "planted/modules" / name / "1.lua"
     for folder in (prefix / "stackenv", modulefile.parent):
@@ -173,7 +173,7 @@ def test_a_link_is_followed_only_if_root_owns_it(person: Person, project: Path) 
     assert told["unread"] == [
         {"path": str(roots / "theirs/modules"), "problem": "modules is a link, which is not followed"}
     ]
-    # A record behind a link, in a folder of the user's: what is behind it is not even opened.
+    # A record behind a link that a user has made is not opened.
     record = json.loads((project / "one/venvs/env-one-1.0/stackenv/record.json").read_text())
     plant(project, "behind", json.dumps(record))
     real = project / "planted/behind/stackenv"

@@ -1,4 +1,4 @@
-"""What the installed command starts and opens before it answers, as strace counts it."""
+"""Which processes the installed command starts and which files it opens, as counted by strace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = Path(__file__).resolve().parents[2] / "src/stackenv"
 
 
 def trace(words: list[str], home: Path, **changes: str) -> list[str]:
-    """Return the successful starts and openings of the command that `words` are, a line each."""
+    """Run `words` under strace; return a line for each program started and each file opened successfully."""
     trace = home / "trace"
     done = subprocess.run(
         ["strace", "-f", "-qq", "-e", "trace=execve,open,openat", "-z", "-o", str(trace), *words],
@@ -37,7 +37,7 @@ def count_starts(lines: list[str]) -> int:
 
 
 def find_modules(lines: list[str]) -> set[str]:
-    """Return which modules of stackenv and of its dependencies are opened, and by which folder."""
+    """Return the paths, without suffix, of the opened modules of stackenv and of its dependencies."""
     opened = (re.search(r'openat\(AT_FDCWD, "([^"]+)\.py[c"]', line) for line in lines)
     paths = (match.group(1) for match in opened if match)
     return {
@@ -50,7 +50,7 @@ def find_modules(lines: list[str]) -> set[str]:
 def test_version_starts_one_interpreter_and_opens_four_files(tmp_path: Path) -> None:
     lines = trace([COMMAND, "--version"], tmp_path)
     assert count_starts(lines) == 1
-    # What the interpreter itself opens there, by lines in .pth files.
+    # Files that the interpreter opens there itself, because of .pth files.
     own = find_modules(trace([PYTHON, "-I", "-c", "pass"], tmp_path))
     files = {f"{SOURCES}/{name}" for name in ("__init__", "cli/__init__", "cli/start", "errors")}
     assert find_modules(lines) - own == files
@@ -71,7 +71,7 @@ def test_a_set_pythonpath_starts_a_second_interpreter(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lister(owner: Person) -> Person:
-    """Return the person with biopy/1.0, twenty more of it, and the configuration read before."""
+    """Return the person with biopy/1.0, twenty copies of it, and the site configuration cached."""
     record = json.loads((owner.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
     modulefile = (owner.modules / "biopy/1.0.lua").read_text()
     for number in range(20):

@@ -1,4 +1,4 @@
-"""`stackenv usage`: which folders it finds, what it says they take, and of which limits."""
+"""`stackenv usage`: which folders it finds, how much they occupy, and of which limits."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_usage_of_a_project_lists_its_environments(person: Person) -> None:
     person.create("common", "--shared", str(project))
     found = measure(person, "--shared", str(project))
     assert [(p["category"], p["name"]) for p in found["places"]] == [("environment", "common/1.0")]
-    # What is left of conda's there, too.
+    # A conda environment left over in the project is listed, too.
     make_conda(project / "envs/old", [])
     found = measure(person, "--shared", str(project))
     assert [p["name"] for p in found["places"]] == ["common/1.0", str(project / "envs/old")]
@@ -169,7 +169,7 @@ def test_bars_use_hash_signs_if_blocks_cannot_be_encoded(monkeypatch: pytest.Mon
 def test_unreadable_folders_are_counted_and_reported(person: Person) -> None:
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("to become another user takes root and setpriv")
-    # pytest's own folders let no other user in.
+    # Other users have no access to the temporary folders of pytest.
     with tempfile.TemporaryDirectory(prefix="stackenv-usage-") as folder:
         home = Path(folder, "home")
         fill(home / ".local/open", 2)

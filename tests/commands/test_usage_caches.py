@@ -15,7 +15,7 @@ from stackenv.modulefile.text import render_module
 from stackenv.site.stackenv_module import describe_stackenv_module
 
 TOOLS = ("pip", "uv", "conda", "huggingface", "torch", "jupyter")
-# What the module stackenv sends each tool to, below its folder in the workspace.
+# Kind of cache, and folders below the one in the workspace that the module stackenv sets for the tool.
 BY_SITE = {
     "pip": ("pip-cache", [""]),
     "uv": ("uv-cache", [""]),
@@ -24,7 +24,7 @@ BY_SITE = {
     "torch": ("torch-cache", ["/hub"]),
     "jupyter": ("jupyter", [""]),
 }
-# Where each is by itself: docs of the tools; what it is called, and what `usage` is to list.
+# Kind and default folder of each cache, according to the documentation of the tools.
 OWN = {
     "pip": ("pip-cache", "~/.cache/pip"),
     "uv": ("uv-cache", "~/.cache/uv"),
@@ -43,19 +43,19 @@ VARIABLES = {
 
 
 def list_kinds(person: Person, **changes: str) -> list[tuple[str, str]]:
-    """Return kind and name of what `usage` lists."""
+    """Return the kind and name of each place that `usage` lists."""
     return sorted((place["category"], place["name"]) for place in measure(person, **changes)["places"])
 
 
 @pytest.fixture
 def workspace(person: Person) -> dict[str, str]:
-    """Return the variables by which a site has caches of all tools in the person's workspace."""
+    """Return variables for a site configuration with the caches of all tools in the person's workspace."""
     folder = person.home / "workspace"
     folder.mkdir()
     places = "".join(
         f'  {tool}: [{{parent: "${{WORKSPACE}}", folder: ".cache/${{WHO}}/{tool}"}}]\n' for tool in TOOLS
     )
-    # The parents of uv's and conda's caches must be those of the environments.
+    # The caches of uv and conda must have the same parents as the environments.
     rest = (
         'personal: {environments: ["${WORKSPACE}/venvs"]}\n'
         'conda: {storage: [{parent: "${WORKSPACE}", environments: conda/envs, packages: conda/pkgs}]}\n'
@@ -77,10 +77,10 @@ def test_caches_set_by_the_site_are_listed_with_and_without_its_module(
         fill(Path(f"{folder}{name}"), 2)
     expected = [(kind, f"~/workspace/.cache/anna/{tool}{name}") for name in below]
     assert list_kinds(person, **workspace) == expected
-    # With the module loaded: each once.
+    # With the variable that the module sets, each is listed once.
     named = f"{folder}/hub" if tool == "huggingface" else str(folder)
     assert list_kinds(person, **workspace, **{VARIABLES[tool]: named}) == expected
-    # Without the workspace nobody knows where it is, unless a variable says so.
+    # Without WORKSPACE, the place is unknown.
     del workspace["WORKSPACE"]
     assert list_kinds(person, **workspace) == []
 
@@ -101,7 +101,7 @@ def test_each_cache_is_listed_once_with_the_stackenv_module_loaded(
     for kind, name in OWN.values():
         fill(person.home / name[2:], 1)
         expected.append((kind, name))
-    # It brings the configuration of its site, too.
+    # The module also sets the site configuration.
     load = f"unset STACKENV_SITE_CONFIG; module use {modulefile.parents[1]}; module load stackenv"
     done = person.shell(f"{load} && {COMMAND} usage --json", **workspace)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""`stackenv usage`: the limits of folders, by configured numbers and by what the site's command tells."""
+"""`stackenv usage`: limits of folders, from configured numbers and from the output of a site's command."""
 
 from __future__ import annotations
 
