@@ -1,4 +1,4 @@
-"""A site configuration written to a file, as settings or as the lines of its error."""
+"""Fixtures that write a site configuration to a file, and return its settings or the lines of its error."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from stackenv.errors import ConfigurationError
 
 @pytest.fixture
 def configuration_path(tmp_path: Path) -> Path:
-    """Where `load` and `faults` write their site configuration."""
+    """Return where `load` and `faults` write their site configuration."""
     return tmp_path / "site.yaml"
 
 
 @pytest.fixture
 def load(configuration_path: Path) -> Callable[[str], CondaSettings]:
-    """Return a function that loads lines below ``version: 1`` (they begin on line 2)."""
+    """Return a function that loads ``version: 1`` and the given lines, which begin on line 2."""
 
     def load_text(text: str) -> CondaSettings:
         configuration_path.write_text("version: 1\n" + text, encoding="utf-8")
@@ -31,7 +31,7 @@ def load(configuration_path: Path) -> Callable[[str], CondaSettings]:
 
 @pytest.fixture
 def faults(configuration_path: Path) -> Callable[..., list[str]]:
-    """Return a function that gives the lines of a site configuration's error, without the file's path."""
+    """Return a function that returns the lines of the error of a configuration, without the file's path."""
 
     def fault_lines(text: str | bytes, *, head: str = "version: 1\n") -> list[str]:
         content = text if isinstance(text, bytes) else (head + text).encode()

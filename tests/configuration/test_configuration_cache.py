@@ -1,4 +1,4 @@
-"""The configuration that was read last: the same as the file's, trusted only where it is the user's own."""
+"""The cached site configuration: it equals the file's, and is trusted only if it belongs to the user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ jobs: {header: ["a 'b' \\\\ ü"], time: "1:00:00"}
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A site configuration with something of each kind."""
+    """Return a site configuration with values of every kind."""
     path = tmp_path / "site.yaml"
     path.write_text(EVERYTHING)
     return path
@@ -54,7 +54,7 @@ def environ(tmp_path: Path, site: Path) -> dict[str, str]:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Return a list of the files that are read through the schema, which grows."""
+    """Return a list that grows by each file that is read through the schema."""
     loaded: list[Path] = []
 
     def load(path: Path):
@@ -128,7 +128,7 @@ def test_the_cache_of_another_stackenv_version_is_ignored(environ, loads):
 
 @pytest.mark.parametrize("source", ["default.yaml", "schema.py", "values.py"])
 def test_sources_edited_in_place_invalidate_the_cache(environ, loads, source, tmp_path, monkeypatch):
-    # As of a checkout: the folder stays as old as it was.
+    # As in a checkout: the modification time of the folder does not change.
     sources = tmp_path / "sources"
     shutil.copytree(Path(cache.__file__).parent, sources)
     shutil.copy(SHIPPED_FILE, sources)
@@ -162,13 +162,13 @@ def say(path: Path, change) -> None:
 
 
 def keep(path: Path, value: object) -> None:
-    """Have the cache in `path` hold `value` for a configuration, whole."""
+    """Replace the whole configuration in the cache at `path` by `value`, with a valid checksum."""
     text = json.dumps(value)
     say(path, lambda said: said.update(configuration=text, crc32=crc32(text.encode())))
 
 
 def damage(path: Path, old: str, new: str) -> None:
-    """Change the configuration that the cache in `path` holds."""
+    """Change the text of the configuration in the cache at `path`, and keep the old checksum."""
     text = json.loads(path.read_text())["configuration"]
     assert old in text
     say(path, lambda said: said.update(configuration=text.replace(old, new, 1)))
@@ -205,9 +205,9 @@ def test_a_cache_that_is_damaged_or_not_private_is_ignored(environ, loads, site,
     path = cache_of(environ)
     BREAKS[change](path)
     assert read_configuration(environ) == load_configuration(site)
-    # root reads what nobody may.
+    # root can read files without read permission.
     assert len(loads) == (1 if change == "unreadable" and os.geteuid() == 0 else 2)
-    # What is only broken is made again.
+    # A cache that is only damaged is written again.
     made_again = change not in ("a folder", "in a folder of everybody")
     read_configuration(environ)
     assert len(loads) == (3 if not made_again else 1 if change == "unreadable" and os.geteuid() == 0 else 2)
@@ -237,10 +237,10 @@ def test_files_of_another_user_are_neither_read_nor_changed(environ, loads, plac
     read_configuration(environ)
     after = sorted(above.rglob("*")), cache_of(environ).exists() and cache_of(environ).stat().st_ino
     if place == ".cache":
-        # Its file is this user's all the same.
+        # The cache file in it still belongs to this user.
         assert (after, loads) == (before, [])
     elif place.endswith(".json"):
-        # In a folder of one's own, another's file is replaced.
+        # In the user's own folder, a file of another user is replaced.
         assert len(loads) == 1 and cache_of(environ).stat().st_uid == 0
     else:
         assert after == before and len(loads) == 2
@@ -248,7 +248,7 @@ def test_files_of_another_user_are_neither_read_nor_changed(environ, loads, plac
 
 @pytest.fixture
 def mounted(request, environ) -> Iterator[Path]:
-    """Mount a file system with the options of the parameter over the home, which is returned."""
+    """Mount a file system over the home, with the parameter as its options; yield the home."""
     home = environ["HOME"]
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", home], capture_output=True, check=False
@@ -266,7 +266,7 @@ def test_a_read_only_or_full_file_system_is_tolerated(environ, site, loads, moun
         (mounted / "full").write_bytes(b"x" * 100_000)
     assert read_configuration(environ) == read_configuration(environ) == load_configuration(site)
     assert len(loads) == 2
-    # No half of a file is left.
+    # No incomplete file is left.
     assert [path.name for path in mounted.rglob("*") if not path.is_dir()] in ([], ["full"])
 
 

@@ -1,4 +1,4 @@
-"""Where a site sends the caches of pip, uv, conda and the others."""
+"""The section `caches`: where a site puts the caches of pip, uv, conda and other tools."""
 
 from __future__ import annotations
 

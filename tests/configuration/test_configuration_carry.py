@@ -1,4 +1,4 @@
-"""What a site can decide of the modules that an environment's Python brings for itself."""
+"""The keys `personal.carry*`: whether an environment's Python carries its modules, and which variables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_default_carries_no_variables_and_only_on_the_same_cpu(load_personal
         ("carry: no", "carry", False),
         ("carry_on_any_cpu: true", "carry_on_any_cpu", True),
         ("carry_variables: [PROJ_DATA, GDAL_DATA]", "carry_variables", ("PROJ_DATA", "GDAL_DATA")),
-        # A name of the user's own is as good as another.
+        # Names that only resemble forbidden ones are allowed.
         ("carry_variables: [PATHS, MY_PYTHONPATH]", "carry_variables", ("PATHS", "MY_PYTHONPATH")),
     ],
 )

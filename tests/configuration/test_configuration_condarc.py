@@ -1,4 +1,4 @@
-"""The condarc that a site configuration becomes, as conda reads it."""
+"""The condarc that is written from a site configuration, as conda reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file is read, and what is wrong with it before its keys mean anything."""
+"""Which file is read, and the errors that are found before any key is interpreted."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_unreadable_file_is_an_error(configuration_path, monkeypatch):
     def refuse(*_arguments, **_options):
         raise PermissionError(13, "Permission denied")
 
-    # The tests may run as root, who may read everything.
+    # The tests may run as root, who can read everything.
     monkeypatch.setattr(os, "open", refuse)
     assert message_of(configuration_path) == f"{configuration_path}: cannot be read: Permission denied"
 

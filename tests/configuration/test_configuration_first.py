@@ -1,4 +1,4 @@
-"""`stackenv site config --init`: a file in which each key waits for its # to be removed."""
+"""`stackenv site config --init` writes a file in which each key is commented out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.errors import StackenvError, TakenError
 from stackenv.site.first_configuration import render_first_configuration
 
-# A key that is commented out, and how deep it is; six spaces are those of a place in a list.
+# A key that is commented out, and its indentation; the keys of a list's items, with six spaces, do not match.
 KEY = re.compile(r"#(|  |    )([a-z_]+):")
 TEXT = render_first_configuration()
 KEYS = [number for number, line in enumerate(TEXT.splitlines()) if KEY.match(line)]
 
 
 def run(*words: str) -> Result:
-    # As part of the whole command: a command keeps the help option of the first context that asks.
+    # Run through the main command: a command keeps the help option of the first context that asks for it.
     return CliRunner().invoke(stackenv, ["site", "config", *words])
 
 
 def uncomment(number: int) -> str:
-    """Return the text with the key in line `number`, all of its value, and the sections that it is in."""
+    """Return the text with the key in line `number` uncommented, its value and its parent sections too."""
     lines = TEXT.splitlines()
     found = KEY.match(lines[number])
     assert found

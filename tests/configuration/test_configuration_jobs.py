@@ -1,4 +1,4 @@
-"""The section of job scripts: what a site may have written into them, and what could break one."""
+"""The section `jobs`: what a site may add to job scripts, and what is refused because it could break one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIME = 'null, or a time in quotes: "2:00:00"'
 
 @pytest.fixture
 def load_jobs(configuration_path):
-    """Return a function that loads the section ``jobs`` out of its lines."""
+    """Return a function that loads the section ``jobs`` from its lines."""
 
     def load_lines(text: str) -> JobSettings:
         configuration_path.write_text(f"version: 1\njobs:\n{text}", encoding="utf-8")

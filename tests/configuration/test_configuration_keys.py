@@ -1,4 +1,4 @@
-"""Each key by itself: what it may hold, and the line of the error when it holds something else."""
+"""Each key by itself: which values are allowed, and the line of the error for any other value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of limits: numbers with units, the command that tells more, and what is refused."""
+"""The section `limits`: numbers with units, the command that reports more, and what is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = "path, bytes, files, command"
 
 @pytest.fixture
 def load_limits(configuration_path):
-    """Return a function that loads the items of ``limits``, each a line of YAML."""
+    """Return a function that loads the items of ``limits``, each given as a line of YAML."""
 
     def load_items(*items: str) -> tuple[LimitSettings, ...]:
         lines = "".join(f"  - {item}\n" for item in items)

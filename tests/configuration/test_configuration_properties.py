@@ -1,4 +1,4 @@
-"""Whatever a file holds, loading it gives a configuration or a ConfigurationError, no other exception."""
+"""Loading a file returns a configuration or raises ConfigurationError, and nothing else, for any content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that are right by themselves and wrong together: storage, channels, final keys."""
+"""Keys that are valid by themselves but not together: storage, channels, final keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The places for environments and packages: what a parent and the folders below it may be."""
+"""The places for environments and packages: which parents, and folders below them, are allowed."""
 
 from __future__ import annotations
 
