@@ -1,4 +1,4 @@
-"""Fixtures for uv on a stack: the stacks and users of tests/personal, and the people of tests/commands."""
+"""Fixtures for uv on a stack, with helpers of tests/personal (stacks, users) and tests/commands (people)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from users import User, make_user
 
 @pytest.fixture(scope="module")
 def one_stack() -> Stack:
-    """Return the stack of a site of today."""
+    """Return the stack of a current site: EasyBuild 5 with PYTHONPATH."""
     return open_stack("eb5-pythonpath")
 
 
 @pytest.fixture
 def user(tmp_path: Path, one_stack: Stack) -> User:
-    """Return a user of one stack, with a home of their own."""
+    """Return a user of the stack, with a new home."""
     return make_user(tmp_path, one_stack)

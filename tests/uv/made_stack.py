@@ -1,4 +1,4 @@
-"""Modules with packages that a test makes: wheels, and what pip installs of them."""
+"""Modules that a test makes from packages: their wheels, and the files that pip installs from them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 from users import User
 
-# Where pyenv keeps the Pythons of this machine.
+# The folder in which pyenv has the Pythons of this machine.
 PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A package of one module, NAME.py, which holds `code`.
+    """A package of one Python module, NAME.py, with the text `code`.
 
     Parameters
     ----------
     requires
-        What it needs, one requirement each.
+        The requirements of the package.
     entry_points
-        What entry_points.txt holds; without any there is none.
+        The text of entry_points.txt; without it there is no such file.
     is_pure
-        Whether it goes to purelib, or to platlib.
+        Whether it is installed into purelib; otherwise into platlib.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Made:
     is_pure: bool = True
 
     def write_wheel(self, folder: Path) -> Path:
-        """Make its wheel in `folder`, and return where it is."""
+        """Write its wheel into `folder`; return the path of the wheel."""
         described = f"{self.name}-{self.version}.dist-info"
         needed = "".join(f"Requires-Dist: {requirement}\n" for requirement in self.requires)
         about = f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n{needed}\n"
@@ -60,9 +60,9 @@ class Made:
 
 
 def make_module(user: User, full_name: str, packages: Iterable[Made], below: str, python: str) -> None:
-    """Make the module `full_name`, which loads `below`, with what the pip of `python` installs of `packages`.
+    """Make the module `full_name`, which loads `below` and has `packages`, installed by the pip of `python`.
 
-    Its folder, and that of its modulefile, are in the user's home; MODULEPATH has to have ~/site.
+    Its folder and its modulefile are in the user's home; MODULEPATH must contain ~/site.
     """
     wheels, root = user.home / "wheels", user.home / "software" / full_name
     files = [str(package.write_wheel(wheels)) for package in packages]
@@ -84,7 +84,7 @@ def write_modulefile(user: User, full_name: str, lines: Iterable[str]) -> None:
 
 
 def find_python(minor: str) -> Path:
-    """Return the newest Python `minor` of pyenv; a test that needs it is left out where there is none."""
+    """Return the newest Python `minor` of pyenv; skip the test if there is none."""
     found = sorted(PYENV.glob(f"{minor}.*/bin/python3"))
     if not found:
         pytest.skip(f"there is no {PYENV}/{minor}.*: pyenv has no Python {minor} on this machine")
@@ -92,7 +92,7 @@ def find_python(minor: str) -> Path:
 
 
 def make_python_module(user: User, python: Path) -> str:
-    """Make a module of the installation that `python` is in; return its name."""
+    """Make a module for the installation of `python`; return its name."""
     root = python.parents[1]
     full_name = f"Python/{root.name}"
     write_modulefile(

@@ -1,4 +1,4 @@
-"""A module whose packages have their metadata in every form, with names and versions of every kind."""
+"""A module whose packages have metadata in every format, with names and versions of every kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from users import User, make_user
 from wheels import make_wheel
 
 MODULE = "Odd/1"
-# What wheels bring: names with dots, dashes, underscores and capitals, and the version of a local build.
+# From wheels: names with dots, dashes, underscores and capitals, and the version of a local build.
 FROM_WHEELS = {
     "plain": "1.0",
     "dot.ted": "1.0",
@@ -23,14 +23,14 @@ FROM_WHEELS = {
     "local-build": "1.0+cu118",
     "latin-one": "1.0",
 }
-# What setuptools and distutils make.
+# From setuptools and distutils.
 FROM_SETUP = {"EggInfo-folder": "1.5", "in-an.egg": "1.5", "egg-info-file": "1.5"}
-# Twice on the path: the first one is imported.
+# Two versions on the path: the first is imported.
 TWICE = {"twice": "2.0"}
 SHOWN = {**FROM_WHEELS, **FROM_SETUP, **TWICE}
-# Left over beside each other in one folder: Python takes one of the two.
+# Two versions in one folder, as an update may leave them: Python uses one of them.
 LEFT_OVER = ("left-over", "1.0", "1.1")
-# These say no name, or nobody can read what they say.
+# Metadata without a name, and metadata that cannot be read.
 NAMELESS = ("no_metadata-1.0.dist-info", "unreadable-1.0.dist-info")
 SETUP = """\
 from {origin} import setup
@@ -47,7 +47,7 @@ prepend_path("PYTHONPATH", "{root}/lib")
 
 
 def make_odd_user(base: Path, stack: Stack) -> User:
-    """Return a user of `stack` and of the module, which is made below `base`; uv has no network."""
+    """Make the module below `base`; return a user of it and of `stack`, whose uv has no network."""
     root, wheels = base / "odd", base / "wheels"
     (root / "lib").mkdir(parents=True)
     for name, version in {**FROM_WHEELS, **TWICE}.items():
@@ -73,13 +73,13 @@ def make_odd_user(base: Path, stack: Stack) -> User:
 
 
 def unpack(wheel: Path, folder: Path) -> None:
-    """Put the contents of `wheel` into `folder`, as EasyBuild's pip does."""
+    """Extract `wheel` into `folder`, as EasyBuild's pip does."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
 
 
 def run_setups(base: Path, root: Path, stack: Stack) -> None:
-    """Have real setup.py scripts make an .egg-info folder, an .egg and an .egg-info file."""
+    """Run real setup.py scripts that make an .egg-info folder, an .egg and an .egg-info file."""
     (setuptools,) = Path(stack.wheels).glob("setuptools-65*.whl")
     unpack(setuptools, base / "setuptools")
     into = ["--install-lib", str(root / "lib"), "--record", "record"]
@@ -100,7 +100,7 @@ def run_setup(base: Path, stack: Stack, name: str, origin: str, more: str, words
     text = SETUP.format(origin=origin, name=name, version=FROM_SETUP[name], module=module, more=more)
     (folder / "setup.py").write_text(text)
     python = Path(stack.software, stack.python_module, "bin/python3")
-    # Python's own distutils, not the one that setuptools puts in its place.
+    # Python's own distutils, not the one of setuptools that replaces it.
     environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SETUPTOOLS_USE_DISTUTILS": "stdlib"}
     if origin == "setuptools":
         environ["PYTHONPATH"] = str(base / "setuptools")
@@ -110,11 +110,11 @@ def run_setup(base: Path, stack: Stack, name: str, origin: str, more: str, words
 
 
 def spoil(lib: Path) -> None:
-    """Write metadata as other encodings and purges leave them."""
+    """Write metadata in another encoding, and metadata that a purge has removed in part."""
     metadata = lib / "latin_one-1.0.dist-info/METADATA"
     metadata.write_bytes(metadata.read_bytes() + "Author: André\n".encode("latin-1"))
     for name in NAMELESS:
         (lib / name).mkdir()
         (lib / name / "RECORD").write_text("")
-    # Neither can root read this.
+    # Not readable by root either: a folder.
     (lib / NAMELESS[1] / "METADATA").mkdir()

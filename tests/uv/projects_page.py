@@ -1,4 +1,4 @@
-"""docs/users/projects.md as its reader types it: sections, their commands, the table."""
+"""docs/users/projects.md for the tests: the commands of its sections and table, and how they are run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from users import User
 
 PAGE = CHECKOUT / "docs/users/projects.md"
 REFUSED = "# refused"
-# Between what one command has printed and the next; no program prints it.
+# Separates the outputs of two commands; no program prints it.
 MARK = "\x1e"
 SHOW = """\
 show() {
@@ -29,9 +29,9 @@ show() {
 
 @dataclass(frozen=True)
 class Ran:
-    """A command of the page, what it printed, and what of numpy the environment had afterwards.
+    """A command of the page, its exit status and output, and which numpy the environment had afterwards.
 
-    `numpy` is who installed each, and `+ code` where there is more than its metadata.
+    `numpy` is the INSTALLER of each numpy there, and `+ code` if there is more than metadata.
     """
 
     command: str
@@ -41,7 +41,7 @@ class Ran:
 
 
 def read_page() -> dict[str, list[str]]:
-    """Return the commands of each section of the page, by its title; a block is indented by four spaces."""
+    """Return the commands of each section of the page, by title; blocks are indented by four spaces."""
     sections: dict[str, list[str]] = {}
     title = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
@@ -59,14 +59,14 @@ def read_rows() -> list[str]:
 
 
 def type_in(user: User, folder: Path, commands: Sequence[str], begin: str, **changes: str) -> list[Ran]:
-    """Type `commands` in one shell, in `folder`, after `begin`; return what came of each."""
+    """Run `commands` after `begin` in one shell, in `folder`; return the outcome of each."""
     show = SHOW.replace("MARK", MARK)
     lines = [begin, f"cd {folder}", show, f"printf '{MARK}'"]
     for command in commands:
         lines += [command, "show $?"]
     done = user.run("exec 2>&1\n" + "\n".join(lines), **changes)
     _, *parts = done.stdout.split(MARK)
-    # What the shell printed, its status at the end of that, what of numpy is there: for each command.
+    # For each command: its output, which ends with its status; then which numpy is there.
     assert len(parts) == 2 * len(commands) + 1, done.stdout
     ran = []
     for command, output, numpy in zip(commands, parts[0::2], parts[1::2]):
@@ -76,7 +76,7 @@ def type_in(user: User, folder: Path, commands: Sequence[str], begin: str, **cha
 
 
 def assert_as_promised(ran: Sequence[Ran]) -> None:
-    """Assert that each command did what the page says: refused where it says so, and never a real numpy."""
+    """Assert that only commands marked `# refused` failed, and that none installed a real numpy."""
     for one in ran:
         assert (one.status != 0) == (REFUSED in one.command), one
         assert one.numpy == "stackenv", one

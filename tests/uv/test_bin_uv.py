@@ -1,4 +1,4 @@
-"""The environment's own `uv`: it hands the constraints to the user's, or steps aside."""
+"""The environment's own `uv`: it runs the user's uv, with the constraints where they apply."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 from stacked import open_stack
 from users import User, make_once, make_user
 
-# A stand-in that prints its words and the user's variable, one a line.
+# A stand-in for uv that prints its arguments and the user's UV_CONSTRAINT, one per line.
 PRINTING_UV = """#!/bin/sh
 # of a test
 printf '%s\\n' "$@" "UV_CONSTRAINT=${UV_CONSTRAINT-}"
 printenv | grep ^stackenv_
 :
 """
-# The words, variables before them, and where the constraints go among the words; None: nowhere.
+# The arguments, variables before the command, and the place of the constraints among the arguments; None:
+# no constraints.
 CALLS = (
     ("pip install six", "", 2),
     ("pip sync r.txt", "", 2),
@@ -31,7 +32,7 @@ CALLS = (
     ("pip install six", "UV_PYTHON=$VIRTUAL_ENV/bin/python", 2),
     ("pip install six", "UV_SYSTEM_PYTHON=0", 2),
     ("pip install six", "UV_SYSTEM_PYTHON=1", None),
-    # The active environment's, where it fits.
+    # These mean the active environment, if it fits.
     ("pip install six", "UV_PYTHON=3.11", 2),
     ("pip install six", "UV_PYTHON=python3", 2),
     ("pip install six", "UV_PYTHON=3.11 UV_SYSTEM_PYTHON=1", None),
@@ -47,7 +48,7 @@ CALLS = (
     ("pip install -Uc own.txt six", "", 2),
     ("pip install -rp.txt -Pt", "", 2),
     ("pip install -p own six", "", None),
-    # Where --directory and its variables say.
+    # Paths are relative to --directory and its variables.
     ("--directory proj pip install --python .own six", "", None),
     ("pip install --python=.own six --directory=proj", "", None),
     ("pip install --python .own six", "UV_WORKING_DIR=proj", None),
@@ -76,7 +77,7 @@ CALLS = (
     ("pip sync six.txt", "UV_REQUIRE_HASHES=1", 2),
     ("pip sync --link-mode copy six.txt -", "", 2),
     ("pip install -r six.txt", "", 2),
-    # Of no stub, or not from here.
+    # These concern no stub, or another environment.
     ("pip uninstall six", "", None),
     ("pip uninstall -y num-py numpy-x ./numpy git+https://numpy -- six", "", None),
     ("pip uninstall --dry-run numpy", "", None),
@@ -89,7 +90,7 @@ CALLS = (
     ("pip", "", None),
     ("add six", "", None),
     ("sync", "", None),
-    # In projects that are kept in this environment, and have taken no stub away.
+    # Projects that use this environment, and have removed no stub.
     ("add six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", None),
     ("--directory x sync --active -- six", "", None),
     ("remove six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", None),
@@ -103,7 +104,7 @@ CALLS = (
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user with two environments, and a uv of their own that prints what it is told."""
+    """Return a user with two environments, and the stand-in for uv."""
     stack = open_stack("eb5-pythonpath")
 
     def make(folder: Path) -> None:
@@ -150,7 +151,7 @@ def test_the_users_uv_gets_the_constraints_where_they_apply(owner: User, own: st
         assert lines == [*wanted, f"UV_CONSTRAINT={own}"], (words, variables)
 
 
-# What is refused, and the words of the answer: what it is about, and what to type.
+# The commands that are refused, and parts of the message: the reason, and the hint.
 FREE = "first run: stackenv edit it/1.0 --allow-shadow"
 REFUSED = (
     ("pip uninstall numpy", "numpy 1.25.1 comes with the module BUNDLE", f"{FREE} numpy"),
@@ -188,7 +189,7 @@ def test_commands_that_would_harm_a_stub_are_refused(owner: User, shell: str) ->
 
 
 def test_reinstall_and_uninstall_are_passed_on_without_stubs(owner: User) -> None:
-    """They may be off, or one of them gone: nothing is there to be harmed."""
+    """Stubs may be turned off, or missing: the commands can harm nothing."""
     made = owner.stackenv("create", "bare", "--no-stubs", load=[owner.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     done = owner.run(
@@ -205,7 +206,7 @@ def test_reinstall_and_uninstall_are_passed_on_without_stubs(owner: User) -> Non
     ]
 
 
-# Words and variables in a project, and what is said at last where a stub of this environment is taken away.
+# Arguments and variables in a project, and the end of the message if a stub of this environment is removed.
 HERE = "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV"
 BACK = "first run: stackenv edit it/1.0 --allow-shadow PACKAGE"
 REPLACED = "its own copies of packages of the modules of it/1.0; hint: stackenv check it/1.0"
@@ -213,7 +214,7 @@ PROJECTS = (
     ("sync", HERE, BACK),
     ("--directory x -q remove six", f"{HERE}/", BACK),
     ("sync --active", "UV_PROJECT_ENVIRONMENT=own", BACK),
-    # What these leave out of the lock file stays, and what they take away they have replaced.
+    # These keep packages that are not in the lock file, so what they remove they have replaced.
     ("add --active six", "UV_PROJECT_ENVIRONMENT=own", REPLACED),
     ("sync --inexact", HERE, REPLACED),
     ("add six", "", ""),
@@ -229,14 +230,14 @@ PROJECTS = (
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
 def test_stubs_that_a_project_command_removes_are_reported(owner: User, shell: str) -> None:
-    """By a stand-in that takes a stub away, for a real one would do that in a project alone."""
+    """With a stand-in that removes a stub, because a real uv does so only in a project."""
     site = "~/venvs/it-1.0/lib/python3*/site-packages"
     back = f"[ -e {site}/numpy-* ] && rm -r ~/numpy-* || mv ~/numpy-* {site}/; [ -e {site}/numpy-*/METADATA ]"
     calls = [
         f"echo CALL; echo CALL >&2; {variables} $SH $UV {words}\n{back} || exit 9"
         for words, variables, _ in PROJECTS
     ]
-    # Of one that has ended badly uv says enough.
+    # When uv fails, its own message is enough.
     calls += ["echo 'exit 3' >>own/uv; $SH $UV add --active; echo $?; sed -i '$d' own/uv"]
     begin = f"SH={shell} UV=venvs/it-1.0/bin/uv\ncp own/uv printing\necho 'mv {site}/numpy-* ~' >>own/uv"
     done = in_environment(owner, "\n".join([begin, *calls, back, "mv printing own/uv"]))
@@ -250,7 +251,7 @@ def test_stubs_that_a_project_command_removes_are_reported(owner: User, shell: s
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
 def test_uv_run_exact_is_refused_where_it_would_remove_stubs(owner: User, shell: str) -> None:
-    """uv would take them away before the program starts, which is to have the terminal and its signals."""
+    """uv would remove the stubs before it starts the program, which must get the terminal and its signals."""
     words = ("--with 'a b' --active --exact six", "--exact --active", "--with=a --extra x -m six --exact")
     done = in_environment(
         owner, "\n".join(f"{shell} venvs/it-1.0/bin/uv run {word}; echo $?" for word in words)
@@ -287,7 +288,7 @@ def test_a_missing_uv_is_reported_in_one_line(owner: User) -> None:
 
 @pytest.mark.parametrize("words", ["pip list", "add six", "pip uninstall six", "pip install six"])
 def test_bin_uv_starts_no_program_before_uv(owner: User, tmp_path: Path, words: str) -> None:
-    """Which becomes that uv; or waits for it, where it may have something to say afterwards."""
+    """The shell becomes uv by exec; it waits for uv only where a message may follow."""
     trace = tmp_path / "trace"
     strace = f"strace -f -e trace=execve,clone,clone3,fork,vfork -o {trace}"
     done = in_environment(owner, f"{strace} uv {words}; echo $?", "$HOME/own:$PATH")
@@ -304,7 +305,7 @@ def test_bin_uv_starts_no_program_before_uv(owner: User, tmp_path: Path, words: 
 
 
 def test_a_bin_uv_of_the_user_is_kept_with_a_warning(user: User) -> None:
-    """As pip and uv put it there, over ours too: no command takes it away, and one says what it means."""
+    """pip and uv may install a bin/uv, also over stackenv's: commands keep it, and warn what that means."""
     stack = user.stack
     uv = user.home / "venvs/plain/bin/uv"
     made = user.run(f"module load {stack.bundle_module}; python -m venv venvs/plain")
@@ -323,7 +324,7 @@ def test_a_bin_uv_of_the_user_is_kept_with_a_warning(user: User) -> None:
 
 
 def test_create_warns_when_the_package_uv_is_installed(user: User, tmp_path: Path) -> None:
-    """Of a wheel as uv's: its program is a script of the wheel's."""
+    """From a wheel like uv's, which has its program as a script."""
     files = {
         "uv-9.data/scripts/uv": PRINTING_UV,
         "uv-9.dist-info/METADATA": "Metadata-Version: 2.1\nName: uv\nVersion: 9\n",

@@ -1,4 +1,4 @@
-"""`stackenv clean` and real caches of uv's: what uv has no use for goes, by uv, and nothing else."""
+"""`stackenv clean` on real caches of uv: uv removes what it does not use, and nothing else is removed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ NOW = "uv-cache"
 
 @pytest.fixture(params=UVS)
 def cached(request: pytest.FixtureRequest, tmp_path: Path, one_stack: Stack) -> User:
-    """Return a user with one real uv, the environment it, and a cache of which uv uses the most, not all."""
+    """Return a user with one real uv, the environment `it`, and a cache of which uv uses a large part."""
     user = make_user(tmp_path, one_stack)
     user.environ["PATH"] = f"{UVS[request.param]}:{WITHOUT_UV}"
     install(user, "first")
-    # The same file again, as of a project that is built anew: the archive of the one before is left over.
+    # The same file name again, as when a project is rebuilt: the archive of the first build becomes unused.
     install(user, "second")
     time.sleep(0.01)
     install(user, "second", again=True)
-    # As of an older uv, and of `uv run` of a script.
+    # As an older uv leaves it, and as `uv run` of a script does.
     (user.home.parent / NOW / "wheels-v0/index/old").mkdir(parents=True)
     (user.home.parent / NOW / "wheels-v0/index/old/file").write_text("x" * 5000)
     run(user, "uv", "run", "--no-project", "--with", "first", "python", "-c", "import first")
@@ -40,7 +40,7 @@ def cached(request: pytest.FixtureRequest, tmp_path: Path, one_stack: Stack) -> 
 
 
 def pack_sources(folder: Path, number: int) -> Path:
-    """Return an archive of sources: of always the same name, with another content for each `number`."""
+    """Return a source archive that always has the same name, and another content for each `number`."""
     folder.mkdir()
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -68,7 +68,7 @@ def run(user: User, *words: str, **changes: str) -> str:
 
 
 def install(user: User, name: str, again: bool = False, **changes: str) -> None:
-    """Install a wheel by uv into the user's environment ~/venvs/it, which is made first."""
+    """Install a wheel with uv into the user's environment ~/venvs/it, which is created if it is missing."""
     wheel = make_wheel(user.home.parent / "wheels", name, "1.0")
     os.utime(wheel, ns=(time.time_ns(), time.time_ns()))
     user.environ["UV_FIND_LINKS"] = f"{wheel.parent},{user.stack.wheels}"
@@ -84,7 +84,7 @@ def install_file(user: User, file: Path, again: bool, **changes: str) -> None:
 
 
 def list_tree(folder: Path) -> list[str]:
-    """Return all that is below `folder`; in a cache but for the lock, which uv makes when it looks."""
+    """Return all paths below `folder` with times, without the lock that uv makes when it reads a cache."""
     below = (path for path in folder.rglob("*") if path.name != ".lock")
     return sorted(f"{path.relative_to(folder)} {path.lstat().st_mtime_ns}" for path in below)
 
@@ -119,7 +119,7 @@ def test_the_listed_paths_are_those_that_uv_removes(cached: User) -> None:
     assert set(shown) <= set(removed)
     assert all(any(path == top or top in path.parents for top in shown) for path in removed)
     assert show(cached) == []
-    # What an environment has of it, and what uv has a use for, is there.
+    # The environment is unchanged, and uv can still use the rest of the cache.
     assert list_tree(cached.home / "venvs/it") == environment
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second, sources")
     run(
@@ -139,20 +139,20 @@ def test_a_cache_that_uv_no_longer_uses_is_left_to_the_user(cached: User) -> Non
     left = cached.home / ".cache/uv"
     left.parent.mkdir()
     (cached.home.parent / NOW).rename(left)
-    # In use as long as nothing says otherwise.
+    # The default cache is in use as long as no setting names another.
     del cached.environ["UV_CACHE_DIR"]
     (item,) = show(cached)
     assert item["paths"] != [str(left)] and "uv cache prune" in item["steps"][0]
-    # As of one job, or of the site's module.
+    # As one job or the site's module sets it.
     now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere", "UV_NO_CACHE": "1"}
     clean(cached, **now)
-    # The links of the older one are absolute: it loses its archives where the cache is moved.
+    # The links of the older uv are absolute: the moved cache loses its archives.
     assert next(left.glob("wheels-*/*"))
     (item,) = show(cached, **now)
     assert item["paths"] == [str(left)] and item["steps"] == []
     assert f"uv now uses the cache in {cached.home}/elsewhere" in item["kept_reason"]
     subprocess.run(["sh", "-c", item["kept_reason"].rpartition(": ")[2]], check=True, env=cached.environ)
-    # The newest uv leaves its lock.
+    # The newest uv does not remove its lock.
     assert not [path for path in left.rglob("*") if path.name != ".lock"]
     assert show(cached, **now) == []
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
@@ -180,7 +180,7 @@ def test_deleting_a_cache_is_not_suggested_while_something_needs_it(cached: User
     (item,) = show(cached, **now)
     assert "results.csv" in item["kept_reason"] and "cache clean" not in item["kept_reason"]
     (left / "results.csv").unlink()
-    # What the site's module sends uv to, also while it is not loaded.
+    # The site's module makes uv use this cache, even while the module is not loaded.
     site_file = cached.home / "site.yaml"
     site_file.write_text(
         'version: 1\npersonal: {environments: ["${HOME}/venvs"]}\n'
@@ -221,7 +221,7 @@ def test_a_cache_behind_a_link_is_pruned_and_the_link_is_kept(cached: User) -> N
     (cached.home.parent / NOW).rename(elsewhere)
     (cached.home / ".cache").mkdir()
     (cached.home / ".cache/uv").symlink_to(elsewhere)
-    # Whoever unloads the module comes back to it.
+    # Without the module, uv uses the link again.
     (item,) = show(cached)
     assert "uv cache prune" in item["steps"][0]
     clean(cached)
@@ -362,7 +362,7 @@ def test_a_folder_that_is_not_a_uv_cache_is_ignored(user: User) -> None:
 
 @pytest.mark.any_value("cached")
 def test_a_failing_uv_is_reported_and_the_other_caches_are_cleaned(cached: User, tmp_path: Path) -> None:
-    """A mock of a uv that does not start as it should."""
+    """With a stand-in for uv that fails."""
     broken = tmp_path / "broken/uv"
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")

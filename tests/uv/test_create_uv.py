@@ -1,4 +1,4 @@
-"""`stackenv create --uv`: uv fills the environment, and is held as pip is."""
+"""`stackenv create --uv`: uv installs the packages, under the same constraints as pip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wheels import make_wheel
 NEWEST = WORK / "venv/bin/uv"
 A_YEAR_OLD = WORK / "installers/bin/uv"
 WITHOUT_UV = "/usr/bin:/bin"
-# Refused by the kernel (ENOEXEC), as a program for another machine is.
+# The kernel refuses it (ENOEXEC), like a program for another machine.
 OF_ANOTHER_MACHINE = b"\x7fELF\x02\x01\x01" + bytes(57)
 
 
@@ -27,12 +27,12 @@ def uv(request: pytest.FixtureRequest) -> Path:
 def create(
     user: User, *arguments: str, uv: Path = NEWEST, **changes: str
 ) -> subprocess.CompletedProcess[str]:
-    """Make the environment `it` with `uv` on PATH, from the wheels alone unless an index is named."""
+    """Create the environment `it` with `uv` on PATH, from the wheels alone unless an index is named."""
     tools = user.home.parent / "tools"
     tools.mkdir(exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv)
-    # uv has no variable for it; that the file of a user's own counts is what we want, too.
+    # uv has no variable for this setting; and the user's own file should count.
     settings = user.home / ".config/uv/uv.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text("" if "UV_DEFAULT_INDEX" in changes else "no-index = true\n")
@@ -47,13 +47,13 @@ def require_nothing_left(user: User) -> None:
 
 
 def list_installed(user: User) -> dict[str, str]:
-    """Return what is in the environment's site-packages, and whose INSTALLER says so."""
+    """Return the packages in the environment's site-packages, with their INSTALLER."""
     found = (user.home / "venvs/it-1.0").glob("lib/python3*/site-packages/*.dist-info")
     return {p.name.partition("-")[0]: (p / "INSTALLER").read_text().strip() for p in found}
 
 
 def own_wheels(user: User, tmp_path: Path) -> dict[str, str]:
-    """Return the variables by which uv finds those of the stack, and some that need numpy."""
+    """Return the variables with which uv finds the wheels of the stack, and new ones that need numpy."""
     make_wheel(tmp_path / "own", "takes-numpy", "1.0", ["numpy"])
     make_wheel(tmp_path / "own", "wants-numpy-two", "1.0", ["numpy>=2"])
     make_wheel(tmp_path / "own", "wants-that", "1.0", ["wants_numpy.two"])
@@ -128,7 +128,7 @@ def test_other_errors_of_uv_do_not_suggest_allow_shadow(
 
 
 def test_an_unreachable_index_is_reported_with_its_setting(user: User, uv: Path) -> None:
-    """As on a compute node: nobody answers at the address."""
+    """As on a compute node: nothing answers at the address."""
     index = {"UV_OFFLINE": "0", "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
     made = create(user, "six", "--uv", uv=uv, UV_FIND_LINKS="", **index)
     assert made.returncode == 10
@@ -156,12 +156,12 @@ def test_builds_see_the_modules_only_without_build_isolation(tmp_path: Path, kin
     assert made.returncode == 0, made.stderr
     used = user.run(f"{made.stdout}python -c 'import needs_stack_numpy.total as t; print(t.NUMPY)'")
     assert used.stdout.strip() == "1.25.1", used.stderr
-    # What the build needs is the stack's.
+    # The build used the setuptools of the stack.
     assert "setuptools" not in list_installed(user)
 
 
 def test_settings_of_the_user_do_not_redirect_the_installation(user: User, uv: Path, tmp_path: Path) -> None:
-    """Their index and their constraints count beside ours."""
+    """The user's index and constraints count in addition to stackenv's."""
     (tmp_path / "own.txt").write_text("packaging<24\nsix<1.17\n")
     (user.home / "uv.toml").write_text(
         "[pip]\nreinstall = true\nsystem = true\npython = '/usr/bin/python3'\n"
@@ -200,7 +200,7 @@ def test_a_target_or_prefix_in_uv_toml_is_refused(user: User, uv: Path, tmp_path
 
 
 def test_packages_that_landed_outside_the_environment_are_an_error(user: User, tmp_path: Path) -> None:
-    """As a later uv may not, or in other words."""
+    """With a stand-in for a uv that does not report where it installs, as a later uv may not."""
     (user.home / "uv.toml").write_text(f"[pip]\ntarget = '{tmp_path / 'elsewhere'}'\n")
     silent = tmp_path / "uv"
     silent.write_text(f'#!/bin/sh\ncase " $* " in *" -v "*) exit 0 ;; esac\nexec {NEWEST} "$@"\n')
@@ -213,7 +213,7 @@ def test_packages_that_landed_outside_the_environment_are_an_error(user: User, t
 
 
 def test_pip_installs_when_no_uv_is_on_path(user: User) -> None:
-    """Another environment's bin/uv is none: it would look for one itself."""
+    """The bin/uv of another environment does not count: it would look for a uv itself."""
     other = user.stackenv("create", "other", load=[user.stack.bundle_module])
     assert other.returncode == 0, other.stderr
     script = user.home / "venvs/other-1.0/bin/uv"
@@ -248,7 +248,7 @@ def test_pip_installs_when_uv_does_not_start(user: User, tmp_path: Path, why: st
 
 
 def test_pip_installs_when_the_site_turns_stubs_off(user: User, tmp_path: Path) -> None:
-    """Without them uv would put a copy of its own of what the modules bring into the environment."""
+    """Without stubs, uv would install its own copies of the modules' packages."""
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\npersonal:\n  stubs: false\n")
     made = create(user, "biopython", "--uv", STACKENV_SITE_CONFIG=str(configuration))
@@ -268,7 +268,7 @@ def test_create_reports_that_uv_copied_a_package_without_a_stub(user: User, tmp_
 
 
 def test_the_uv_of_a_module_is_preferred(user: User, tmp_path: Path) -> None:
-    """The one on the caller's own PATH would not start."""
+    """The uv on the caller's PATH would not start."""
     (tmp_path / "mf/uv").mkdir(parents=True)
     (tmp_path / "mf/uv/1.0.lua").write_text(f'prepend_path("PATH", "{tmp_path}/bin")\n')
     (tmp_path / "bin").mkdir()
@@ -333,7 +333,7 @@ def test_pip_updates_rebuilds_and_recreates_what_uv_installed(user: User, tmp_pa
     assert used.stdout.split() == ["1.0", "1.1", "1.25.1"], used.stderr
     again = user.stackenv("create", "again", "--from", str(tmp_path / "it.yaml"), **by_pip)
     assert again.returncode == 0, again.stderr
-    # What came by a path is not followed from a file.
+    # A package that was installed from a path is not installed again from an exported file.
     versions = "import takes_numpy as t, numpy; print(t.VERSION, numpy.__version__)"
     used = user.run(f"{again.stdout}python -c '{versions}'")
     assert used.stdout.split() == ["1.1", "1.25.1"], used.stderr

@@ -1,4 +1,4 @@
-"""A venv that has packages with code for one platform in a folder of their own, lib64."""
+"""A venv that has platform-specific packages in lib64, made with a stand-in for Fedora's Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ OWN = Made("own", requires=["pure"], is_pure=False)
 
 
 def make_python_as_fedoras(folder: Path, python: Path) -> Path:
-    """Make an installation with the library of `python`, whose sysconfig says lib64; return its program."""
+    """Make an installation with the library of `python`, whose sysconfig says lib64; return its Python.
+
+    It is a stand-in for Fedora's Python.
+    """
     (library,) = python.parents[1].glob("lib/python3*")
     made = folder / "lib" / library.name
     (made / "site-packages").mkdir(parents=True)
@@ -37,7 +40,7 @@ def make_python_as_fedoras(folder: Path, python: Path) -> Path:
 
 @pytest.fixture
 def adopter(user: User, tmp_path: Path) -> User:
-    """Return a user of a module of two packages, with a venv of virtualenv."""
+    """Return a user of a module with two packages, who has a venv made by virtualenv."""
     python = find_python("3.9")
     user.environ["MODULEPATH"] += f":{user.home}/site"
     (user.home / "uv.toml").write_text("no-index = true\n")

@@ -1,4 +1,4 @@
-"""The environment's own pip leaves the stubs alone, which it takes for packages like any other."""
+"""The environment's own pip keeps the stubs, which look to it like any other package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from stacked import Stack
 from users import User, make_once, make_user
 
-# What pip lists: the stubs, what the Python module brings, and the environment's own.
+# The output of `pip list`: the stubs, packages of the Python module, and the environment's own.
 LISTED = ["numpy==1.25.1", "packaging==23.1", "pip==23.2.1", "setuptools==65.5.0", "six==1.17.0"]
 REFUSED = (
     ("pip uninstall -y numpy", "numpy 1.25.1"),
@@ -26,7 +26,7 @@ REFUSED = (
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with an environment that has six."""
+    """Return a user with the environment `it`, in which six is installed."""
 
     def make(folder: Path) -> None:
         user = make_user(folder, one_stack)
@@ -51,7 +51,7 @@ def in_environment(owner: User, script: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize(("command", "package"), REFUSED)
 def test_uninstalling_a_stub_is_refused(owner: User, command: str, package: str) -> None:
-    """With all else that is named."""
+    """The other packages of the command are not uninstalled either."""
     done = in_environment(owner, f"{command}; echo $?; pip list --format freeze")
     assert done.stdout.split() == ["1", *LISTED], done.stderr
     assert done.stderr == (
@@ -77,7 +77,7 @@ def test_other_pip_commands_are_run(owner: User, command: str, status: int, said
 
 
 def test_packages_of_the_environment_are_uninstalled(user: User) -> None:
-    """And one that has taken the place of a stub, as pip can be told to put it there."""
+    """Also one that was installed instead of a stub, with --allow-shadow."""
     made = user.stackenv(
         "create", "it", "six", "numpy==2.1.1", "--allow-shadow", "numpy", load=[user.stack.bundle_module]
     )

@@ -1,6 +1,6 @@
-"""docs/users/projects.md: each command of the page is typed, and does what the page promises.
+"""docs/users/projects.md: each command of the page is run, and does what the page promises.
 
-What needs the index is the matrix's: Poetry and PDM take no folder of wheels.
+Poetry and PDM need a package index and are tested in the matrix: they accept no folder of wheels.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ version = "1"
 requires-python = "{python}"
 dependencies = [{needed}]
 """
-# The Python of the stacks, and a range in which no numpy of theirs is for all.
+# The Python of the stacks, and a range of Pythons that no single numpy of theirs supports.
 NARROW, WIDE = "==3.11.*", ">=3.8"
-# A mirror may lack what Poetry asks of its own PyPI alone: pypi/NAME/VERSION/json.
+# Poetry asks only its built-in PyPI for pypi/NAME/VERSION/json, which a mirror may lack.
 POETRY = """\
 [tool.poetry]
 package-mode = false
@@ -75,20 +75,20 @@ class Owner:
         return self.user.home / "analysis"
 
     def renew(self, *dependencies: str, python: str = NARROW, more: str = "") -> None:
-        """Have the environment as it was created, and a project for `python` that needs `dependencies`."""
+        """Restore the environment as created; make a new project for `python` that needs `dependencies`."""
         shutil.rmtree(self.prefix, ignore_errors=True)
         subprocess.run(["cp", "-a", self.kept, self.prefix], check=True)
         shutil.rmtree(self.project, ignore_errors=True)
         self.project.mkdir()
         needed = ", ".join(f'"{name}"' for name in dependencies)
         text = PROJECT.format(python=python, needed=needed) + more
-        # As an editor may leave it.
+        # Without a final newline, as an editor may leave it.
         (self.project / "pyproject.toml").write_text(text.rstrip("\n"))
         (self.project / "analysis.py").write_text(ANALYSIS)
         (self.project / "requirements.in").write_text("biopython\n")
 
     def type(self, *commands: str, uv: str = "newest", **changes: str) -> list[Ran]:
-        """Type `commands` in the folder of the project, where the module is loaded."""
+        """Run `commands` in the folder of the project, with the module loaded."""
         (site,) = self.prefix.glob("lib/python3*/site-packages")
         begin = "module load stackenv biopy"
         assert f"In a new shell, `{begin}` is enough" in PAGE_TEXT
@@ -97,12 +97,12 @@ class Owner:
         return type_in(self.user, self.project, commands, begin, **environ)
 
     def is_of_module(self, printed: str) -> bool:
-        """Return whether what analysis.py has printed names the module's numpy."""
+        """Return whether the output of analysis.py names the module's numpy."""
         return bool(re.search(rf"^\S+ {re.escape(self.version)} {self.user.stack.software}/", printed, re.M))
 
 
 def link_tools(folder: Path) -> None:
-    """Have the programs of the page in folders of their own, with each uv, and nothing else beside them."""
+    """Make a folder for each uv, with links to it and to the other programs of the page, and nothing else."""
     for label, uvs in UVS.items():
         place = folder / label.split()[0]
         place.mkdir(parents=True)
@@ -114,7 +114,7 @@ def link_tools(folder: Path) -> None:
 
 
 def make_owner(base: Path, stack_name: str) -> Owner:
-    """Return who has typed the first lines of the page, in a home below `base`, once for all tests."""
+    """Return a user who has run the first commands of the page, once for all tests; the home is in `base`."""
     user = make_user(base, open_stack(stack_name))
     site = base / "site"
     if not site.exists():
@@ -134,7 +134,7 @@ def make_owner(base: Path, stack_name: str) -> Owner:
 
 @pytest.fixture
 def owner(tmp_path_factory: pytest.TempPathFactory, stack: str) -> Owner:
-    """Return the owner on the stack of this name, of this process: each test changes the environment."""
+    """Return the owner on the stack of this name: one per process, because tests change the environment."""
     return make_owner(tmp_path_factory.getbasetemp() / f"projects-{stack}", stack)
 
 
@@ -154,7 +154,7 @@ def test_the_short_way_keeps_the_modules_numpy(owner: Owner, uv: str) -> None:
     assert "SciPy-bundle/" in refused[0].output
     assert "stackenv edit biopy/1.0 --allow-shadow numpy" in refused[0].output
     assert not (owner.project / "uv.lock").exists()
-    # What is no environment of its own is no finding.
+    # The rule reports only an environment of the project's own.
     assert find(owner) == []
 
 
@@ -195,7 +195,7 @@ def test_project_commands_of_uv_lock_the_modules_numpy(owner: Owner, uv: str, tm
     assert owner.is_of_module(printed["uv run python analysis.py"]), ran
     lock = (owner.project / "uv.lock").read_text()
     assert f'name = "numpy"\nversion = "{owner.version}"' in lock
-    # For a Python that is older than what the module has.
+    # For Pythons that are older than the module's.
     assert 'name = "numpy"\nversion = "1.24.4"' in lock
     # As on a laptop: a real numpy of this version, in the project's own environment.
     (own,) = (owner.project / ".venv").glob("lib/python3*/site-packages")
@@ -204,15 +204,15 @@ def test_project_commands_of_uv_lock_the_modules_numpy(owner: Owner, uv: str, tm
     assert f"+ numpy=={owner.version}" in printed["uv sync --locked"]
 
 
-# Names the installation of the Python that runs it.
+# Prints the installation of the Python that runs it.
 WHOSE = "import sys; print(sys.base_prefix)"
-# Asks for another Python, by its version or by its path: uv deletes the environment for either.
+# Another Python, by version or by path: uv deletes the environment when it is asked for either.
 ANOTHER = ("3.9", "/usr/bin/python3")
 by_another_python = pytest.mark.parametrize("python", ANOTHER)
 
 
 def find_another(python: str, folder: Path) -> str:
-    """Return what has the shell find this `python` in `folder`, where it must be sought."""
+    """Return a shell command that makes `python` available by a link in `folder`, unless it is a path."""
     if "/" in python:
         return ":"
     found = next(Path.home().glob(f".pyenv/versions/{python}.*/bin/python{python}"), None)
@@ -233,7 +233,7 @@ def test_the_second_variable_protects_the_environment(owner: Owner, tmp_path: Pa
     *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
     assert (ran.status, ran.output.split()[:2]) == (0, ["Python", "3.11.2"]), ran
     assert_as_promised([ran])
-    # Without it: what the page says.
+    # Without the second variable: as the page says.
     *_, ran = owner.type(path, f"export {first}", "uv run python -V")
     assert is_deleted(owner, ran), ran
     owner.renew(python="==3.9.*")
@@ -253,7 +253,7 @@ def test_removing_a_package_from_the_project_keeps_all_others(owner: Owner, uv: 
     assert "biopython" not in (owner.project / "pyproject.toml").read_text()
 
 
-# The environment of a project may be a link, too.
+# The environment of a project can also be a link.
 LINKED = "ln -s $VIRTUAL_ENV .venv; env -u UV_PROJECT_ENVIRONMENT uv sync"
 
 
@@ -275,7 +275,7 @@ def test_stubs_that_uv_removes_are_put_back(owner: Owner, uv: str, command: str)
 @on_one_stack
 @by_each_uv
 def test_a_refresh_restores_stubs_that_another_uv_removed(owner: Owner, uv: str) -> None:
-    """One that is started by its path."""
+    """The other uv is started by its path."""
     project, ready, *_ = PAGE[UV]
     *_, refresh, uninstall, again = PAGE[REMOVES]
     path = f"PATH={owner.tools}/{uv.split()[0]}:$PATH"
@@ -283,7 +283,7 @@ def test_a_refresh_restores_stubs_that_another_uv_removed(owner: Owner, uv: str)
     *_, took, refreshed = owner.type(project, ready, "uv add six", f"{path} uv sync", refresh, uv=uv)
     assert (took.status, took.numpy, "stackenv" in took.output) == (0, "", False)
     assert_as_promised([refreshed])
-    # When uv was not hindered.
+    # When uv was not stopped from replacing numpy.
     *_, added = owner.type(ready, f"{path} uv sync", "uv add biopython", uv=uv)
     assert (added.status, added.numpy) == (0, "uv + code")
     named = f"{uninstall}; {again}".replace("biopy", "biopy/1.0")
@@ -325,14 +325,14 @@ def test_poetry_and_pdm_keep_the_modules_numpy(owner: Owner, title: str, more: s
     ran = owner.type(*PAGE[title], **network)
     assert_as_promised(ran)
     assert owner.is_of_module(ran[-1].output), ran
-    # Versions by which PDM goes, whatever a package says that it needs.
+    # With this variable PDM uses the versions of the list, whatever a package requires.
     (overridden,) = owner.type(f"{OVERRIDE} pdm add 'numpy>=2'", **network) if more == PDM else ran[-1:]
     assert_as_promised([overridden])
-    # It is not held against the user, and found.
+    # The user is not stopped, and `stackenv check` reports it.
     (forced,) = owner.type(f"{another} add 'numpy>=2'", **network)
     assert (forced.status, "+ code" in forced.numpy) == (0, True), forced
     assert "shadows" in [f["rule"] for f in find(owner, "biopy") if "numpy" in f["what"]]
-    # As it is to be done.
+    # The way that the page recommends.
     owner.renew(more=more)
     (allow,) = set(re.findall(r"`(stackenv edit \S+ --allow-shadow numpy)`", PAGE_TEXT))
     allowed, added = owner.type(allow, f"{another} add 'numpy>=2'", **network)
@@ -341,7 +341,7 @@ def test_poetry_and_pdm_keep_the_modules_numpy(owner: Owner, title: str, more: s
 
 
 def find(owner: Owner, *names: str) -> list[dict[str, str]]:
-    """Return what `stackenv check` finds in the folder of the project, or in an environment."""
+    """Return the findings of `stackenv check` in the folder of the project, or in environments `names`."""
     (ran,) = owner.type(f"stackenv check {' '.join(names)} --json")
     found: list[dict[str, str]] = json.loads(ran.output)["result"]
     return [f for f in found if names or f["rule"] == "project-environment"]
@@ -356,7 +356,7 @@ def locks_the_newest(owner: Owner, ran: Ran) -> bool:
 
 
 def is_of_its_own(owner: Owner, ran: Ran) -> bool:
-    # Where PYTHONPATH brings the module's, that one is imported all the same: the first of the two things.
+    # On stacks with PYTHONPATH the module's numpy is imported nevertheless.
     return "Installed 2 packages" in ran.output and ran.numpy == "stackenv" and owner.is_of_module(ran.output)
 
 
@@ -374,7 +374,7 @@ def is_deleted(owner: Owner, ran: Ran) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: what the project needs, whether it has the list, and what is promised."""
+    """A row of the table: the project's dependencies, whether it uses the list, and the promised outcome."""
 
     dependencies: tuple[str, ...]
     with_list: bool
@@ -418,6 +418,6 @@ def test_commands_that_do_not_work_end_as_the_table_says(
 
 
 def test_all_commands_of_the_page_are_tested() -> None:
-    # A section with commands that no test types would be one more than are named above.
+    # A section with commands that no test runs would not be among those unpacked from PAGE above.
     assert list(OUTCOMES) == ROWS
     assert [title for title in PAGE if any(REFUSED in line for line in PAGE[title])] == [SHORT, LOCKED, UV]

@@ -1,4 +1,4 @@
-"""uv in a loaded personal module of each kind of stack, and in its shell but outside of its environment."""
+"""uv with a loaded personal module on each kind of stack: in its environment, and outside of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uvs import UVS
 from wheels import make_wheel
 
 IMPORTED = "python -c 'import numpy; print(numpy.__version__, numpy.__file__)'"
-# In the environment, one after the other.
+# Run in the environment, in this order.
 INSIDE = {
     "install": "uv pip install biopython && python -c 'import Bio; print(Bio.__file__)'",
     "import": IMPORTED,
@@ -29,7 +29,7 @@ INSIDE = {
     "list by pip": "python -m pip list --format json",
     "import again": IMPORTED,
 }
-# In isolation with what it asks for, which uv sees beside PYTHONPATH; and with what the module brings.
+# A build in isolation, with the numpy it asks for, without PYTHONPATH; and one with the module's numpy.
 BUILT = {
     "another": "env -u PYTHONPATH uv pip install --no-cache needs-numpy-two"
     " && python -c 'import needs_numpy_two as built; print(built.NUMPY)'",
@@ -38,7 +38,7 @@ BUILT = {
     " && python -c 'from needs_stack_numpy import total; print(total.NUMPY)'",
     "import": IMPORTED,
 }
-# Where the module is loaded, and where nobody has heard of it: each leaves the venv `other` as it was.
+# Run with the module loaded, and in a shell without it. Each starts with the original venv `other`.
 OUTSIDE = {
     "another venv by --python": "uv pip install --python other wants-numpy-two",
     "its Python": "uv pip install -p other/bin/python --reinstall wants-numpy-two",
@@ -52,7 +52,7 @@ OUTSIDE = {
     "unloaded, another venv": "module unload it; uv pip install --python other -U wants-numpy-two",
     "unloaded, a venv is active": "module unload it; . other/bin/activate; uv pip install wants-numpy-two",
 }
-# Those that put the newer numpy where it is wanted.
+# The commands that install the newer numpy into `other`.
 SATISFIED = [name for name, text in OUTSIDE.items() if "wants-numpy-two" in text and "--system" not in text]
 SESSION = """
 module load "$BUNDLE"
@@ -70,7 +70,7 @@ try() {{
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has printed, and the packages that were in the venv `other` then, without times."""
+    """The status and output of a command, without times, and the packages in the venv `other` afterwards."""
 
     status: int
     out: str
@@ -87,7 +87,7 @@ class Place:
     uv: str
 
     def ask(self, load: str, commands: Mapping[str, str]) -> dict[str, Answer]:
-        """Return what is answered to `commands` in one shell, which has loaded the bundle and then `load`."""
+        """Return the answers to `commands` in one shell, which loads the bundle and then runs `load`."""
         out = self.user.home / "answers"
         out.mkdir(exist_ok=True)
         calls = [f"try {number} {shlex.quote(text)}" for number, text in enumerate(commands.values())]
@@ -109,7 +109,7 @@ class Place:
 
 
 def leave_out_times(text: str) -> str:
-    """Return what uv has said without how long it took, and what depends on what is in its cache."""
+    """Return the output of uv without times, and without lines that depend on its cache."""
     text = re.sub(r"^Prepared .*\n", "", text, flags=re.M)
     return re.sub(r" in [0-9.]+m?s$", "", text, flags=re.M)
 
@@ -138,13 +138,13 @@ def place(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest
 
 @pytest.fixture(scope="module")
 def inside(place: Place) -> dict[str, Answer]:
-    """Return what is answered in the environment."""
+    """Return the answers in the environment."""
     return place.ask("ml it", INSIDE)
 
 
 @pytest.fixture(scope="module")
 def outside(place: Place) -> tuple[dict[str, Answer], dict[str, Answer]]:
-    """Return what is answered outside of it, with its module and in a shell that has never seen it."""
+    """Return the answers outside of the environment: with its module loaded, and in a shell without it."""
     unknown = {name: text.replace("module unload it; ", "") for name, text in OUTSIDE.items()}
     return place.ask("ml it", OUTSIDE), place.ask(":", unknown)
 

@@ -1,4 +1,4 @@
-"""What stubs cost that can be counted; their time is measured by tests/bench/stubs.py."""
+"""Costs of stubs that can be counted; tests/bench/stubs.py measures times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from users import User
 
 
 def test_stubs_are_not_synced_file_by_file(user: User, tmp_path: Path) -> None:
-    """Of a large stack there are hundreds, and a file server takes its time for each."""
+    """A large stack has hundreds of stubs, and a file server needs time for each sync."""
     bundle = user.stack.bundle_module
     with_stubs = list_synced(user, f"create it -m {bundle}", tmp_path)
     without = list_synced(user, f"create no -m {bundle} --no-stubs", tmp_path)
@@ -19,7 +19,7 @@ def test_stubs_are_not_synced_file_by_file(user: User, tmp_path: Path) -> None:
 
 
 def test_the_journal_is_written_once_for_all_stubs(user: User, tmp_path: Path) -> None:
-    """It holds the texts of what is left to do: after each file it took half a minute on a large stack."""
+    """It contains the texts of all remaining files; once per file took half a minute on a large stack."""
     made = user.stackenv("create", "it", load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     stub = "venvs/it-1.0/lib/python3*/site-packages/numpy-*.dist-info/METADATA"
@@ -28,7 +28,7 @@ def test_the_journal_is_written_once_for_all_stubs(user: User, tmp_path: Path) -
         assert bool(list(user.home.glob(stub))) == there
         again = list_synced(user, f"edit it {option}", tmp_path)
         assert not [path for path in changing if ".dist-info/" in path]
-        # Once for them, and for the files that are otherwise then.
+        # Once for the stubs, and for the few files that change with them.
         assert 0 < count_journals(changing) <= count_journals(again) + 3
 
 
@@ -48,7 +48,7 @@ def count_journals(paths: Sequence[str]) -> int:
 
 
 def list_synced(user: User, arguments: str, folder: Path) -> list[str]:
-    """Run `stackenv ARGUMENTS`; return what strace says of each file that it had synced."""
+    """Run `stackenv ARGUMENTS`; return the lines of strace for the files that it synced."""
     trace = folder / "trace"
     calls = "fsync,fdatasync,sync,syncfs"
     done = user.run(f"strace -f -y -e trace={calls} -o {trace} stackenv {arguments}")

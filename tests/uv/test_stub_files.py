@@ -1,4 +1,4 @@
-"""The files of stubs, of metadata of every form, and what the real uv makes of them."""
+"""The files of stubs, made from metadata in every format, and how the real uv treats them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 7
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user with the environment `it` on the module of odd packages."""
+    """Return a user with the environment `it`, which is based on the module of odd packages."""
     user = make_odd_user(tmp_path_factory.mktemp("odd"), open_stack("eb5-pythonpath"))
     made = user.stackenv("create", "it", load=[MODULE])
     assert made.returncode == 0, made.stderr
@@ -36,7 +36,7 @@ def find_site(user: User) -> Path:
 
 
 def find_stubs(user: User) -> dict[str, Path]:
-    """Return the folders of the stubs by the names that their METADATA say."""
+    """Return the folders of the stubs, by the names in their METADATA."""
     found = {}
     for installer in find_site(user).glob("*.dist-info/INSTALLER"):
         if installer.read_text() == "stackenv\n":
@@ -120,7 +120,7 @@ def test_a_prerelease_of_the_modules_is_pinned(odd: User, uv: str) -> None:
 
 @pytest.mark.parametrize("uv", UVS)
 def test_uninstalling_by_the_path_of_uv_removes_only_the_stubs(odd: User, uv: str) -> None:
-    """By its absolute path uv is held by nothing."""
+    """Nothing restricts a uv that is started by its absolute path."""
     software = odd.home.parent / "odd"
     stubs, modules, site = find_stubs(odd), describe_tree(software), find_site(odd)
     own = {path.name for path in site.iterdir()} - {folder.name for folder in stubs.values()}

@@ -1,4 +1,4 @@
-"""What other programs make of stubs: the same as without, or what docs/explanation/pip-and-uv.md says."""
+"""Other programs act with stubs as without them, or as docs/explanation/pip-and-uv.md says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ stack-plugin = stack_plugin
 [pyinstaller40]
 hook-dirs = stack_plugin:list_hooks
 """
-# Of the modules: one with a plugin of pytest, and a command that needs it and numpy.
+# Packages of the module: one with a plugin for pytest, and one with a command that needs the first.
 OF_MODULES = (
     Made("stack_plugin", entry_points=PLUGIN, code=HOOK.format("stack") + FOLDERS),
     Made("stack_tool", requires=["stack_plugin"], entry_points="[console_scripts]\ntool = stack_tool:main\n"),
@@ -36,7 +36,7 @@ OWN = Made(
     entry_points="[pytest11]\nown-plugin = own_plugin\n",
     code=HOOK.format("own"),
 )
-# What pytest and PyInstaller are, without packaging, which the modules have.
+# The packages of pytest and PyInstaller, without packaging, which the modules have.
 TOOLS = {
     "venv": ("pytest", "_pytest", "py.py", "pluggy", "iniconfig", "pygments"),
     "installers": ("PyInstaller", "_pyinstaller_hooks_contrib", "altgraph"),
@@ -78,7 +78,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Pair:
-    """A user with two environments on the same modules: `it` with stubs, and `no` without."""
+    """A user with two environments based on the same modules: `it` with stubs, and `no` without."""
 
     user: User
 
@@ -90,7 +90,7 @@ class Pair:
         return folder
 
     def run(self, name: str, how: str, command: str) -> subprocess.CompletedProcess[str]:
-        """Run `command`, in which PYTHON is that of the environment, bare or with its module loaded."""
+        """Run `command`, with PYTHON as the environment's Python, bare or with its module loaded (`how`)."""
         start = f"module use ~/modules; ml {name} || exit 99\n" if how == "loaded" else ""
         return self.user.run(start + command.replace("PYTHON", self.python(name)))
 
@@ -101,7 +101,7 @@ class Pair:
 
 
 def make_pair(folder: Path, python: Path | None = None) -> None:
-    """Make a pair below `folder`: on numpy's bundle, or on what the test makes for `python` alone."""
+    """Make a pair below `folder`: based on numpy's bundle, or on a module made for `python`."""
     user = open_user(folder)
     (user.home / "site").mkdir()
     (user.home / "report.py").write_text(REPORT)
@@ -117,7 +117,7 @@ def make_pair(folder: Path, python: Path | None = None) -> None:
 
 
 def make_tools(pair: Pair) -> None:
-    """Add to both environments what pytest and PyInstaller are, as if they were installed there."""
+    """Add pytest and PyInstaller to both environments, as if they were installed there."""
     tools = pair.user.home / "tools"
     tools.mkdir()
     for venv, names in TOOLS.items():
@@ -179,7 +179,7 @@ def test_python_and_setuptools_see_the_same_with_and_without_stubs(pair: Pair, h
 
 @HOWS
 def test_python_3_9_finds_each_entry_point_once(old_pair: Pair, how: str) -> None:
-    """That gives all of two packages of one name: so there is no stub of one with plugins."""
+    """Python 3.9 lists both of two packages of one name, so a package with plugins gets no stub."""
     told = {name: json.loads(old_pair.read(name, how, "PYTHON report.py")) for name in ("it", "no")}
     assert told["it"] == told["no"]
     assert told["it"]["plugins"] == PLUGINS
@@ -197,7 +197,7 @@ def test_pytest_registers_each_plugin_once(pair: Pair, how: str) -> None:
 
 
 def read_freeze(text: str) -> dict[str, str]:
-    """Return the version or origin of each package that `pip freeze` has printed."""
+    """Return the version or origin of each package in the output of `pip freeze`."""
     return dict(line.replace(" @ ", "==").split("==") for line in text.splitlines())
 
 
@@ -221,7 +221,7 @@ def test_pip_check_list_and_show_differ_only_in_the_location(pair: Pair, how: st
 @pytest.mark.any_value("how")
 @HOWS
 def test_a_local_freeze_lists_the_stubs_too(pair: Pair, how: str) -> None:
-    """That of the environment's own packages names the modules' too, as the page says."""
+    """`--local`, and `uv pip freeze`, list the modules' packages too, as the page says."""
     stubs = {"numpy": "1.25.1", "packaging": "23.1", "stack_plugin": "1.0", "stack_tool": "1.0"}
     frozen = {name: read_freeze(pair.read(name, how, "PYTHON -m pip freeze")) for name in ("it", "no")}
     assert frozen["it"].keys() == frozen["no"].keys()
@@ -246,7 +246,7 @@ def test_pipdeptree_prints_the_same_tree_and_warns_of_duplicates(pair: Pair, how
 
 
 def test_pyinstaller_bundles_packages_of_the_modules(pair: Pair, tmp_path: Path) -> None:
-    """Its metadata too, as the stub has it: without the licences, as the page says."""
+    """The bundled metadata is that of the stub: without the licences, as the page says."""
     (tmp_path / "program.py").write_text(
         "import numpy\nfrom importlib.metadata import version\n"
         "print(numpy.dot([1, 2], [3, 4]), version('numpy'))\n"
@@ -292,7 +292,7 @@ def test_type_checkers_find_the_packages_of_the_modules(pair: Pair, how: str) ->
 
 
 OTHER = Made("other", requires=["numpy>=1", "stack_tool"])
-# Each leaves the stubs, and numpy the modules'.
+# Each of these keeps the stubs and the modules' numpy.
 INSTALLS = (
     "install other",
     "install --upgrade --upgrade-strategy eager other",
@@ -318,7 +318,7 @@ def test_pip_installs_the_same_with_and_without_stubs(tmp_path: Path, pair: Pair
     stubs = list_stubs(new)
     for command in INSTALLS:
         told = {name: new.read(name, "loaded", f"PYTHON -m pip {command}") for name in ("it", "no")}
-        # Where a package is.
+        # Without the location of a package.
         lines = [
             sorted(re.sub(" in [./].*", "", line).partition(" (from")[0] for line in text.splitlines())
             for text in told.values()

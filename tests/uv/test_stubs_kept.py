@@ -1,4 +1,4 @@
-"""What each command does with the stubs of an environment: uv sees after it what the modules bring then."""
+"""What each command does with the stubs: afterwards uv sees the packages of the environment's modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOTH = [NUMPY, STACK]
 
 @pytest.fixture(scope="module")
 def new_person(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Person]:
-    """Return what makes a person of a site whose Bundle/1 and Bundle/2 have a numpy, too."""
+    """Return a function that makes a person on a site whose Bundle/1 and Bundle/2 also have a numpy."""
     site = make_site(tmp_path_factory.mktemp("site"))
     for bundle, version in (("1", "1.0"), ("2", "1.2")):
         with zipfile.ZipFile(make_wheel(site.wheels, "numpy", version)) as archive:
@@ -40,7 +40,7 @@ def site_packages(prefix: Path) -> Path:
 
 
 def stubs(prefix: Path) -> list[str]:
-    """Return the names and versions of the stubs at `prefix`, and see that each is complete."""
+    """Return the names and versions of the stubs at `prefix`; assert that each is complete."""
     found = [
         path.parent for path in site_packages(prefix).glob("*/INSTALLER") if path.read_text() == "stackenv\n"
     ]
@@ -77,7 +77,7 @@ def test_a_package_that_may_be_shadowed_has_no_stub(owner: Person) -> None:
 
 
 def test_a_package_installed_meanwhile_has_no_stub_until_it_is_removed(owner: Person) -> None:
-    """Allowed, installed, forbidden again: no stub comes beside it, and one comes once it is gone."""
+    """Allowed, installed, and forbidden again: it gets no stub, until `check --fix` has removed it."""
     prefix = owner.create("late", "--allow-shadow", "numpy", "numpy==1.2")
     owner.stackenv("edit", "late", "--forbid-shadow", "numpy")
     assert stubs(prefix) == [STACK] and info(owner, "late")["stubs"] == {
@@ -152,7 +152,7 @@ def test_a_site_can_turn_stubs_off(new_person: Callable[[], Person]) -> None:
     )
     refused = person.stackenv("edit", "off", "--stubs", status=2, **site)
     assert "personal.stubs" in refused.stderr and "pip install PACKAGE" in refused.stderr
-    # What a site wants is not exported.
+    # The site's choice is not exported.
     file = person.home.parent / "off.yaml"
     file.write_text(person.stackenv("export", "off", **site).stdout)
     there.stackenv("create", "off", "--from", str(file))
@@ -176,11 +176,12 @@ def test_stubs_turned_off_by_the_user_stay_off_whatever_the_site_says(
     person.stackenv("edit", "both", "--stubs")
     person.stackenv("edit", "both", "--refresh", **site)
     assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "site"
-    # Where the site has it off already a user can still say so, for the time when it has not.
+    # A user can turn stubs off while the site does so too, and they stay off when the site no longer does.
     person.stackenv("edit", "both", "--no-stubs", **site)
     person.stackenv("edit", "both", "--refresh")
     assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "user"
-    # What a site leaves out and a user lets be hidden: neither comes back by the other.
+    # One package left out by the site, another that the user may shadow: each stays without a stub
+    # until its own setting changes.
     fewer = configure(person, "stubs_leave_out: [numpy]")
     person.stackenv("edit", "both", "--stubs", "--allow-shadow", "tiny-stack", **fewer)
     assert stubs(prefix) == []
@@ -217,7 +218,7 @@ def test_stubs_follow_the_modules_of_an_edit_and_a_rebuild(owner: Person) -> Non
     (rebuilt,) = (path for path in prefix.parent.glob("moved-*") if path != prefix)
     assert stubs(rebuilt) == ["tiny_stack-2.0"]
     require_healthy(owner, "moved")
-    # The old one is as it was.
+    # The old environment is unchanged.
     assert stubs(prefix) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
 
 
@@ -245,7 +246,7 @@ def test_stubs_are_not_counted_as_packages(owner: Person) -> None:
 
 
 def make_venv_with(person: Person, name: str, *packages: tuple[str, str]) -> Path:
-    """Return a venv of the user's own with `packages`, as pip installs them."""
+    """Return a venv of the user with `packages`, unpacked as pip installs them."""
     prefix = person.adopt(name, "--no-pth")
     person.stackenv("remove", name, "--yes")
     for package, version in packages:
@@ -255,14 +256,14 @@ def make_venv_with(person: Person, name: str, *packages: tuple[str, str]) -> Pat
 
 
 def contents(prefix: Path) -> dict[str, str]:
-    """Return a hash of each file at `prefix`, by its path there."""
+    """Return a hash of each file below `prefix`, by relative path."""
     found = {str(path.relative_to(prefix)): path for path in prefix.rglob("*") if path.is_file()}
     return {name: hash_file(path) for name, path in found.items() if "__pycache__" not in name}
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_an_adopted_environment_keeps_its_own_numpy(owner: Person, version: str) -> None:
-    """One with its own numpy, of the modules' version or another, has no stub beside it, and keeps it."""
+    """It gets no stub for numpy, of the modules' version or another; `remove` restores the venv."""
     name = f"own{version[0]}"
     prefix = make_venv_with(owner, name, ("numpy", version))
     before = contents(prefix)
@@ -274,7 +275,7 @@ def test_an_adopted_environment_keeps_its_own_numpy(owner: Person, version: str)
     assert contents(prefix) == before and sorted(
         p.name for p in site_packages(prefix).glob("*.dist-info")
     ) == [f"numpy-{version}.dist-info"]
-    # Again, and its choice is remembered.
+    # Adopted again with --no-stubs: the choice is remembered without the record.
     owner.stackenv("adopt", str(prefix), name, "-m", "Bundle/1", "--no-stubs")
     assert stubs(prefix) == []
     (prefix / "stackenv/record.json").unlink()
@@ -336,7 +337,7 @@ def test_unsupported_uses_of_the_stubs_options_are_refused(
 
 
 def prepare(person: Person, words: tuple[str, ...]) -> None:
-    """Make what `words` name: a venv without a .pth or without modules, or what stands in for conda's."""
+    """Make what `words` name: a venv without a .pth or without modules, or a stand-in for conda's."""
     name = words[1]
     if name == "bare":
         prefix = person.adopt("bare", "--no-pth")

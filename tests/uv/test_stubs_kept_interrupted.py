@@ -1,4 +1,4 @@
-"""Commands that change stubs and are interrupted, or find no room: all of it is done then, or nothing."""
+"""Commands that change stubs and are interrupted, or run out of space: they change everything or nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STUB = "tiny_stack-1.0.dist-info"
 
 @pytest.fixture
 def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Return a person with an environment that has its stub, and one that has none."""
+    """Return a person with the environment `with`, which has its stub, and `without`, which has none."""
 
     def make(folder: Path) -> Person:
         person = make_person(folder, make_site(folder / "site"))
@@ -40,13 +40,13 @@ def stubs(person: Person, name: str) -> list[Path]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Return a hash of each file at `folder`, by its path there."""
+    """Return a hash of each file below `folder`, by relative path."""
     found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     return {name: hash_file(path) for name, path in found.items() if "__pycache__" not in name}
 
 
 def count(person: Person, call: str, words: str) -> int:
-    """Return how often `stackenv WORDS` makes the system call `call`, by a run that is taken back."""
+    """Return how often `stackenv WORDS` makes the system call `call`; its changes are undone."""
     kept = person.home.with_name("kept")
     shutil.copytree(person.home, kept, symlinks=True)
     trace = person.home.parent / "trace"
@@ -58,13 +58,13 @@ def count(person: Person, call: str, words: str) -> int:
 
 
 def stop(person: Person, call: str, number: int, name: str, words: str) -> subprocess.CompletedProcess[str]:
-    """Send the signal `name` to `stackenv WORDS` when it begins the `number`th of its system calls `call`."""
+    """Send the signal `name` to `stackenv WORDS` at its `number`th system call `call`."""
     inject = f"-e trace=/^{call} -e inject=/^{call}:signal={name}:when={number}"
     return person.shell(f'strace -qq -o /dev/null {inject} "{COMMAND}" {words}')
 
 
 def require_whole(person: Person, name: str, wanted: bool | None = None) -> None:
-    """See that the next command leaves `name` with all or nothing, and that the same again does it."""
+    """Run a command, then assert that `name` has all stubs or none, as `wanted`, and no journal is left."""
     person.stackenv("list")
     assert read_result(person.stackenv("check", name, "--json").stdout) == []
     assert not [path for path in prefix(person, name).rglob("*") if path.name.startswith(".METADATA")]
@@ -98,7 +98,7 @@ def test_an_interrupted_edit_changes_all_stubs_or_none(
     assert stopped.returncode not in (0, 1) and "Traceback" not in stopped.stderr
     if "refresh" in words:
         person.stackenv("list")
-        # Nothing was done, or all: the finding of before, or none.
+        # Nothing was changed, and the finding remains; or everything was, and there is none.
         found = read_result(person.stackenv("check", name, "--json").stdout)
         assert [finding["rule"] for finding in found] == ([] if stubs(person, name) else ["stubs"])
     else:
@@ -113,7 +113,7 @@ def test_an_interrupted_edit_changes_all_stubs_or_none(
 def test_an_interrupted_adoption_is_done_completely_or_not_at_all(
     person: Person, signal: str, part: int
 ) -> None:
-    """Of a copy that brings a stub of other modules: as it was before, or adopted."""
+    """The adopted folder is a copy with a stub of other modules: it is unchanged, or adopted."""
     copy = person.home / "own/copy"
     shutil.copytree(prefix(person, "with"), copy, symlinks=True)
     shutil.rmtree(copy / "stackenv")
@@ -131,7 +131,7 @@ def test_an_interrupted_adoption_is_done_completely_or_not_at_all(
 
 @pytest.fixture
 def small_disk(person: Person) -> Iterator[Path]:
-    """Return the environment without stubs, on a file system of its own that is full."""
+    """Yield the environment `without`, on a small file system of its own."""
     place = prefix(person, "without")
     kept = place.with_name("kept")
     place.rename(kept)
@@ -154,7 +154,7 @@ def test_an_edit_on_a_full_disk_fails_and_can_be_repeated(person: Person, small_
     files = [file for folder in stubs(person, "without") for file in folder.iterdir()]
     assert not [file for file in files if not file.stat().st_size]
     filler.unlink()
-    # What it had begun is finished by the next command.
+    # The next command finishes what the failed one began.
     person.stackenv("list")
     person.stackenv("edit", "without", "--stubs")
     require_whole(person, "without", wanted=True)

@@ -1,4 +1,4 @@
-"""Stubs of an environment that is packed: they are in the image, as they were when it was packed."""
+"""Stubs of a packed environment: the image contains them as they were when it was packed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UV = WORK / "venv/bin/uv"
 
 @pytest.fixture
 def packer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Return a person with a packed environment."""
+    """Yield a person with a packed environment."""
 
     def make(folder: Path) -> Person:
         person = make_person(folder, make_site(folder / "site"))
@@ -39,14 +39,14 @@ def packer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 
 
 def uv_list(person: Person) -> dict[str, str]:
-    """Return what uv, named by its path, sees in the loaded environment."""
+    """Return the packages that uv, started by its path, sees in the loaded environment."""
     done = person.shell(f'module load bio; "{UV}" pip list --format json')
     assert done.returncode == 0, done.stderr
     return {package["name"]: package["version"] for package in json.loads(done.stdout)}
 
 
 def update_module(person: Person) -> None:
-    """Put another version into the place of the module's package."""
+    """Replace the module's package by another version."""
     lib = person.site.software / "Bundle/1/lib"
     metadata = lib / "tiny_stack-1.0.dist-info/METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))

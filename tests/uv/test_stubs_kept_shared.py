@@ -1,4 +1,4 @@
-"""Stubs of a project's environment: of the group, whoever of it renews them."""
+"""Stubs of a project's shared environment: they belong to the group, whichever member updates them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stacked import open_stack
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project in which its owner has made an environment under a umask of 077."""
+    """Yield a project in which its owner has created an environment with umask 077."""
     with making_project(lambda folder: open_stack("eb5-pythonpath")) as project:
         bundle = project.owner.stack.bundle_module
         done = project.as_owner(f"module load {bundle}; stackenv create --shared {project.root} tool")
@@ -23,7 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def list_stubs(project: Project) -> dict[str, tuple[str, int, int]]:
-    """Return mode, owner and group of all that belongs to stubs, by its path in site-packages."""
+    """Return the mode, owner and group of the files and folders of stubs, by path in site-packages."""
     (site,) = (project.root / "venvs/tool-1.0").glob("lib/python3*/site-packages")
     found = {}
     for folder in site.glob("*.dist-info"):
@@ -72,7 +72,7 @@ def test_a_member_can_turn_stubs_off_and_the_owner_on(made: Project) -> None:
 def test_paths_that_a_member_writes_into_the_record_are_ignored(
     made: Project, words: tuple[str, ...]
 ) -> None:
-    """What its owner alone reads is not copied to where the group reads it; nothing is written elsewhere."""
+    """The owner's private files are not copied to where the group reads; nothing is written elsewhere."""
     home = made.owner.home
     secret = home / "secret.dist-info"
     secret.mkdir(exist_ok=True)

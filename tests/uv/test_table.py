@@ -1,7 +1,7 @@
 """The experiment with stubs and bin/uv: what each command of uv does with neither, each alone, and both.
 
-Two uvs do it, the newest and one that was a year old then. What they did is in table.txt. After a change that
-was meant to change it:
+It is run with two versions of uv, the newest and a year-old one. The results are in table.txt. If a change
+is meant to alter them:
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/uv/test_table.py; git diff tests/uv/table.txt
 """
@@ -44,9 +44,9 @@ version = "1"
 requires-python = "==3.11.*"
 dependencies = [{}]
 """
-# What the year-old uv does with one part alone is no reason to build anything.
+# Left to the matrix: no decision depends on what the year-old uv does with one part alone.
 OF_THE_MATRIX = [("a year old", mode) for mode in MODES if mode != "both"]
-# A shell that could not try a row.
+# Exit statuses of a shell that could not run a row.
 UNTRIED = ("98", "126", "127")
 SCRIPT = """\
 # /// script
@@ -62,7 +62,8 @@ FILES = {
     "needs-numpy.in": "needs-numpy\n",
     "wants-two.in": "wants-numpy-two\n",
 }
-# Programs of the rows: which numpy is in an environment or folder, and whose numpy a Python imports.
+# Programs that the rows run: `there` prints which numpy an environment or folder has, `whose` whose numpy a
+# Python imports.
 THERE = """\
 #!/bin/bash
 found=''
@@ -100,7 +101,7 @@ for number in $(seq "$ROWS"); do
     echo "$status|$(there "$VIRTUAL_ENV")|${imported[$listing]}"
 done
 """
-# In the shell that starts uv.
+# Runs in the shell that starts uv.
 IS_UNSET = """\
 [ -z "${UV_CONSTRAINT+set}${PIP_CONSTRAINT+set}" ] || exit 98
 """
@@ -108,14 +109,14 @@ IS_UNSET = """\
 
 @dataclass(frozen=True)
 class Experiment:
-    """A user with an environment `it`, at `prefix`, and copies of it with and without stubs."""
+    """A user with the environment `it` at `prefix`, and copies of it with and without stubs in `base`."""
 
     user: User
     base: Path
     prefix: Path
 
     def run(self, uv: str, mode: str) -> dict[str, str]:
-        """Return what the table has of each row, by its label."""
+        """Return the cells of each row for this uv and mode, by label."""
         kept = self.base / ("with stubs" if mode in ("stubs alone", "both") else "without stubs")
         shutil.rmtree(self.prefix)
         subprocess.run(["cp", "-a", kept, self.prefix], check=True)
@@ -137,7 +138,7 @@ class Experiment:
         return dict(cell for number, result in enumerate(results) for cell in self.describe(number, result))
 
     def describe(self, number: int, result: str) -> Iterator[tuple[str, str]]:
-        """Yield the labels of a row with the words for what its shell has printed and left."""
+        """Yield the label and cell of a row, and of what its command shows, if that is in the table."""
         row = ROWS[number]
         status, there, imported = result.split("|")
         assert status not in UNTRIED, f"{row.label}: {self.read(number, 'err')}"
@@ -151,7 +152,7 @@ class Experiment:
 
 
 def shorten(text: str) -> str:
-    """Leave out the version of the module's numpy, and that of its own, which has been said."""
+    """Return `text` without the version of the module's numpy, and of an own numpy that is already named."""
     return re.sub(r"(\S+), own \1$", r"\1, own", text.replace(f"module {HELD}", "module"))
 
 
@@ -163,7 +164,7 @@ LABELS = [label for row in ROWS for label in (row.label, *([label_of_shown(row)]
 
 
 def make_files(base: Path) -> None:
-    """Make in `base` the files and projects that each row begins with, the scripts, and the two uvs."""
+    """Make in `base` the files and projects with which each row starts, the scripts, and the two uvs."""
     files = base / "files"
     files.mkdir()
     for name, lines in FILES.items():

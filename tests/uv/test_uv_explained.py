@@ -1,4 +1,4 @@
-"""What the environment's own `uv` adds to what uv says: which package of the modules was in the way."""
+"""What the environment's own `uv` adds to uv's messages: which package of the modules caused a conflict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uvs import UVS
 from wheels import make_wheel
 
 SHELLS = ("dash", "bash", "mksh", "ksh93")
-# A project whose requirements are known to its build alone; it notes each build, and may fail.
+# A project whose requirements only its build knows; it records each build, and can be made to fail.
 BACKEND = """\
 import os
 open(os.path.expanduser("~/builds"), "a").write("built\\n")
@@ -48,7 +48,7 @@ FILES = {
     "dynamic/backend.py": BACKEND,
     "dynamic/pyproject.toml": PYPROJECT,
 }
-# What is typed, and which of the held packages are in the way.
+# The commands, and the pinned package that each conflicts with.
 EXPLAINED = (
     ("pip install wants-numpy-two", "numpy 1.25.1"),
     ("pip install -q 'numpy>=2'", "numpy 1.25.1"),
@@ -61,11 +61,11 @@ EXPLAINED = (
     ("pip compile two.in --output-file out.txt", "numpy 1.25.1"),
     ("pip install ./dynamic", "numpy 1.25.1"),
 )
-# And what fails for another reason, or nothing can be said of.
+# Commands that fail for another reason, or that cannot be explained; and their status.
 LEFT_ALONE = (
     ("uv pip install missing", 1),
     ("uv pip install missing wants-numpy-two", 1),
-    # Of an index that cannot be reached.
+    # An index that cannot be reached.
     ("env -u UV_CONFIG_FILE uv pip install --index-url http://127.0.0.1:9/ --no-cache missing", 2),
     ("env -u UV_CONFIG_FILE uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy", 1),
     ("uv pip install --no-such-option six", 2),
@@ -76,7 +76,7 @@ LEFT_ALONE = (
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with an environment, packages that need numpy, and no index but these."""
+    """Return a user with an environment and wheels that need numpy, who has no package index."""
 
     user = make_user(tmp_path_factory.mktemp("uv-explained"), one_stack)
     made = user.stackenv("create", "it", load=[one_stack.bundle_module])
@@ -92,7 +92,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
         "UV_FIND_LINKS": find_links,
         "UV_CONFIG_FILE": f"{user.home}/configuration/uv.toml",
     }
-    # One index that cannot be reached is asked.
+    # Some tests ask an index that cannot be reached.
     asking = {"UV_OFFLINE": "0", "UV_HTTP_RETRIES": "0"}
     return User(user.home, {**environ, "UV_PYTHON_DOWNLOADS": "never", **asking}, one_stack)
 
@@ -152,7 +152,7 @@ def test_other_failures_are_not_explained(owner: User, uv: str) -> None:
 
 
 def test_a_failed_build_of_metadata_is_tried_once_more(owner: User) -> None:
-    """A failed build of the metadata is tried once more; one of the package itself is not."""
+    """A failed build of the metadata is tried once more; a failed build of the package is not."""
     (owner.home / "fails").touch()
     (owner.home / "builds").unlink(missing_ok=True)
     alone = in_environment(owner, "newest", "PATH=${PATH#*venvs/it-1.0/bin:}; uv pip install ./dynamic")
@@ -166,7 +166,7 @@ def test_a_failed_build_of_metadata_is_tried_once_more(owner: User) -> None:
 
 @pytest.mark.parametrize("uv", UVS)
 def test_standard_input_reaches_uv_and_its_output_is_unchanged(owner: User, uv: str) -> None:
-    """Also with a standard input that is closed, and a descriptor of the caller's."""
+    """Also when standard input is closed, and with another descriptor of the caller."""
     script = """\
 echo packaging | uv pip compile -q --no-header --no-annotate -
 echo six | uv pip install -qr -
@@ -195,7 +195,7 @@ LOST = (
 )
 
 
-# What may take stubs away; and which lines of files it reads.
+# Commands that may remove stubs, with different ways to read requirements.
 TAKING = (
     "uv pip sync -q six.txt",
     "uv pip sync -q --link-mode copy --index-strategy first-index --python-version 3.11 six.txt",
@@ -235,7 +235,7 @@ def test_stubs_that_uv_removes_are_put_back_in_each_shell(owner: User, shell: st
 
 
 def test_all_stubs_are_saved_and_put_back_by_one_process_each(owner: User, tmp_path: Path) -> None:
-    """However many there are: a process each would take seconds."""
+    """A process per stub would take seconds."""
     trace = tmp_path / "trace"
     done = in_environment(
         owner, "newest", f"strace -f -e trace=execve -o {trace} $BIN_UV pip sync -q six.txt"
@@ -261,7 +261,7 @@ def test_stubs_lost_to_a_failing_program_are_reported(owner: User, program: str)
 
 
 def test_saved_stubs_of_a_killed_uv_are_removed_after_a_day(owner: User) -> None:
-    """Not at once: whether a process of another node still runs cannot be seen from here."""
+    """Not at once, because a process may still run on another node, which cannot be seen from here."""
     kept = owner.home / "venvs/it-1.0/stackenv"
     for name, days in (("old.1", 2), ("new.1", 0)):
         (kept / f"stubs.{name}/numpy-1.dist-info").mkdir(parents=True)
@@ -275,7 +275,7 @@ def test_saved_stubs_of_a_killed_uv_are_removed_after_a_day(owner: User) -> None
 
 @pytest.mark.parametrize("uv", UVS)
 def test_a_numpy_of_the_user_removed_by_sync_gets_no_stub(owner: User, uv: str) -> None:
-    """Allowed, installed, and forbidden again: no stub is there, and none comes with another's numpy."""
+    """Allowed, installed, and forbidden again: numpy has no stub then, and sync must not add one."""
     assert owner.stackenv("edit", "it", "--allow-shadow", "numpy").returncode == 0
     in_environment(owner, uv, "uv pip install -q numpy==2.1.1")
     assert owner.stackenv("edit", "it", "--forbid-shadow", "numpy").returncode == 0
@@ -303,7 +303,7 @@ def test_syncing_an_empty_file_removes_nothing(owner: User, uv: str) -> None:
 
 @pytest.mark.parametrize("uv", UVS)
 def test_a_conflict_with_a_missing_version_still_names_the_module(owner: User, uv: str) -> None:
-    """As after an update of the module that the environment does not know of yet."""
+    """As after an update of the module that the environment has not noticed yet."""
     said = (
         "stackenv: it/1.0 pins these packages to the versions of its modules: "
         f"numpy 1.25.1 ({owner.stack.bundle_module}); "

@@ -1,4 +1,4 @@
-"""What ends the environment's own `uv`: uv ends with it, and the status is that of a uv alone."""
+"""Signals to the environment's own `uv`: they end uv too, with the status that uv alone would have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with an environment."""
+    """Return a user with the environment `it`."""
 
     def make(folder: Path) -> None:
         made = make_user(folder, one_stack).stackenv("create", "it", load=[one_stack.bundle_module])
@@ -32,21 +32,21 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 def hear_signals() -> None:
-    """Have a process hear what whoever started the tests ignores (nohup, a job in the background)."""
+    """Restore signals to their defaults, which the caller may ignore (nohup, a background job)."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
 def index() -> Iterator[socket.socket]:
-    """Return the socket of an index that takes connections and never answers."""
+    """Yield the socket of a package index that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         yield server
 
 
 def environment(owner: User, index: socket.socket, uv: str = "newest") -> dict[str, str]:
-    """Return the variables with which a uv waits for the index."""
+    """Return an environment in which uv waits for the index."""
     prefix = owner.home / "venvs/it-1.0"
     return {
         **owner.environ,
@@ -61,7 +61,7 @@ def environment(owner: User, index: socket.socket, uv: str = "newest") -> dict[s
 
 
 def assert_ended(connection: socket.socket) -> None:
-    """See that who has made the connection is gone; what it has sent is read."""
+    """Assert that the process at the other end has ended, by reading until the end of the connection."""
     with connection:
         connection.settimeout(30)
         while connection.recv(65536):
@@ -88,7 +88,7 @@ def test_a_signal_to_the_script_alone_ends_uv(
     connection, _ = index.accept()
     process.send_signal(number)
     said = process.communicate(timeout=30)
-    # mksh exits where a signal ends it, and bash ignores this one.
+    # mksh exits with a status instead of dying from the signal, and bash ignores SIGQUIT.
     status = 128 + number if shell == "mksh" or (shell, number) == ("bash", signal.SIGQUIT) else -number
     assert (process.returncode, *said) == (status, "", "")
     assert_ended(connection)
@@ -96,7 +96,7 @@ def test_a_signal_to_the_script_alone_ends_uv(
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_signal_during_sync_keeps_the_stubs(owner: User, tmp_path: Path, shell: str) -> None:
-    """By a stand-in for uv that has taken one away and waits, which the real one does not do long."""
+    """With a stand-in for uv that removes a stub and then waits, which a real uv does only briefly."""
     stub, *_ = (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/numpy-*.dist-info")
     uv = tmp_path / "uv"
     uv.write_text(f"#!/bin/sh\nrm -r '{stub}'\necho gone\nexec sleep 300\n")
@@ -141,7 +141,7 @@ def test_control_c_at_a_terminal_ends_uv_and_a_loop_around_it(
         os.write(terminal.leader, b"\x03")
         assert_ended(connection)
         assert "ended 130." in terminal.type('echo "ended $?."')
-        # A uv of the next turn would have asked the index.
+        # A uv of the second iteration would have asked the index.
         assert select.select([index], [], [], 0)[0] == []
     finally:
         terminal.close()

@@ -1,4 +1,4 @@
-"""What is typed in the experiment with stubs and bin/uv: see test_table.py and table.txt."""
+"""The commands of the experiment with stubs and bin/uv: see test_table.py and table.txt."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Row:
     Parameters
     ----------
     label
-        As it stands in the table.
+        Its name in the table.
     script
-        What bash is given, in a folder with the files of `test_table.make_files`.
+        The script for bash, which runs in a folder with the files of `test_table.make_files`.
     shown
-        What its standard output tells, for the table; empty where it tells nothing of use.
+        A label for its standard output in the table; empty if the output is not in the table.
     """
 
     label: str
@@ -24,9 +24,9 @@ class Row:
     shown: str = ""
 
 
-# Filters what uv prints: the versions of numpy in it.
+# Filters the versions of numpy from the output of uv.
 NUMPY = "sed -nE 's/^([^[:alnum:]]* )?numpy( v|==| +)([0-9][0-9.]*).*/\\3/p' | sort -u"
-# Which numpy is in a project's environment, and which it imports.
+# Prints which numpy a project's environment has, and which it imports.
 IN_VENV = 'echo "$(there .venv), $(whose .venv/bin/python)"'
 
 ROWS = (

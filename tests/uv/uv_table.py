@@ -1,4 +1,4 @@
-"""The table of the experiment with stubs and bin/uv, as a text that people read: see table.txt."""
+"""Reads and writes the table of the experiment with stubs and bin/uv: see table.txt."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MODES = ("neither", "stubs alone", "bin/uv alone", "both")
 BOTH_UVS = "both uvs"
 EMPTY = ""
 
-# By the label of the row, the uv, and the mode.
+# Keys: the label of the row, the uv, and the mode.
 Cells = dict[tuple[str, str, str], str]
 
 
 def read_table(path: Path) -> Cells:
-    """Return the cells of the table in the file `path`; none where there is no file."""
+    """Return the cells of the table in the file `path`; no cells if there is no file."""
     cells: Cells = {}
     if not path.exists():
         return cells
@@ -31,7 +31,7 @@ def read_table(path: Path) -> Cells:
 
 
 def format_table(head: str, labels: Sequence[str], cells: Mapping[tuple[str, str, str], str]) -> str:
-    """Return the text: `head`, and a line for each of `labels`, or one for each uv where the two differ."""
+    """Return the text: `head`, and a line for each of `labels`, or one per uv where the two differ."""
     lines = [("what is typed", "uv", *MODES)]
     for label in labels:
         by_uv = {uv: tuple(cells.get((label, uv, mode), EMPTY) for mode in MODES) for uv in UVS}

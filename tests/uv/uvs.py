@@ -1,4 +1,4 @@
-"""The two uvs of the tests: the newest, and one that was a year old then."""
+"""The two versions of uv for the tests: the newest, and a year-old one."""
 
 from __future__ import annotations
 
