@@ -1,4 +1,4 @@
-"""What a person types at the prompts of a shell, in a terminal."""
+"""Type lines at the prompts of a shell in a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 PROMPT = "ready>"
 TIMEOUT_S = 120.0
-# Without what redraws a line, and with a prompt that is not what was typed for it.
+# Line editing is off, because it redraws lines. The prompt is typed in two pieces, so that the echo of what
+# was typed is not mistaken for it.
 SHELLS = {
     "bash": (("bash", "--norc", "--noprofile", "--noediting", "-i"), "PS1='rea''dy> '"),
     "zsh": (("zsh", "-f", "-i", "-o", "no_zle"), "unsetopt promptcr promptsp; PROMPT='rea''dy> '"),
@@ -21,7 +22,7 @@ SHELLS = {
 
 
 def type_at_prompts(name: str, lines: Sequence[str], environ: Mapping[str, str], folder: Path) -> str:
-    """Type `lines`, each when the shell has come to its next prompt, and leave it; return what it says."""
+    """Type `lines`, each at the next prompt of the shell, and exit; return the shell's output."""
     command, prompt = SHELLS[name]
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -43,13 +44,13 @@ def type_at_prompts(name: str, lines: Sequence[str], environ: Mapping[str, str],
             said = read_until(ours, said, None)
         finally:
             os.close(ours)
-            # It gets SIGHUP, if it has not ended.
+            # A shell that has not ended gets SIGHUP.
             shell.wait(TIMEOUT_S)
     return said.decode(errors="replace")
 
 
 def read_until(terminal: int, said: bytes, prompts: int | None) -> bytes:
-    """Return `said` and what comes until so many prompts stand in it, or until the shell has ended."""
+    """Read until the output has `prompts` prompts or the shell has ended; return `said` and what was read."""
     end = time.monotonic() + TIMEOUT_S
     while prompts is None or said.count(PROMPT.encode()) < prompts:
         if not select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]:
@@ -57,7 +58,7 @@ def read_until(terminal: int, said: bytes, prompts: int | None) -> bytes:
         try:
             found = os.read(terminal, 65536)
         except OSError:
-            # So Linux says that the other side is closed.
+            # This is how Linux reports that the other side is closed.
             break
         if not found:
             break

@@ -1,4 +1,4 @@
-"""A user of Anaconda3 with conda environments that have personal modules, and others without."""
+"""A user of Anaconda3 with conda environments, some with personal modules and some without."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stacked import Stack
 from users import User, make_user
 
 LIST = "STACKENV_TEST_LIST"
-# Braces are doubled for `format`, which puts the entry in.
+# Braces are doubled, because `format` inserts the entry.
 ACTIVATE = {
     "sh": f'export {LIST}="{{0}}${{{{{LIST}:+:${LIST}}}}}"\n',
     "csh": f"if ( $?{LIST} ) then\n setenv {LIST} {{0}}:${LIST}:q\nelse\n setenv {LIST} {{0}}\nendif\n",
@@ -26,10 +26,10 @@ CONDA = "Anaconda3/2024.02-1"
 
 
 def make_conda_user(folder: Path, stack: Stack, built: BuiltModules) -> User:
-    """Return a user with the modules one and two of conda environments, and the environments other and third.
+    """Return a user with conda environments: one and two have modules, other and third have none.
 
-    The environments are stand-ins whose python says which one it is. activate.d of one and two sets a
-    variable and puts a folder in front of a list; deactivate.d of two forgets to take that away again.
+    The environments are stand-ins whose python prints the name of its environment. activate.d of one and two
+    sets a variable and puts a folder at the front of a list; deactivate.d of two does not remove it again.
     """
     user = make_user(folder, stack)
     configuration = folder / "site.yaml"

@@ -23,7 +23,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 @pytest.fixture(scope="module")
 def one_stack() -> Stack:
-    """Return the stack of a site of today, for what does not depend on the way the modules are found."""
+    """Return the stack of a present-day site, for tests that do not depend on how modules are found."""
     return open_stack("eb5-pythonpath")
 
 
@@ -51,7 +51,7 @@ def packer(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterat
 
 @pytest.fixture(params=list(DIALECTS))
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """Return each shell; one that is missing skips on a laptop and fails in CI."""
+    """Return each shell; a missing shell skips the test on a laptop and fails it in CI."""
     found = DIALECTS[request.param]
     if not shutil.which(found.command[0]):
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""A hierarchy of modules, GCC, OpenMPI and SciPy-bundle behind them, written by real EasyBuild.
+"""A hierarchy of modules, written by real EasyBuild: GCC, OpenMPI, and SciPy-bundle behind both.
 
 Its installations of Python and SciPy-bundle are copies of those of `tests/stack`, for which EasyBuild writes
 new modulefiles (`--module-only --module-naming-scheme=HierarchicalMNS`). Its GCC and OpenMPI are empty.
@@ -15,7 +15,7 @@ from built import LMOD, WORK
 from stacked import Stack
 
 PYTHON = "3.11.2"
-# GCC, OpenMPI, gompi and SciPy-bundle, and the name of the copied installation behind that.
+# Versions of GCC, OpenMPI, gompi and SciPy-bundle, and of the installation of SciPy-bundle that is copied.
 GENERATIONS = (
     ("12.3.0", "4.1.5", "2023a", "2023.07", "2023.07-gfbf-2023a"),
     ("13.2.0", "4.1.6", "2023b", "2023.11", "2023.11-gfbf-2023b"),
@@ -35,7 +35,7 @@ moduleclass = '{kind}'
 
 
 def write_easyconfigs(folder: Path) -> None:
-    """Write the easyconfigs of both generations, by the names that --robot looks for."""
+    """Write the easyconfigs of both generations, under the names that --robot looks for."""
     for gcc, mpi, gompi, bundle, _ in GENERATIONS:
         of_gcc = f"[('GCC', '{gcc}'), ('OpenMPI', '{mpi}', '', ('GCC', '{gcc}'))]"
         on_python = f"[('Python', '{PYTHON}', '', ('GCCcore', '{gcc}'))]"
@@ -56,7 +56,7 @@ def write_easyconfigs(folder: Path) -> None:
 
 
 def make_hierarchy(folder: Path, stack: Stack, easybuild: str, scheme: str = "HierarchicalMNS") -> None:
-    """Make the modulefiles and installations below `folder` with the EasyBuild `easybuild`, eb4 or eb5."""
+    """Create the modulefiles and installations below `folder` with EasyBuild, by its name eb4 or eb5."""
     software, binary = folder / "eb/software", WORK / easybuild / "bin"
     for name in ("easyconfigs", "home"):
         (folder / name).mkdir()
@@ -87,5 +87,5 @@ def make_hierarchy(folder: Path, stack: Stack, easybuild: str, scheme: str = "Hi
 
 
 def open_hierarchy(folder: Path, stack: Stack) -> Stack:
-    """Return `stack` as a hierarchy: `modulepath` has what can be loaded at once."""
+    """Return `stack` as a hierarchy, whose `modulepath` has only the modules that can be loaded directly."""
     return replace(stack, name="hierarchy", modulepath=str(folder / "eb/modules/all/Core"))

@@ -1,4 +1,4 @@
-"""Commands that are killed, with all that they have started, when they begin a certain step."""
+"""Kill or stop commands, with all processes that they have started, when they begin a certain step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from users import STACKENV, User
 
 
 def kill_at(user: User, sentence: str, arguments: tuple[str, ...], after_s: float = 0.0) -> str:
-    """Run `stackenv ARGUMENTS` and kill it, as a batch system does, when it says `sentence`.
+    """Run `stackenv ARGUMENTS` and kill it, as a batch system does, when it prints `sentence`.
 
-    It may be faster, and be done. Returns its words.
+    The command may have finished before the signal arrives. Returns its output.
     """
     _, words = signal_at(user, sentence, arguments, signal.SIGKILL, after_s)
     return words
@@ -25,8 +25,8 @@ def kill_at(user: User, sentence: str, arguments: tuple[str, ...], after_s: floa
 def kill_exactly_at(user: User, sentence: str, arguments: tuple[str, ...]) -> None:
     """Have the kernel kill `stackenv ARGUMENTS` at its next write after `sentence`, however fast it is.
 
-    A first run, whose changes are put back, shows which of its writes that is. No program that it has started
-    may be running then.
+    A first run, whose changes are reverted, shows which of its writes that is. No program started by the
+    command may be running at that time.
     """
     trace, kept = user.home.parent / "writes", user.home.parent / "before"
     command = f"strace -qq -s 999 -o {trace} -e trace=write"
@@ -36,7 +36,7 @@ def kill_exactly_at(user: User, sentence: str, arguments: tuple[str, ...]) -> No
     assert whole.returncode == 0, whole.stderr
     shutil.rmtree(user.home)
     kept.rename(user.home)
-    # Signals are lines too.
+    # The trace has lines for signals, too.
     writes = [line for line in trace.read_text().splitlines() if line.startswith("write(")]
     (number,) = (i for i, line in enumerate(writes, 1) if sentence in line and line.startswith("write(2,"))
     killed = user.run(f"{command} -e inject=write:signal=KILL:when={number + 1} {typed}")
@@ -45,14 +45,14 @@ def kill_exactly_at(user: User, sentence: str, arguments: tuple[str, ...]) -> No
 
 
 def stop_at(user: User, sentence: str, arguments: tuple[str, ...]) -> tuple[int, str]:
-    """Run `stackenv ARGUMENTS` and type Control-C when it says `sentence`; return its status and words."""
+    """Run `stackenv ARGUMENTS` and type Control-C when it prints `sentence`; return its status and output."""
     return signal_at(user, sentence, arguments, signal.SIGINT, 0.0)
 
 
 def signal_at(
     user: User, sentence: str, arguments: tuple[str, ...], number: signal.Signals, after_s: float
 ) -> tuple[int, str]:
-    """Send the signal `number` to the command and all that it has started; return its status and words."""
+    """Send the signal `number` to the command and all that it has started; return its status and output."""
     with subprocess.Popen(
         [STACKENV, *arguments],
         env=user.environ,

@@ -1,4 +1,4 @@
-"""Users with packed environments, on a node whose mounts are in a folder of the test's own."""
+"""Users with packed environments, on a node whose mounts are in a folder of the test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from users import User, make_user
 
 
 def require_fuse() -> None:
-    """Skip where nothing can be mounted by FUSE; in CI, fail."""
+    """Skip the test where FUSE cannot mount anything; fail it in CI."""
     missing = [p for p in ("mksquashfs", "unsquashfs", "squashfuse", "fusermount3") if not shutil.which(p)]
     if missing or not os.access("/dev/fuse", os.W_OK):
         reason = f"FUSE is not available here: {missing or '/dev/fuse'}"
@@ -24,7 +24,7 @@ def require_fuse() -> None:
 
 
 def list_mounts(folder: Path) -> list[str]:
-    """Return what is mounted below `folder` in this namespace."""
+    """Return the mount points below `folder` in this namespace."""
     places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     return [place for place in places if place.startswith(f"{folder}/")]
 
@@ -44,7 +44,7 @@ def list_squashfuses(folder: Path) -> list[int]:
 
 
 def make_packing_user(folder: Path, stack, **environ: str) -> User:
-    """Return a user whose site mounts below `folder`/node."""
+    """Return a user whose site mounts packed environments below `folder`/node."""
     user = make_user(folder, stack)
     (folder / "node").mkdir(exist_ok=True)
     configuration = folder / "packing.yaml"
@@ -55,7 +55,7 @@ def make_packing_user(folder: Path, stack, **environ: str) -> User:
 
 @contextmanager
 def unmounting(folder: Path) -> Iterator[None]:
-    """Take away, at the end, what is still mounted below `folder`."""
+    """Unmount, at the end, whatever is still mounted below `folder`."""
     try:
         yield
     finally:
@@ -64,7 +64,7 @@ def unmounting(folder: Path) -> Iterator[None]:
 
 
 def empty_node(folder: Path) -> None:
-    """Kill each squashfuse of the node at `folder`, and take away its mounts and what was beside them."""
+    """Kill each squashfuse of the node at `folder`, and remove its mounts and the files beside them."""
     for pid in list_squashfuses(folder):
         os.kill(pid, signal.SIGKILL)
     for place in list_mounts(folder):
@@ -73,7 +73,7 @@ def empty_node(folder: Path) -> None:
 
 
 class Shell:
-    """A bash with the module loaded, that waits for its commands."""
+    """A bash with the module loaded that waits for commands."""
 
     def __init__(self, user: User, **environ: str) -> None:
         init = Path(user.environ["LMOD_CMD"]).parents[1] / "init/bash"
@@ -88,7 +88,7 @@ class Shell:
         self.run(f'. "{init}"; module use {user.modules}; module load bio')
 
     def run(self, command: str) -> str:
-        """Return what `command` prints, without the line that says it is done."""
+        """Return what `command` prints, without the line that marks its end."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(f"{command}\necho; echo DONE\n")
         self.process.stdin.flush()
@@ -100,7 +100,7 @@ class Shell:
 
 
 def kill(pids: list[int]) -> None:
-    """Kill processes as a batch system does, and wait until they are gone."""
+    """Kill processes as a batch system does, and wait until they have ended."""
     assert pids
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -122,5 +122,5 @@ def load(user: User, commands: str, name: str = "bio", **environ: str) -> subpro
 
 
 def in_job(number: int, step: str = "") -> dict[str, str]:
-    """Return what Slurm sets in the job `number`, and in a step of it."""
+    """Return the variables that Slurm sets in the job `number`, and in its step `step` if given."""
     return {"SLURM_JOB_ID": str(number), **({"SLURM_STEP_ID": step} if step else {})}

@@ -1,4 +1,4 @@
-"""A project: a folder that its group may write, its owner, another user of the group, and a stranger."""
+"""A project: a folder that its group may write, its owner, another member of the group, and a stranger."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import pytest
 from stacked import Stack
 from users import User, make_user
 
-# Numbers that no account of the machine has.
+# Numeric IDs that no account of the machine has.
 GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project's folder, and a user of each kind."""
+    """A project's folder, its owner, and a member of its group."""
 
     root: Path
     owner: User
     member: User
 
     def run(self, user: User, number: int, group: int, script: str) -> subprocess.CompletedProcess[str]:
-        """Run `script` as the user `number`, whose only other group is `group`."""
+        """Run `script` with the user ID `number` and `group` as the only supplementary group."""
         become = " ".join(become_user(number, group))
         return user.run(f"exec {become} bash --norc -c {shell_quote(INIT_AND + script)}")
 
@@ -50,17 +50,17 @@ def shell_quote(text: str) -> str:
 
 
 def become_user(number: int, group: int) -> list[str]:
-    """Return the words that run a command as the user `number`, whose only other group is `group`."""
+    """Return the words that run a command with user ID `number` and only `group` as supplementary group."""
     own = f"--reuid {number} --regid {number} --groups {group} --bounding-set=-all"
     return ["setpriv", *own.split()]
 
 
 @contextmanager
 def making_project(make_stack: Callable[[Path], Stack]) -> Iterator[Project]:
-    """Make a project with the stack that `make_stack` makes in a folder, and remove it at the end."""
+    """Create a project with the stack that `make_stack` creates in a folder, and remove it at the end."""
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("to become another user takes root and setpriv")
-    # pytest's own folders let no other user in.
+    # Other users cannot enter pytest's own folders.
     top = Path(tempfile.mkdtemp(prefix="stackenv-test-shared-"))
     top.chmod(0o755)
     stack = make_stack(top)

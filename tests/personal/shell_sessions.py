@@ -1,4 +1,4 @@
-"""Sessions of the seven shells for a user of personal modules, and what they left behind."""
+"""Sessions of the seven shells for a user of personal modules, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dialects import DIALECTS as ALL
 from dialects import FUNCTION_NAMES, Dialect
 from session import Result, Session, differences
 
-# Those that we and the activate scripts define.
+# Snapshots include the functions that stackenv and the activate scripts define.
 DIALECTS = {
     name: replace(dialect, asked_functions=f"{FUNCTION_NAMES} deactivate pydoc")
     for name, dialect in ALL.items()
@@ -24,7 +24,7 @@ DIALECTS = {
 def open_session(
     dialect: Dialect, folder: Path, environ: Mapping[str, str], *modulepath: str, **changes: str
 ) -> Session:
-    """Return a session in a new folder below `folder`, of a login with these folders of modules."""
+    """Return a session in a new folder below `folder`, of a login with this MODULEPATH."""
     folder = folder / "session"
     folder.mkdir()
     login = {
@@ -39,12 +39,12 @@ def open_session(
 
 
 def changed(result: Result, first: str, last: str) -> dict[str, object]:
-    """Return what differs between two snapshots; fail with the shell's words when one is missing."""
+    """Return what differs between two snapshots; fail with the shell's output when one is missing."""
     for name in (first, last):
         assert name in result.snapshots, f"no snapshot {name}: {result.stdout}{result.stderr}"
     return differences(result.snapshots[first], result.snapshots[last])
 
 
 def which(dialect: Dialect, program: str) -> str:
-    """Return the code that prints the path by which the shell finds `program`."""
+    """Return the code that prints the path at which the shell finds `program`."""
     return f"which {program}" if dialect.family == "csh" else f"command -v {program}"

@@ -21,7 +21,7 @@ MAKERS = {
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the module alpha, and an environment of each maker without a module."""
+    """Return a user with the module alpha, and an environment by each maker that has no module."""
     user = make_user(tmp_path_factory.mktemp("scripts"), one_stack)
     made = user.stackenv("create", "alpha", "-m", one_stack.bundle_module)
     assert made.returncode == 0, made.stderr
@@ -34,7 +34,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 @pytest.fixture
 def session(dialect: Dialect, tmp_path: Path, owner: User) -> Session:
     session = open_session(dialect, tmp_path, owner.environ, owner.modules, owner.stack.modulepath)
-    # venv's script changes the prompt, and is made for shells that have one.
+    # venv's script changes the prompt, and expects that the shell has one.
     return session.do({"csh": "set prompt = '> '", "sh": "PS1='$ '", "fish": ":"}[dialect.family])
 
 
@@ -43,7 +43,7 @@ def prefix_of(kind: str, owner: User) -> str:
 
 
 def activate(dialect: Dialect, prefix: str) -> str:
-    """Return the line by which the user of this shell activates the environment at `prefix`."""
+    """Return the line that activates the environment at `prefix` in this shell."""
     word = {
         "csh": "source {}/bin/activate.csh",
         "fish": "source {}/bin/activate.fish",
@@ -65,7 +65,7 @@ def test_activate_script_and_module_can_be_left_in_any_order(
     second_in, second_out = ("module" if name == "script" else "script" for name in (first_in, first_out))
     where = which(session.dialect, "python")
     result = (
-        # Once alone: what the script itself leaves behind is not ours.
+        # Once without the module: what the script itself leaves behind is not stackenv's.
         session.do(enter["script"], "deactivate")
         .snapshot("before")
         .do(enter[first_in], enter[second_in], where)
@@ -127,10 +127,10 @@ def test_a_reload_after_the_scripts_deactivate_restores_the_module_completely(se
 def test_a_fish_script_restores_the_module_when_an_activate_script_is_left(
     session: Session, owner: User, kind: str
 ) -> None:
-    """fish says when an activate script sets VIRTUAL_ENV; also twice, and with the module left first."""
+    """fish reports when an activate script sets VIRTUAL_ENV. Also twice, and with the module left first."""
     enter = activate(session.dialect, prefix_of(kind, owner))
     result = (
-        # Once alone: what the script itself leaves behind is not ours.
+        # Once without the module: what the script itself leaves behind is not stackenv's.
         session.do(enter, "deactivate")
         .snapshot("before")
         .do("module load alpha")

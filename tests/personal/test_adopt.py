@@ -1,4 +1,4 @@
-"""Venvs that users have already, by venv, virtualenv and uv: their module is found and checked."""
+"""`stackenv adopt` for venvs by venv, virtualenv and uv: the module of their Python is found and checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAKERS = {
 
 @pytest.fixture(scope="module", params=["first", "next"])
 def owner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> User:
-    """A user who has a venv of each maker, by the Python of one of the two generations."""
+    """A user who has a venv by each maker, of the Python of one of the two generations."""
     stack = open_stack("eb5-pythonpath" if request.param == "first" else "eb4-prefixes")
     user = make_user(tmp_path_factory.mktemp(request.param), stack)
     (user.home / "generation").write_text(request.param)
@@ -49,7 +49,7 @@ def python_of(user: User) -> str:
 
 
 def bundles_of(user: User) -> tuple[str, str]:
-    """Return the bundle that goes with the user's Python, and the one that does not."""
+    """Return the bundle that matches the user's Python, and the one that does not."""
     both = (user.stack.bundle_module, user.stack.next_bundle_module)
     return both if python_of(user) == user.stack.python_module else (both[1], both[0])
 
@@ -101,7 +101,7 @@ def test_an_adopted_venv_loads_with_its_bundle_in_a_fresh_shell(owner: User, mak
 
 @pytest.fixture
 def venv(user: User) -> Path:
-    """A venv without pip, by the first Python, with a package."""
+    """A venv of the first Python, with one package and without pip."""
     wheels = user.stack.wheels
     made = user.run(
         f"module load {user.stack.python_module}; python -m venv --without-pip mine && "
@@ -128,7 +128,7 @@ def test_modules_that_only_seem_to_provide_the_python_are_not_chosen(user: User,
     other = f"{user.stack.software}/{user.stack.next_python_module}"
     write_module(user, "Python/9.9", f'prepend_path("PATH", "{other}/bin")')
     write_module(user, "Python/8.8", f'setenv("EBROOTPYTHON", "{right}")', 'prepend_path("PATH", "/usr/bin")')
-    # It leads to the right folder, and another in front of it.
+    # This one puts the right folder on PATH, and another in front of it.
     write_module(
         user,
         "Python/10.0",
@@ -150,18 +150,19 @@ def test_the_module_called_python_is_chosen_among_several_with_the_same_python(
 
 
 def test_find_python_module_works_although_a_module_hangs_in_spider(user: User) -> None:
-    """In process, for the command gives spider a minute."""
+    """This calls the function, because the command gives spider a minute."""
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     environ = {**user.environ, "MODULEPATH": f"{user.home}/site:{user.stack.modulepath}"}
     with pytest.raises(ModuleError, match="did not end within 2 s"):
         Lmod.find(environ, timeout_s=2).spider_reverse_map()
     python = Path(user.stack.software, user.stack.python_module, "bin/python").resolve()
-    # It asks Lmod more than that, on a busy machine too.
+    # It asks Lmod for more than that, and also has to finish on a busy machine.
     assert find_python_module(Lmod.find(environ, timeout_s=15), str(python)) == (user.stack.python_module,)
 
 
 @pytest.mark.matrix
 def test_adopt_works_although_a_module_hangs_in_spider(user: User, venv: Path) -> None:
+    """The command gives spider a minute."""
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     told = adopt_beside(user, "mine", "--dry-run")
     assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
@@ -211,14 +212,14 @@ def test_adopt_reports_each_file_it_writes_and_changes_no_other(user: User, venv
     assert adopted.returncode == 0, adopted.stderr
     after = describe_tree(venv)
     new = {path for path in after if path not in before and not path.startswith("stackenv")}
-    # What each start of a Python compiles.
+    # Any start of a Python can add compiled files.
     new = {path for path in new if "__pycache__" not in path}
     assert {path: after[path] for path in before} == before
     stubs = {path for path in new if ".dist-info" in path}
     sentence = next(s for s in adopted.stderr.splitlines() if "write into" in s)
     listed, _, shown = sentence.partition("stackenv, ")[2].partition("; ")
     assert set(listed.split(", ")) == new - stubs, sentence
-    # The venv has a packaging of its own.
+    # The venv has its own packaging, which needs no stub.
     assert {Path(path).name for path in stubs if path.endswith(".dist-info")} == {"numpy-1.25.1.dist-info"}
     assert shown == "show uv 1 package of the modules"
 
@@ -255,7 +256,7 @@ def test_the_users_pip_conf_and_sitecustomize_are_kept(user: User, venv: Path, k
 
 @pytest.mark.parametrize("own", [True, False])
 def test_adopt_warns_when_pip_can_replace_packages_of_the_modules(user: User, venv: Path, own: bool) -> None:
-    """Without the layers a pip.conf of stackenv's holds, and none of the user's own."""
+    """With --no-pth a pip.conf by stackenv sets the constraints, but one of the user's own is not changed."""
     if own:
         (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
     adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)

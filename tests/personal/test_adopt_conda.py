@@ -1,4 +1,4 @@
-"""Conda environments that users have already: by name, by path, without Python, with odd activations."""
+"""`stackenv adopt` for conda environments: by name, by path, without Python, with odd activation scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ echo noisy
 
 
 def make_environment(prefix: Path, python: bool = False, activate: str = "") -> Path:
-    """Make what conda leaves: conda-meta, a program, and where asked for a Python and activate.d."""
+    """Create what conda creates: conda-meta and a program, and on request a Python and activate.d."""
     packages = {"r-base": "4.3.1", **({"python": "3.11.2"} if python else {})}
     (prefix / "conda-meta").mkdir(parents=True)
     (prefix / "conda-meta/history").touch()
@@ -134,7 +134,7 @@ def test_an_environment_name_that_is_invalid_for_a_module_is_converted(user: Use
 
 @pytest.fixture
 def conda_user(user: User, built_modules: BuiltModules) -> User:
-    """A user of the real Anaconda3's module, with the test's channel."""
+    """A user of the module of the real Anaconda3, with the channel of the tests."""
     configuration = user.home.parent / "site.yaml"
     configuration.write_text(CONDA_POLICY)
     user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
@@ -166,6 +166,6 @@ def test_a_shared_conda_environment_has_no_hard_links_and_is_group_writable(cond
     made = conda_user.stackenv("create", "--conda", "it", "activating", "--shared", str(project))
     assert made.returncode == 0, made.stderr
     files = [path for path in (project / "envs/it-1.0").rglob("*") if path.is_file()]
-    # A hard link into the maker's own package cache would have the cache's group.
+    # A hard link into the user's own package cache would have the group of the cache.
     assert files and all(path.stat().st_nlink == 1 for path in files)
     assert all(path.stat().st_mode & 0o060 == 0o060 for path in files)

@@ -1,4 +1,4 @@
-"""What comes after the load: other modules, pip's settings of the user, an unwritable stderr."""
+"""After the load of an environment: other modules, the user's pip settings, an unwritable stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PYTHON_OF = 'python -c "import sys; print(sys.prefix)"'
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the module alpha, of a venv that has six."""
+    """Return a user with the module alpha, of a venv with six."""
 
     def make(folder: Path) -> None:
         made = make_user(folder, one_stack).stackenv("create", "alpha", "six", load=[one_stack.bundle_module])
@@ -94,7 +94,7 @@ def test_pip_install_user_in_another_environment_is_handled_by_that_pip(owner: U
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
 def test_python_starts_when_stderr_is_full_or_closed(owner: User, stderr: str) -> None:
-    # Without the modules the environment has something to say.
+    # Without its modules the environment has a message to print.
     result = owner.run(f"~/venvs/alpha-1.0/bin/python -c 'print(1)' {stderr}", STACKENV_CARRY="0")
     assert (result.stdout, result.returncode) == ("1\n", 0)
 

@@ -1,4 +1,4 @@
-"""Builds from source: they get what they ask for, or the stack's, and never the constraints."""
+"""Builds from source get what they require, or the stack's packages; the constraints never apply to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from users import User, make_once, make_user
 pytestmark = pytest.mark.each_value("builder", "way")
 
 PIPS = {"bundled": "", "recent": "pip install -q pip==25.2"}
-# One by each way in which modules bring packages.
+# One stack for each way in which modules provide packages.
 WAYS = ("eb5-pythonpath", "eb5-prefixes")
 
 
@@ -23,7 +23,7 @@ def way(request: pytest.FixtureRequest) -> Stack:
 
 @pytest.fixture(scope="module", params=PIPS)
 def builder(request: pytest.FixtureRequest, way: Stack, tmp_path_factory: pytest.TempPathFactory) -> User:
-    """A user with an environment whose pip is of the year of the stack, or of today."""
+    """A user with an environment whose pip is as old as the stack, or recent."""
     pip = request.param
 
     def make(folder: Path) -> None:
@@ -37,7 +37,7 @@ def builder(request: pytest.FixtureRequest, way: Stack, tmp_path_factory: pytest
 
 
 def install(user: User, command: str, check: str) -> list[str]:
-    """Install with `command` in the environment, into a folder aside; return what `check` prints then."""
+    """Install with `command`, in the environment, into a separate folder; return what `check` then prints."""
     done = user.run(
         "module use ~/modules; module load it || exit 1\naside=$(mktemp -d)\n"
         f"{command} --no-deps --target $aside && PYTHONPATH=$aside:$PYTHONPATH python -c '{check}'"
@@ -60,7 +60,7 @@ def test_an_sdist_that_needs_another_numpy_is_built_and_the_stacks_numpy_is_kept
 
 
 def test_the_users_own_constraints_apply_to_builds_as_in_plain_pip(builder: User) -> None:
-    """Those are the user's decision: up to pip 25.2 they hold for what a build needs, too."""
+    """They are the user's decision: up to pip 25.2 they also apply to what a build requires."""
     (builder.home / "own.txt").write_text("setuptools<70\n")
     done = builder.run(
         "export PIP_CONSTRAINT=$HOME/own.txt; module use ~/modules; module load it\n"

@@ -1,4 +1,4 @@
-"""Environments that get in each other's way: loaded ones, names of modules, ones that are being made."""
+"""Conflicts of environments: loaded ones, names of modules, environments that are being created."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOAD = "module use ~/modules; module load biopy"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the module biopy, on the bundle, and a venv on the same Python."""
+    """Return a user with the module biopy, based on the bundle, and a venv of the same Python."""
     user = make_user(tmp_path_factory.mktemp("collisions"), one_stack)
     made = user.stackenv("create", "biopy", load=[one_stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -119,7 +119,7 @@ def test_a_site_modules_name_gives_a_warning_and_an_own_modules_name_does_not(ow
 
 @pytest.fixture
 def making(user: User, tmp_path: Path) -> Iterator[Running]:
-    """Return a create whose build of a package has begun, and does not end."""
+    """Return a running `create` whose build of a package has begun and does not end."""
     folder = tmp_path / "slow"
     folder.mkdir()
     (folder / "setup.py").write_text(SLOW.format(marker=str(folder / "started")))
@@ -166,7 +166,7 @@ def test_a_half_created_environment_is_not_adopted_but_undone(user: User, making
 
 
 def write_modules(folder: Path, built: BuiltModules) -> str:
-    """Write a tree in which conda's module is there twice, and the lower version is the default."""
+    """Write a tree with two versions of conda's module, of which the lower one is the default."""
     name, version = CONDA.split("/")
     places = (Path(place, f"{CONDA}.lua") for place in built.modulepath.split(":"))
     (found,) = (path for path in places if path.is_file())

@@ -122,7 +122,7 @@ def test_conda_deactivate_returns_to_the_environment_of_the_module(session: Sess
     assert set(result.statuses) == {0}, result.stderr
     assert result.stdout.split("\n")[:3] == ["python of other", "python of third", "python of one"]
     assert changed(result, "top", "top-again") == {}
-    # Scripts of a stacked environment's lower one run once more, under conda alone too.
+    # With --stack, conda runs the scripts of the lower environment once more, without stackenv as well.
     assert leave_out(changed(result, "loaded", "back"), *([LIST] if stack else [])) == {}
 
 

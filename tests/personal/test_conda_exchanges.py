@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules) -> User:
-    """Return a user with the modules one and two of conda environments, and plain of a venv."""
+    """Return a user with the modules one and two of conda environments, and the module plain of a venv."""
     user = make_conda_user(tmp_path_factory.mktemp("contract"), one_stack, built_modules)
     done = user.run("/usr/bin/python3 -m venv --without-pip ~/plain")
     adopted = user.stackenv("adopt", str(user.home / "plain"))
@@ -135,7 +135,7 @@ def test_a_reload_of_conda_changes_nothing_but_the_order_of_lists(session: Sessi
         .run()
     )
     assert set(result.statuses) == {0}, result.stderr
-    # What is loaded again is the last of Lmod's lists, and stands in front of our `pip` on PATH.
+    # A reloaded module is the last of Lmod's lists, and comes before stackenv's `pip` on PATH.
     order = ("LOADEDMODULES", "_LMFILES_", "PATH", LIST)
     for first, last in (("active", "reloaded"), ("loaded", "back")):
         assert leave_out(changed(result, first, last), *order) == {}

@@ -1,4 +1,4 @@
-"""What the load of a conda environment's module starts, and what it says: nothing, and once on a terminal."""
+"""The load of a conda environment's module starts no program, and prints its notice once, on a terminal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from users import User
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules) -> User:
-    """Return a user with modules of stand-ins, of the package activating, and of one without Python."""
+    """Return a user with modules of stand-ins, of the package activating, and of a package without Python."""
     user = make_conda_user(tmp_path_factory.mktemp("loads"), one_stack, built_modules)
     made = user.stackenv("create", "real", "--conda", "activating", "python")
     bare = user.stackenv("create", "bare", "--conda", "plain", "--verbose")
-    # conda's own words are shown only where they are asked for.
+    # conda's own output is shown only with --verbose.
     assert "transaction" in bare.stderr.lower() and "transaction" not in made.stderr.lower()
     assert (made.returncode, bare.returncode) == (0, 0), made.stderr + bare.stderr
     (user.modules / "empty").mkdir()
@@ -32,7 +32,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modu
 
 
 def list_programs(owner: User, folder: Path, commands: str) -> list[str]:
-    """Return the programs that a bash starts for `commands`, each time that it does."""
+    """Return the programs that a bash starts for `commands`, one entry for each start."""
     trace = folder / "trace"
     start = DIALECTS["bash"].start(LMOD)
     done = subprocess.run(
@@ -136,7 +136,7 @@ NOTICE = "one/1.0: PYTHONPATH is set"
 
 
 def test_a_pythonpath_notice_appears_once_on_a_terminal(owner: User) -> None:
-    """Its module is told of by the module of conda alone: in an environment it is hidden."""
+    """A PYTHONPATH set by a module is reported by conda's module only: in an environment it is hidden."""
     stack = owner.stack
     shown = run_on_terminal(owner, f"module load {stack.bundle_module}; module load one; echo done")
     assert NOTICE not in shown

@@ -1,4 +1,4 @@
-"""The constraints: an install does not replace what the modules bring, wherever the environment is."""
+"""The constraints keep an install from replacing packages of the modules, wherever the environment is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UV_REFUSES = "you require packaging=="
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """A user with an environment in an odd place, and with constraints of their own beside it."""
+    """A user with an environment at an odd path, and a file of constraints of their own."""
     stack = open_stack("eb5-pythonpath")
 
     def make(folder: Path) -> None:
@@ -29,7 +29,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
     return make_user(make_once(tmp_path_factory, "constraints", make), stack)
 
 
-# How a user comes to work in the environment with constraints of their own, or without.
+# Ways to enter the environment, with constraints of the user's own or without.
 ENTRANCES = {
     "the module": "module use ~/modules; module load odd",
     "the module after own constraints": "export PIP_CONSTRAINT=$HOME/own.txt; module use ~/modules; ml odd",
@@ -62,7 +62,7 @@ def test_pip_also_obeys_the_users_own_constraints(owner: User, entrance: str) ->
     assert ("Would install six-1.17.0" in asked.stdout) != has_own
 
 
-# With nothing that the user has set; in a shell with the module, and a constraint of the user's own.
+# Typed in a shell with the module, without constraints of the user's own.
 COMMANDS = (
     "pip install --dry-run",
     "pip3 install --dry-run",
@@ -104,7 +104,7 @@ def test_uv_obeys_the_constraints(owner: User) -> None:
         refused = owner.run(f"{come}\nuv pip install {named} --no-index --dry-run packaging==24.2")
         assert UV_REFUSES in refused.stderr, (named, refused.stderr)
     chosen = owner.run(f"{come}\nuv pip install --no-index --dry-run pandas")
-    # The module's is there, by its stub; what is written down for elsewhere has the same version.
+    # uv sees the module's numpy by its stub; a list that it compiles for use elsewhere has the same version.
     assert " + pandas==" in chosen.stderr and "numpy" not in chosen.stderr, chosen.stderr
     written = owner.run(f"{come}\nuv pip compile -q --no-index --no-annotate - <<<pandas")
     assert "\nnumpy==1.25.1\n" in written.stdout, written.stderr
@@ -121,7 +121,7 @@ def create(user: User, *arguments: str, **changes: str) -> subprocess.CompletedP
 
 
 def read_pinned(user: User, name: str) -> dict[str, str]:
-    """Return what the constraints file of the environment `name` says, comments as they are."""
+    """Return the versions in the constraints file of the environment `name`, followed by their comments."""
     lines = (user.home / f"venvs/{name}-1.0/stackenv/constraints.txt").read_text().splitlines()
     pairs = (line.split("==") for line in lines if not line.startswith("#"))
     return {package: rest for package, rest in pairs}
@@ -147,7 +147,7 @@ def test_a_conflict_names_package_and_module_and_suggests_allow_shadow(user: Use
 
 
 def test_build_back_ends_and_unusable_versions_are_not_pinned(user: User) -> None:
-    """A module brings a few, as metadata, beside the real bundle's numpy and packaging."""
+    """A module provides a few of them, as metadata, beside the real bundle's numpy and packaging."""
     packages = {
         "Setuptools_SCM": "8.0",
         "hatchling": "1.18.0",
@@ -182,7 +182,7 @@ def test_build_back_ends_and_unusable_versions_are_not_pinned(user: User) -> Non
 
 
 def test_no_system_site_packages_leaves_the_base_pythons_packages_unpinned(user: User) -> None:
-    """What a plain venv does not see must not keep it from taking another version."""
+    """A package that a plain venv does not see must not keep it from installing another version."""
     root = user.home / "software/Python/9"
     base = root / f"lib/python3.{sys.version_info[1]}/site-packages"
     wheels = user.stack.wheels

@@ -1,4 +1,4 @@
-"""The constraints hold in their environment and nowhere else: not for what is started in the same shell."""
+"""The constraints apply in their environment only, not to other programs started in the same shell."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from stacked import open_stack
 from users import User, make_once, make_user
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
-# Prints what the Python that runs it has for pip, behind a word.
+# Prints its last argument, and the PIP_CONSTRAINT of the Python that runs it.
 SHOW = 'import os, sys; print(sys.argv[-1], os.environ.get("PIP_CONSTRAINT", "unset"))\n'
 
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user with an environment, and a venv made inside it, of the modules' Python."""
+    """Return a user with an environment, and a venv of the modules' Python that was created inside it."""
     stack = open_stack("eb5-pythonpath")
 
     def make(folder: Path) -> None:
@@ -61,8 +61,8 @@ def test_another_pip_or_uv_in_the_same_shell_ignores_the_constraints(
     in_environment(owner, OUTSIDE[command], TMPDIR=str(tmp_path), **settings)
 
 
-# Words behind `python`, the variables in front of them, and what this Python then has: ours (with the user's
-# own behind it), the user's own alone, nothing, or an empty file. The user's own is set for every other word.
+# The words after `python`, the variables set for it, and its PIP_CONSTRAINT: stackenv's file (with the user's
+# own after it), no value, or an empty file. For the last two it is the user's own file where that is set.
 OURS, OWN, NOTHING, EMPTY = "ours", "own", "unset", "/dev/null"
 STARTS = (
     ("./pip install", "", OURS),
@@ -82,7 +82,7 @@ STARTS = (
     ("./own/pip/__main__.py install", "", OURS),
     ("-m pip.__main__ install", "PYTHONPATH=$PWD/own", OURS),
     ("-m pip._internal install", "PYTHONPATH=$PWD/own", OURS),
-    # pip takes the option only before its command, and as the value of another it is none.
+    # pip accepts --python only before its command, and not where it is the value of another option.
     ("./pip3 install --global-option --python six", "", OURS),
     ("./pip3 --log --python install six", "", OURS),
     ("./pip3 -v --log=x --cert x --pyth=~/inner install six", "", NOTHING),
@@ -91,7 +91,7 @@ STARTS = (
     ("./pip-sync", "", NOTHING),
     ("./pip.pyz install", "", OURS),
     ("./hook.py pip install", "", NOTHING),
-    # Into a folder of the user's, which replaces nothing of the environment.
+    # An install into a folder of the user's replaces nothing in the environment.
     ("./pip install --target /tmp/x six", "", EMPTY),
     ("./pip install --ta=/tmp/x six", "", EMPTY),
     ("./pip install -Ut /tmp/x six", "", EMPTY),
@@ -103,14 +103,14 @@ STARTS = (
     ("./pip install --root / --prefix $VIRTUAL_ENV six", "", OURS),
     ("./pip install --pre --prefer-binary --root-user-action ignore six xt", "", OURS),
     ("./pip install --global-option --target -- six --target", "", OURS),
-    # As pip fills a build environment, and as what is built there starts pip (setuptools' setup_requires).
+    # As pip fills a build environment, and as a build in it starts pip (setuptools' setup_requires).
     ("./pip install --prefix /tmp/pip-build-env-x/overlay", "", EMPTY),
     ("./__pip-runner__.py install --prefix /tmp/pip-build-env-x/overlay", "", EMPTY),
     ("./pip wheel", "PYTHONPATH=/tmp/pip-build-env-x/site", EMPTY),
     ("./pip wheel", "_PYPROJECT_HOOKS_BUILD_BACKEND=setuptools.build_meta", EMPTY),
     ("./pip wheel", "PEP517_BUILD_BACKEND=setuptools.build_meta", EMPTY),
     ("./hook.py", "PYTHONPATH=/tmp/pip-build-env-x/site", NOTHING),
-    # Below another pip of this environment, as one below setup.py is.
+    # Started by another pip of this environment, as a pip that setup.py starts.
     ("./pip wheel", "STACKENV_OUTER_PIP=1:$VIRTUAL_ENV", EMPTY),
     ("./__pip-runner__.py install", "_PIP_RUNNING_IN_SUBPROCESS=1 STACKENV_OUTER_PIP=1:$VIRTUAL_ENV", EMPTY),
     ("./pip wheel", "STACKENV_OUTER_PIP=1:$HOME/inner", OURS),
@@ -118,7 +118,7 @@ STARTS = (
 
 
 def test_each_python_process_gets_the_right_pip_constraint(owner: User, tmp_path: Path) -> None:
-    """With programs of pip's names that print it, and with variables that a pip above has left."""
+    """Scripts with the names of pip's programs print it, also with variables that an outer pip has set."""
     names = {words.split("./")[1].split()[0] for words, _, _ in STARTS if "./" in words}
     for name in (*names, "own/pip/__init__.py", "own/pip/_internal/__main__.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def test_processes_started_by_a_build_are_not_constrained(
 
 
 def test_setup_requires_of_a_setup_py_is_not_constrained(owner: User, tmp_path: Path) -> None:
-    """Without a pyproject.toml pip runs setup.py itself, up to 25.2, and setuptools another pip."""
+    """Without a pyproject.toml pip up to 25.2 runs setup.py itself, and setuptools starts another pip."""
     (tmp_path / "setup.py").write_text(
         "import setuptools\nsetuptools.setup(name='legacy', version='1', setup_requires='packaging==24.2')\n"
     )

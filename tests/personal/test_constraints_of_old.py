@@ -1,4 +1,4 @@
-"""Modules of stackenv 0.1, which set the constraints for the whole shell, and shells that have one loaded."""
+"""Shells that have loaded a module of stackenv 0.1, which set the constraints for the whole shell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.some_shells
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with the environments alpha and beta, whose modules are there as old and as new."""
+    """Return a user with the environments alpha and beta, each with an old and a new modulefile."""
     user = make_user(tmp_path_factory.mktemp("old"), one_stack)
     for name in ("alpha", "beta"):
         made = user.stackenv("create", name, "-m", one_stack.bundle_module)
@@ -27,7 +27,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 def use(owner: User, which: str) -> str:
-    """Return the line by which both modules are the old or the new ones."""
+    """Return the line that installs the old or the new modulefiles of both environments."""
     return "; ".join(
         f"cp {owner.modules}/{name}/{which} {owner.modules}/{name}/1.0.lua" for name in ("alpha", "beta")
     )
@@ -67,7 +67,7 @@ def test_a_shell_with_an_old_module_loaded_is_left_without_a_trace(
     for variable in VARIABLES:
         assert result.snapshots["loaded"].environment[variable].split() == [url, *own.split()]
     assert changed(result, "before", "after") == {}
-    # In what Lmod keeps for itself, too, which snapshots leave out.
+    # Lmod's own variables, which snapshots leave out, hold nothing of it either.
     kept = [line.partition("=")[0] for line in (session.folder / "printed").read_text().splitlines()]
     assert [name for name in kept if name.startswith("__LMOD_") and "_CONSTRAINT" in name] == []
 

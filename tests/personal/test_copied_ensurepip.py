@@ -1,4 +1,4 @@
-"""The pip that the stacks' ensurepip copies into a venv is the one that CPython's ensurepip installs."""
+"""The pip that the stacks' ensurepip copies into a venv equals the one that CPython's ensurepip installs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REAL = {"STACKENV_TEST_AS_USERS": "1"}
 
 @pytest.fixture(scope="module")
 def venvs(one_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return a venv with the copy, and one with what pip itself has installed."""
+    """Return a venv with the copied pip, and one with the pip that CPython's ensurepip has installed."""
     folder = tmp_path_factory.mktemp("venvs")
     python = f"{one_stack.software}/{one_stack.python_module}/bin/python"
     for name, environ in (("copied", {}), ("real", REAL)):

@@ -1,4 +1,4 @@
-"""`stackenv create` for venvs: the record is what there is, and each option does what it says."""
+"""`stackenv create` for venvs: the record matches the environment, and each option does what it says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
-    """A user with an environment of biopython, from a file of requirements, and the answer of create."""
+    """A user with an environment of six and, from a file, biopython; and with the output of create."""
     stack = open_stack("eb5-pythonpath")
 
     def make(folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_os_python_is_refused_while_a_python_module_is_loaded(user: User) ->
     assert "module purge" in refused.stderr
 
 
-# As on Debian without python3-venv.
+# It does not on Debian without python3-venv.
 OS_MAKES_VENVS = not subprocess.run(
     ["/usr/bin/python3", "-I", "-c", "import ensurepip, venv"], capture_output=True, check=False
 ).returncode
@@ -153,7 +153,7 @@ def test_an_os_python_is_used_with_a_warning(user: User, load: list[str], option
     made = user.stackenv("create", "it", "--os-python", *options, load=[user.stack.other_module] * len(load))
     assert made.returncode == 0, made.stderr
     assert "the operating system's Python" in made.stderr
-    # What was asked for needs no reason.
+    # With --with-pip no reason is given.
     reason = "own copy of pip: it is based on the operating system's Python"
     assert (reason in made.stderr) == ("--with-pip" not in options), made.stderr
     used = user.run(

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, links, files in the way, and who may read what is made."""
+"""Disks that are full or read-only, links, files in the way, and the modes of what is created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from users import User
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator:
-    """Return a function that mounts a small file system on a folder: only root can."""
+    """Return a function that mounts a small file system on a folder, which only root can do."""
     if os.geteuid() or not shutil.which("mount"):
         pytest.skip("a small disk takes a mount, and that takes root")
     folders: list[Path] = []
@@ -38,7 +38,7 @@ def test_a_full_disk_leaves_nothing_of_the_environment(user: User, mounted, size
     mounted(user.home / "venvs", "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
     failed = user.stackenv("create", "it", "pandas", load=[user.stack.bundle_module])
     assert failed.returncode in (1, 10), failed.stderr
-    # ensurepip keeps the reason to itself.
+    # ensurepip does not show the reason.
     assert "No space left" in failed.stderr or f"df -h {user.home}" in failed.stderr
     assert list_files(user.home) == [] and list((user.home / "venvs").iterdir()) == []
     assert list((user.home.parent / "tmp").iterdir()) == []

@@ -1,4 +1,4 @@
-"""A user's first line is `module load stackenv`, and nothing else has to be known: fresh logins."""
+"""Fresh logins in which the first line is `module load stackenv`, and nothing else has to be known."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ caches:
   pip:
     - {parent: "${HOME}", folder: .cache/own/pip}
 """
-# The start-up file of a login shell that is not interactive, too.
+# Start-up files that a login shell reads even if it is not interactive.
 START_UP = {"bash": ".bash_profile", "zsh": ".zprofile", "tcsh": ".login", "fish": ".config/fish/config.fish"}
 SHOW = "python -c 'import Bio, numpy; print(Bio.__file__, numpy.__file__)'"
 
 
 @dataclass(frozen=True)
 class Login:
-    """A home with start-up files that have Lmod and the site's modules, as /etc/profile.d has elsewhere."""
+    """A home whose start-up files set up Lmod and the site's modules, as /etc/profile.d does elsewhere."""
 
     home: Path
     environ: dict[str, str]
@@ -49,7 +49,7 @@ class Login:
 
 @pytest.fixture(scope="session")
 def site_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the module of stackenv, by the commands of docs/admins/without-easybuild.md."""
+    """The folder with the module of stackenv, installed as docs/admins/without-easybuild.md says."""
 
     def make(folder: Path) -> None:
         install_prefix(folder / "prefix")
@@ -66,7 +66,7 @@ def site_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_login(user: User, site_module: Path) -> Login:
-    """Return the login of `user`: of their settings those for pip without a network stay."""
+    """Return the login of `user`, which keeps their settings for pip without a network and no others."""
     for shell, name in START_UP.items():
         (user.home / name).parent.mkdir(parents=True, exist_ok=True)
         word = "." if shell != "tcsh" and shell != "fish" else "source"
@@ -79,7 +79,7 @@ def make_login(user: User, site_module: Path) -> Login:
 
 @pytest.fixture(scope="module")
 def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
-    """A user who has made biopy in their first login."""
+    """A user who has created biopy in their first login."""
     from stacked import open_stack
 
     user = make_user(tmp_path_factory.mktemp("login"), open_stack("eb5-pythonpath"))
@@ -92,7 +92,7 @@ def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
         "ml biopy",
         SHOW,
     )
-    # What create prints is to be typed as it is: the folder, which was not there at the load, is in use.
+    # The command that create prints works as it is: the folder, missing at the time of the load, is in use.
     assert first.stdout.splitlines()[0] == "ml biopy", first.stderr
     assert "in this shell, and after `module load stackenv` in a new one or a job script:\n" in first.stderr
     assert first.stdout.splitlines()[1].startswith(f"{user.home}/venvs/biopy-1.0/"), first.stderr
@@ -100,9 +100,9 @@ def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
 
 
 def read_environment(path: Path) -> set[str]:
-    """Return what `env -0` has written to `path`, without Lmod's own books."""
+    """Return what `env -0` has written to `path`, without Lmod's own variables."""
     entries = path.read_text().split("\0")
-    # Lmod itself writes the empty entry at the end of a path variable as one colon more.
+    # Lmod itself writes an empty entry at the end of a path variable as an additional colon.
     return {e.rstrip(":") for e in entries if not e.startswith(("_", "LMOD_", "LOADEDMODULES", "SHLVL"))}
 
 
@@ -113,7 +113,7 @@ def test_two_lines_load_an_environment_in_a_fresh_login(login: Login, shell: str
     done = login.run(
         shell, "module load stackenv", "ml biopy", SHOW, "printenv PIP_CACHE_DIR", "stackenv list"
     )
-    # A login shell of tcsh has words of its own on what is no terminal.
+    # A login shell of tcsh prints messages of its own when it is not on a terminal.
     lines = [line for line in done.stdout.splitlines() if "no access to tty" not in line]
     own, cache, *listed = (line for line in lines if "no job control" not in line)
     bio, numpy = own.split()
@@ -136,7 +136,7 @@ def test_unloading_stackenv_leaves_no_trace(login: Login, shell: str) -> None:
     )
     before, after = (read_environment(login.home / name) for name in ("before", "after"))
     assert after ^ before == set(), done.stderr
-    # Lmod says that the environment, which it found by the module, has gone with it.
+    # Lmod reports that the environment, which it found by the module, is unloaded with it.
     assert "biopy" in done.stderr
 
 
@@ -163,7 +163,7 @@ def test_a_job_that_inherits_both_modules_can_load_both_again(login: Login) -> N
 @pytest.mark.parametrize("how", ["run", "job", "job elsewhere", "kernel"])
 def test_run_job_and_kernel_use_the_configured_caches(login: Login, how: str) -> None:
     show = "sh -c 'echo $PIP_CACHE_DIR; command -v python'"
-    # A job may be submitted where nothing is loaded.
+    # A job may be submitted from a shell without loaded modules.
     leave = ["module purge"] if how == "job elsewhere" else []
     launch = f"{login.home}/venvs/biopy-1.0/stackenv/launch {LMOD} {show}"
     lines = {
@@ -205,7 +205,7 @@ caches:
 
 @pytest.fixture(scope="module")
 def grouped(login: Login, site_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the module Workspace, and one with a module stackenv whose caches depend on it."""
+    """A folder with the module Workspace, and with a module stackenv whose caches depend on it."""
     folder = tmp_path_factory.mktemp("grouped")
     for name in ("group o'1", "modules/Workspace", "own/stackenv", "jobs"):
         (folder / name).mkdir(parents=True)
@@ -227,7 +227,7 @@ def test_run_job_and_kernel_use_caches_based_on_another_modules_variable(
     show = "sh -c 'echo $PIP_CACHE_DIR; echo $TORCH_HOME'"
     submit = f"bash {grouped}/jobs/script"
     if how == "job elsewhere":
-        # A clean environment, as by sbatch --export=NONE, in which nobody has said where the module is.
+        # A clean environment, as by sbatch --export=NONE, in which nothing says where the module is.
         kept = f"PIP_CACHE_DIR={own}" if own else ""
         submit = f"env -i HOME=$HOME USER=$USER PATH=/usr/bin:/bin {kept} {submit}"
     lines = {

@@ -1,4 +1,4 @@
-"""The guide's own sequence beside stackenv, and a ~/.local that is full of what the stack has."""
+"""The guide's own venv commands beside stackenv, and a ~/.local with other versions of the packages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_packages_in_dot_local_do_not_affect_the_environment(owner: User) -> Non
 
 
 def test_packages_in_dot_local_work_outside_the_environment(owner: User) -> None:
-    """Beside the loaded environment, too: on the Python of the operating system, and its own tools."""
+    """They also work beside the loaded environment, for the system Python and tools that use it."""
     local = owner.home / f".local/lib/{MINOR}/site-packages"
     show = "import numpy, packaging; print(numpy.__version__, packaging.__file__)"
     tool = owner.home / "tool.py"
@@ -88,7 +88,7 @@ def test_the_guides_commands_work_and_leave_nothing_behind(stack: Stack, tmp_pat
 
 
 def test_the_guides_commands_work_while_an_environment_is_loaded(owner: User) -> None:
-    """What is loaded stays as it was, and the venv's own package wins in it, or the stack's."""
+    """The venv's Python runs while the venv is active, and the environment's after a reload."""
     done = owner.run(
         "module use ~/modules; module load it\n"
         "python -m venv --system-site-packages venvs/demo || exit 1\n"
@@ -103,7 +103,7 @@ def test_the_guides_commands_work_while_an_environment_is_loaded(owner: User) ->
 
 
 def test_an_adopted_venv_of_the_guide_works_by_module_and_by_source(stack: Stack, tmp_path: Path) -> None:
-    """It works by `source` as before; by its module what it has of its own wins."""
+    """It works by `source` as before, and also by its module the venv's own packages come first."""
     user = make_user(tmp_path, stack)
     made = user.run(
         f"module load {stack.bundle_module}\n"

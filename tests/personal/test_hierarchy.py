@@ -22,7 +22,7 @@ pytestmark = pytest.mark.any_value("hierarchy")
 
 @pytest.fixture(scope="module", params=["eb4", "eb5"])
 def hierarchy(request, tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Stack:
-    """The hierarchy, made once."""
+    """The hierarchy, created once for all tests."""
     folder = make_once(
         tmp_path_factory,
         f"hierarchy-{request.param}",
@@ -33,7 +33,7 @@ def hierarchy(request, tmp_path_factory: pytest.TempPathFactory, one_stack: Stac
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, hierarchy: Stack) -> User:
-    """Return a user with the module biopy, based on the modules of the first generation; left as it is."""
+    """Return a user with the module biopy, based on the first generation of modules; no test changes it."""
     name = f"owner-{Path(hierarchy.modulepath).parents[3].name}"
 
     def make(folder: Path) -> None:
@@ -58,7 +58,7 @@ def software(stack: Stack) -> Path:
 
 
 def is_first(stack: Stack, seen: str, user: User) -> bool:
-    """Return whether SEEN is numpy of the first generation, and the environment's own biopython."""
+    """Return whether the output of SEEN is numpy of the first generation and the environment's biopython."""
     numpy, bio = seen.split("\n")[-3:-1]
     return numpy.startswith(f"{software(stack)}/SciPy-bundle/2023.07-") and bio.startswith(
         f"{user.home}/venvs/"
@@ -91,14 +91,14 @@ def test_a_compiler_loaded_later_is_reported_with_a_command_that_fixes_it(owner)
     used = owner.run(f"ml use ~/modules; ml biopy; ml GCC/13.2.0; python -c 'import numpy'; ml biopy; {SEEN}")
     assert "needs GCC/12.3.0 (loaded: GCC/13.2.0)" in used.stderr
     assert f"hint: module use {owner.modules}; module load biopy/1.0" in used.stderr
-    # What it says to type helps.
+    # The command in the hint helps.
     assert is_first(owner.stack, used.stdout, owner), used.stdout + used.stderr
 
 
 def test_a_loaded_bundle_of_the_same_name_from_another_compiler_is_replaced(
     owner, hierarchy, tmp_path
 ) -> None:
-    """The other compiler is a modulefile by hand: no second one of these versions was built."""
+    """The other compiler is a modulefile written by hand: the bundle was built for one compiler only."""
     core, below = tmp_path / "core", tmp_path / "below"
     bundle = below / f"{FIRST[2]}.lua"
     bundle.parent.mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_direct_start_run_job_and_check_work_without_the_modules_loaded(owner, h
     assert is_first(hierarchy, bare.stdout, owner), bare.stderr
     run = owner.run(f"stackenv run biopy -- {SEEN}")
     assert is_first(hierarchy, run.stdout, owner), run.stderr
-    # The script as Slurm would start it, from a shell with the other generation.
+    # The script starts as by Slurm, from a shell with the other generation.
     job = owner.run(
         f"stackenv job biopy -- {SEEN} > {tmp_path}/job; ml {' '.join(NEXT)}; bash {tmp_path}/job"
     )
@@ -163,7 +163,7 @@ def test_an_adopted_venv_records_the_compiler_that_its_python_requires(user, hie
     python = software(hierarchy) / f"Python/3.11.2-GCCcore-{gcc}/bin/python"
     made = user.run(f"{python} -m venv --without-pip ~/venvs/own; stackenv adopt ~/venvs/own")
     assert made.returncode == 0, made.stderr
-    # Both Pythons have the same name.
+    # Both Python modules have the same name.
     assert read_record(user, "own").modules == (f"GCCcore/{gcc}", "Python/3.11.2")
     used = user.run("ml use ~/modules; ml own; python -c 'import sys; print(sys.prefix)'")
     assert used.stdout == f"{user.home}/venvs/own\n", used.stderr
@@ -183,7 +183,7 @@ def test_rebuild_finds_the_next_generation_by_the_name_of_its_bundle(user, hiera
 
 @pytest.fixture
 def without(user: User, tmp_path: Path) -> Iterator:
-    """Return a function that gives the user a copy of the hierarchy without one modulefile."""
+    """Return a function that removes a modulefile from the user's own copy of the hierarchy."""
     copy = tmp_path / "all"
     original = Path(user.stack.modulepath).parent
     shutil.copytree(original, copy)
@@ -217,7 +217,7 @@ def test_check_suggests_all_replacement_modules_when_one_is_missing(user, withou
 
 @pytest.fixture(scope="module")
 def by_class(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Stack:
-    """The same modules, each behind its class: lang/Python, compiler/GCC."""
+    """The same modules, with the class before each name: lang/Python, compiler/GCC."""
 
     def make(folder: Path) -> None:
         make_hierarchy(folder, one_stack, "eb5", "CategorizedModuleNamingScheme")

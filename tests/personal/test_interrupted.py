@@ -1,4 +1,4 @@
-"""Commands that are killed, stopped or overtaken: whole or not at all, and the next one says so."""
+"""Commands that are killed, stopped or overtaken: complete or without effect, and the next one says so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from users import STACKENV, User
 from without_cache import list_below
 
 WAIT_S = 120
-# A package whose build begins, says so, and does not end.
+# A package whose build begins, reports that by a file, and does not end.
 SLOW = """\
 import os, pathlib, time
 pathlib.Path({marker!r} + "-").write_text(str(os.getpid()))
@@ -26,7 +26,7 @@ time.sleep(600)
 """
 
 
-# By pip, and by uv.
+# pip, and uv.
 INSTALLERS = ((), ("--uv",))
 
 
@@ -46,7 +46,7 @@ class Running:
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                # Under nohup the tests ignore it, and so would what they start.
+                # Under nohup the tests ignore SIGHUP, and so would the processes that they start.
                 preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             )
 
@@ -87,7 +87,7 @@ def require_nothing_left(user: User) -> None:
 
 @pytest.fixture
 def slow_package(tmp_path: Path) -> Iterator[Path]:
-    """A package whose build blocks; the file `started` in it then holds the number of its process."""
+    """A package whose build blocks; the file `started` in it then holds the build's process number."""
     folder = tmp_path / "slow"
     folder.mkdir()
     (folder / "setup.py").write_text(SLOW.format(marker=str(folder / "started")))
@@ -127,7 +127,7 @@ def test_a_killed_create_is_undone_or_completed_by_the_next_command(
     time.sleep(after_s)
     running.kill()
     complete = (user.modules / "it/1.0.lua").exists()
-    # It may have ended in that time: then there is no journal any more.
+    # The command may have completed in that time: then there is no journal any more.
     noted = {} if complete else json.loads(journal_of(user).read_text())
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
@@ -180,7 +180,7 @@ def test_repeated_control_c_still_undoes_all_changes(
     for _ in range(5):
         os.killpg(running.process.pid, signal.SIGINT)
         time.sleep(0.02)
-    # After the end one more kills it, which is 130 to a shell too.
+    # A further SIGINT after the end kills the process, which is 130 to a shell, too.
     assert running.process.wait(60) in (130, -signal.SIGINT)
     require_nothing_left(user)
 

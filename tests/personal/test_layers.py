@@ -1,6 +1,6 @@
-"""What puts the packages in order at each start of Python: all that users do with an environment works.
+"""The import order that an environment sets at each start of Python, whatever users do with it.
 
-The environment is based on a bundle by PYTHONPATH and, on another stack, by EBPYTHONPREFIXES.
+The environment is based on a bundle that sets PYTHONPATH or, on other stacks, EBPYTHONPREFIXES.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def owner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(autouse=True)
 def alone(owner: User) -> Iterator[None]:
-    """Keep the tests of one environment from each other, where they run in several processes."""
+    """Let only one test at a time use the environment, where tests run in several processes."""
     with FileLock(f"{owner.home}.lock"):
         yield
 
@@ -57,7 +57,7 @@ def in_environment(user: User, script: str, **changes: str) -> subprocess.Comple
 
 
 def python(user: User, code: str, options: str = "", **changes: str) -> str:
-    """Return what `code` prints in the environment; that it says anything else is a fault."""
+    """Return what `code` prints in the environment; fail if it writes anything to stderr."""
     done = in_environment(user, f"python {options} -c {shlex.quote(code)}", **changes)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
@@ -65,7 +65,7 @@ def python(user: User, code: str, options: str = "", **changes: str) -> str:
 
 @pytest.fixture
 def editable(owner: User, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A checkout of another packaging, installed as editable in the way that the test names."""
+    """A checkout of another version of packaging, installed as editable in the layout that the test names."""
     layout = request.param
     source = tmp_path / "checkout"
     package = source / ("src/packaging" if layout == "path" else "packaging")
@@ -103,7 +103,7 @@ def test_python_files_beside_a_script_come_before_editable_packages(
 
 
 def test_imports_in_other_pth_files_find_the_right_packages(owner: User) -> None:
-    """One that comes in the middle, and imports what the stack and the environment both have."""
+    """The file comes between stackenv's two, and imports a package that stack and environment both have."""
     own = site_packages(owner) / "packaging"
     pth = site_packages(owner) / "middle.pth"
     own.mkdir()
@@ -125,8 +125,8 @@ def test_imports_in_other_pth_files_find_the_right_packages(owner: User) -> None
 def test_python_starts_with_a_hint_when_the_import_order_file_is_broken(
     owner: User, tmp_path: Path, fault: str | None
 ) -> None:
-    """Whatever becomes of it: a syntax error, an exception, a module that is not there, empty, deleted."""
-    # In a copy, lest other tests meet it.
+    """The file has a syntax error, raises an exception, imports a missing module, is empty, or is deleted."""
+    # The broken file is in a copy, so that other tests do not meet it.
     copied = tmp_path / "copy"
     subprocess.run(["cp", "-a", str(owner.home / "venvs/it-1.0"), str(copied)], check=True)
     layers = copied / SITE_PACKAGES / LAYERS
@@ -166,7 +166,7 @@ def test_the_users_sources_on_pythonpath_come_first(owner: User) -> None:
 
 
 def test_site_packages_on_pythonpath_come_after_those_of_the_environment(owner: User) -> None:
-    """As of `pip install --prefix`: a user's own folder of packages, and older than the environment."""
+    """As by `pip install --prefix`: a user's own folder of packages, older than the environment."""
     foreign = owner.home / "prefix" / SITE_PACKAGES
     (foreign / "pip").mkdir(parents=True, exist_ok=True)
     (foreign / "pip/__init__.py").write_text("")
@@ -209,7 +209,7 @@ def test_a_venv_created_inside_is_based_on_the_base_python(owner: User, tmp_path
 
 
 def test_ignoring_environment_variables_keeps_the_environments_packages(owner: User) -> None:
-    """-E: PYTHONPATH is not read, and the environment's own is there."""
+    """With -E PYTHONPATH is not read, and the environment's own packages are found."""
     assert python(owner, "import pip; print(pip.__file__)", "-E").startswith(str(site_packages(owner)))
 
 
@@ -222,7 +222,10 @@ def test_the_user_site_is_hidden_from_the_environments_python_only(owner: User) 
 
 
 def test_python_opens_only_a_few_more_files_at_its_start(owner: User, tmp_path: Path) -> None:
-    """The module, and two .pth files, which site.py reads twice in a plain venv; no folder of PYTHONPATH."""
+    """They are the layers' module and two .pth files, which site.py reads twice in a plain venv.
+
+    No folder of PYTHONPATH is among them.
+    """
 
     def count(layers: bool) -> list[str]:
         folder, trace = site_packages(owner), tmp_path / "trace"
@@ -247,6 +250,6 @@ def test_python_opens_only_a_few_more_files_at_its_start(owner: User, tmp_path: 
     assert {name.partition(".")[0] for name in opened - ours} == {"_stackenv_layers"}
     bundle = bundle_folder(owner)
     looked = with_layers.count(bundle) - without.count(bundle)
-    # Python itself looks into a prefix that was added; with EasyBuild 4 it does so without us, too.
+    # Python itself looks into a prefix that was added; with EasyBuild 4 it does so without stackenv, too.
     assert looked == {"eb5-pythonpath": 0, "eb4-prefixes": 1, "eb5-prefixes": 2}[owner.stack.name]
     assert len(with_layers) - len(without) <= 5 + looked

@@ -1,4 +1,4 @@
-"""Environments without a copy of pip: `pip` is that of their modules, until one is installed."""
+"""Environments without a copy of pip: `pip` is that of their modules until one is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ML = "module use ~/modules; ml it || exit 99\n"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> User:
-    """A user of each stack with an environment, which the tests of one process install into in turn."""
+    """A user of each stack with an environment, into which the tests of one process install in turn."""
     user = make_user(tmp_path_factory.mktemp("light"), stack)
     made = user.stackenv("create", "it", load=[stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -44,7 +44,7 @@ def site_packages(user: User, name: str = "it") -> Path:
 
 
 def find_pip(user: User, script: str = "", start: str = ML) -> str:
-    """Return the folder of the package that `pip` is after `script`, in a shell with the module."""
+    """Return the folder that `pip` comes from after `script`, in a shell with the module."""
     done = user.run(f"{start}{script}\npip --version")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()[-1].split(" from ")[1].rpartition("/pip (")[0]
@@ -61,7 +61,7 @@ def check(user: User) -> list[dict[str, str]]:
 
 
 def test_a_new_environment_has_few_files_and_no_pip(owner: User) -> None:
-    """But the stubs of what its modules bring, of which each has its folder and six files at most."""
+    """This excludes the stubs of its modules' packages, each of which is a folder with at most six files."""
     prefix = owner.home / "venvs/it-1.0"
     names = [str(path.relative_to(prefix)) for path in (prefix, *prefix.rglob("*"))]
     stubs = [str(path.parent.relative_to(prefix)) for path in site_packages(owner).glob("*-info/INSTALLER")]
@@ -94,7 +94,7 @@ def test_each_pip_command_obeys_the_constraints(owner: User, command: str) -> No
     assert "packaging" in done.stderr and "constraint" in done.stdout + done.stderr
 
 
-# How an environment is active: by its module, or by its own script where its modules are loaded.
+# Ways to activate an environment: by its module, or by its own script when its modules are loaded.
 STARTS = {"module": ML, "script": "module load {bundle}; . {it}/bin/activate\n"}
 
 
@@ -155,7 +155,7 @@ def test_no_other_pip_runs_when_the_environments_python_is_missing(user: User) -
     assert not (user.home / ".local").exists()
 
 
-# A folder in which somebody else has laid what would be run in the place of pip.
+# A folder in which someone else has put files that would be run in place of pip.
 TRAP = (
     "mkdir -p trap/pip; cd trap; "
     "echo 'print(\"TRAP\")' | tee pip.py compileall.py pip/__init__.py > pip/__main__.py; cd ..\n"
@@ -164,7 +164,7 @@ TRAP = (
 
 @pytest.mark.parametrize("command", ["pip", "pip3", f"{IT}/stackenv/bin/pip", "stackenv run it -- pip"])
 def test_a_pip_in_the_current_folder_is_not_run(owner: User, command: str) -> None:
-    # Beside constraints of the user's own only the layers hold, by what they know for pip.
+    # With the user's own PIP_CONSTRAINT only the layers add the constraints, to what they recognize as pip.
     start = f"{TRAP}{ML}touch own.txt; export PIP_CONSTRAINT=$HOME/own.txt; cd trap\n"
     done = owner.run(f"{start}{command} --version && {command} install packaging==24.2")
     assert done.returncode == 1
@@ -255,7 +255,7 @@ def test_an_environment_without_system_packages_gets_its_own_pip_with_one_notice
 
 
 def make_python_without_pip(folder: Path, stack: Stack) -> str:
-    """Return the folder of the modulefile of a Python: the stack's own, on its standard library alone."""
+    """Return the folder of the modulefile of a Python: the stack's own, with its standard library only."""
     original, root = Path(stack.software, stack.python_module), folder / "Bare"
     (root / "bin").mkdir(parents=True)
     shutil.copy2(original / f"bin/python{MINOR}", root / "bin")
@@ -290,7 +290,7 @@ def test_update_of_the_modules_pip_is_refused_with_a_command_that_works(user: Us
 
 
 def test_pip_uninstall_works_when_the_pip_scripts_cannot_be_restored(user: User) -> None:
-    """As of a member in another's environment: root, too, without its right to write everywhere."""
+    """As a group member in the environment of another user; root gives up its right to write everywhere."""
     bin = user.home / "venvs/it-1.0/bin"
     assert user.run(f"{ML}pip install -q six").returncode == 0
     (bin / "pip3").unlink()
@@ -320,6 +320,7 @@ def test_pips_notice_of_newer_versions_is_disabled(user: User) -> None:
 
 
 def test_python_m_pip_and_ensurepip_work_without_installing_pip(user: User) -> None:
+    """Editors run both commands."""
     done = user.run(f"{ML}python -m pip --version && python -m ensurepip && python -m pip install -q -U six")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (site_packages(user) / "pip").exists()

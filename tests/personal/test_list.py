@@ -1,4 +1,4 @@
-"""`stackenv list`: for people, for pipes and for programs."""
+"""The output of `stackenv list`: on terminals, in pipes, and as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lister(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 
 def run_on_terminal(user: User, columns: int = 250, **changes: str) -> str:
-    """Return what `stackenv list` shows on a terminal of `columns`, but for messages."""
+    """Return what `stackenv list` shows on a terminal of `columns` columns, without messages."""
     command = ["sh", "-c", f"exec {STACKENV} list 2>/dev/null"]
     status, shown = show(command, {**user.environ, **changes}, user.home, columns)
     assert status == 0, shown
@@ -70,7 +70,7 @@ def test_a_terminal_gets_columns_with_titles(lister: User, changes: dict[str, st
 
 
 def read_rows(shown: str) -> list[list[str]]:
-    """Return the cells of each row, in the order of TITLES, those on lines of their own below it, too."""
+    """Return the cells of each row in the order of TITLES, including those on lines of their own below it."""
     first, *rest = shown.splitlines()
     beside = re.findall(r"\S+(?: +|$)", first)
     starts = [sum(map(len, beside[:n])) for n in range(len(beside))]
@@ -93,7 +93,7 @@ def test_nothing_is_cut_on_a_narrow_terminal(lister: User, columns: int) -> None
         ["good/1.0", "venv", "-", "3.11.2", lister.stack.bundle_module, "~/venvs/good-1.0", "good one"],
         ["spoilt/1.0", "-", "broken", "-", "-", "~/venvs/spoilt-1.0", ""],
     ]
-    # What is longer than the terminal is one cell on a line of its own.
+    # A line longer than the terminal is one cell on a line of its own.
     assert all(len(line) <= int(columns) or line.startswith(" ") for line in shown.splitlines())
 
 
@@ -103,7 +103,7 @@ def test_a_name_longer_than_the_terminal_is_shown_completely(user: User) -> None
     assert made.returncode == 0, made.stderr
     lines = run_on_terminal(user, 40, NO_COLOR="1").splitlines()
     assert lines[1] == f"{name}/1.0"
-    # It is the path's line alone, so that it can be copied. Nobody has written a description.
+    # The path has a line to itself, so that it can be copied. There is no description.
     assert lines[-1].split() == ["ENVIRONMENT", f"~/venvs/{name}-1.0"]
     assert not any("DESCR" in line for line in lines)
 
@@ -142,7 +142,7 @@ def test_a_hundred_environments_are_listed_within_ten_seconds(lister: User, tmp_
     listed = user.stackenv("list")
     took = time.monotonic() - began
     assert [row[0] for row in read_table(listed.stdout)] == [f"m{n:03}/1.0" for n in range(100)]
-    # The bound itself is measured in tests/bench; here only what no load of the machine explains.
+    # The real bound is measured in tests/bench; a busy machine alone does not exceed this one.
     assert took < 10
 
 

@@ -25,7 +25,7 @@ def count_starts(user: User, line: str, first: str = ":") -> list[str]:
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
-    """Return a user with two environments on the bundle, and a venv without a module."""
+    """Return a user with two environments based on the bundle, and a venv without a module."""
     user = make_user(tmp_path_factory.mktemp("starts"), one_stack)
     for name in ("one", "two"):
         made = user.stackenv("create", name, "-m", one_stack.bundle_module)
@@ -36,8 +36,8 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 STARTS = {
-    # What is loaded is unloaded first, in a process of its own: Lmod cannot do both at once. Where what is
-    # carried is recorded the modules are loaded once more, as in another user's session.
+    # Loaded modules are unloaded first, in a process of their own: Lmod cannot unload and load at once. Where
+    # what is carried is recorded, the modules are loaded once more, as in another user's session.
     "create new": 3,
     "create bare --no-carry": 2,
     "create {other} --version 9 --dry-run": 2,
@@ -48,11 +48,11 @@ STARTS = {
     "edit one --no-carry": 0,
     "edit one --carry": 3,
     "check one": 2,
-    # Both are on the same modules.
+    # Both environments are based on the same modules.
     "check": 2,
-    # A conda that comes by no module counts, when those that do are unloaded.
+    # A conda counts that comes from no module, so the modules are unloaded first.
     "clean --dry-run": 1,
-    # Nothing of these depends on what modules set.
+    # None of these commands depends on what modules set.
     "edit one --description words": 0,
     "update one --dry-run": 0,
     "rename one three --dry-run": 0,

@@ -1,4 +1,4 @@
-"""Lmod's views of personal modules, which look at nobody's folders; its checker; and what a load starts."""
+"""Lmod's views of personal modules, which look into no folder; its syntax checker; and what a load starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stacked import Stack
 from users import User
 
 CHECKER = str(Path(LMOD).with_name("check_module_tree_syntax"))
-# Lmod's words for an error in a modulefile, of its own, and a warning; or Lua's.
+# How Lmod words an error in a modulefile, an error of its own, and a warning; and how Lua does.
 FAULT = re.compile(r"^(Lmod (has detected|Warning)|lua: |\S*\.lua:\d+: )", re.MULTILINE)
 VIEWS = (
     "show {0}",
@@ -35,7 +35,7 @@ VIEWS = (
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules) -> User:
-    """Return a user with the module alpha of a venv with biopython, and one of a conda environment."""
+    """Return a user with the modules alpha of a venv with biopython, and one of a conda environment."""
     user = make_conda_user(tmp_path_factory.mktemp("views"), one_stack, built_modules)
     user.environ.update(MODULEPATH=f"{one_stack.modulepath}:{user.environ['MODULEPATH']}")
     made = user.stackenv("create", "alpha", "biopython", "-m", one_stack.bundle_module)
@@ -154,7 +154,7 @@ def test_lmods_syntax_checker_finds_an_error_in_a_broken_module(owner: User, tmp
 
 
 def list_programs(owner: User, folder: Path, commands: str) -> list[str]:
-    """Return the programs that a bash starts for `commands`, each time that it does."""
+    """Return the programs that a bash starts for `commands`, one entry for each start."""
     trace = folder / "trace"
     script = f"{DIALECTS['bash'].start(LMOD)}\nmodule load {owner.stack.bundle_module}\n{commands}"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is said when something is refused, and what is not written down where others read it."""
+"""Messages and help, mostly of refusals; and secrets, which are not recorded where others read them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SECRET = "hunter2"
 
 @pytest.fixture
 def nobody(one_stack: Stack) -> Iterator[User]:
-    """Return a user who is not root, with a folder of modules that is there."""
+    """Return a user who is not root, with an existing folder of modules."""
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("to become another user takes root and setpriv")
-    # pytest's own folders let no other user in.
+    # Other users cannot enter pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="stackenv-messages-") as folder:
         user = make_user(Path(folder), one_stack)
         user.modules.mkdir()
@@ -148,7 +148,7 @@ def test_venv_options_are_refused_for_a_conda_environment(user: User, option: st
 
 @pytest.fixture
 def index(user: User) -> Iterator[tuple[str, list[str]]]:
-    """Serve the wheels; yield host and port, and what the journals say whenever a file is asked for."""
+    """Serve the wheels; yield host and port, and the contents of the journals at each request."""
     journals: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):
@@ -209,7 +209,7 @@ def test_the_help_lists_all_commands_uncut_and_an_example(user: User, columns: s
     told = user.stackenv("--help", COLUMNS=columns)
     _, _, commands = told.stdout.partition("\nCreate and change environments:\n")
     assert told.returncode == 0 and commands and "..." not in commands
-    # Other names for a command work, and are not shown.
+    # Aliases of commands work, and are not shown.
     shown = COMMANDS.keys() - {"doctor", "help", "ls", "rm", "upgrade"}
     assert all(re.search(rf"^  {name}  ", told.stdout, re.MULTILINE) for name in shown)
     assert "stackenv create biopy biopython" in told.stdout
@@ -219,7 +219,7 @@ def test_the_example_in_the_help_of_edit_works(user: User) -> None:
     load = [user.stack.bundle_module]
     assert user.stackenv("create", "it", load=load).returncode == 0
     (example,) = re.findall(r"stackenv edit biopy (-m .*)", user.stackenv("edit", "--help").stdout)
-    # The shape of the example, with the names of this site: the same generation, and one more.
+    # The form of the example, with modules of this site: the bundle of the same generation, and one more.
     words = example.split()
     assert words[0::2] == ["-m", "-m"]
     names = ["-m", user.stack.bundle_module, "-m", user.stack.other_module]

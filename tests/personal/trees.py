@@ -1,4 +1,4 @@
-"""What is on the disk, to be compared with what was there before."""
+"""Describe the files on the disk, to compare them with an earlier state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from without_cache import list_below
 
 
 def describe_entry(path: Path) -> tuple[str, str]:
-    """Return mode and contents of `path`: of a file a hash, of a link its target."""
+    """Return the mode and contents of `path`: the hash of a file, or the target of a link."""
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         return "link", str(path.readlink())
@@ -19,12 +19,12 @@ def describe_entry(path: Path) -> tuple[str, str]:
 
 
 def describe_tree(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return all that is below `folder`, but for stackenv's cache: path, mode and contents."""
+    """Return the path, mode and contents of everything below `folder` except stackenv's cache."""
     return {str(path.relative_to(folder)): describe_entry(path) for path in list_below(folder)}
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return all below `folder` that is no folder, nor of stackenv's cache."""
+    """Return all files and links below `folder` except those of stackenv's cache."""
     return [str(p.relative_to(folder)) for p in list_below(folder) if p.is_symlink() or not p.is_dir()]
 
 

@@ -1,4 +1,4 @@
-"""A user of a stack: a home of their own, a shell in which `module` works, and the command."""
+"""A user of a stack: a home of their own, a shell in which `module` works, and the command `stackenv`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stacked import WORK, Stack
 
 STACKENV = str(WORK / "venv/bin/stackenv")
 INIT = str(Path(LMOD).parents[1] / "init/bash")
-# How the caller reaches the index: certificates, proxies, mirrors.
+# Variables by which the caller reaches the package index: certificates, proxies, mirrors.
 NETWORK = re.compile(r"(?i)(PIP|UV)_(CERT|INDEX|DEFAULT|EXTRA)|SSL_CERT|CA_BUNDLE|_PROXY$")
 
 
 @dataclass(frozen=True)
 class User:
-    """Who works at `home`, with `environ`; nothing of the caller's is in it."""
+    """A user at `home` with the variables `environ`, none of which are the caller's."""
 
     home: Path
     environ: dict[str, str]
@@ -35,7 +35,7 @@ class User:
         return self.home / "modules"
 
     def run(self, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        """Run `script` in a fresh bash in which `module` and `ml` are there, in the home."""
+        """Run `script` in the home, in a fresh bash in which `module` and `ml` are defined."""
         return subprocess.run(
             ["bash", "--norc", "--noprofile", "-c", f'. "{INIT}"\n{script}'],
             env={**self.environ, **changes},
@@ -49,12 +49,12 @@ class User:
     def stackenv(
         self, *arguments: str, load: Sequence[str] = (), **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `stackenv ARGUMENTS` in the home, in a shell of Lmod that has loaded the modules `load`."""
+        """Run `stackenv ARGUMENTS` in the home, in a shell in which Lmod has loaded the modules `load`."""
         return run_stackenv(arguments, {**self.environ, **changes}, self.home, load)
 
 
 def make_user(folder: Path, stack: Stack) -> User:
-    """Return a user of `stack` whose home, and temporary folder, are made below `folder` if need be."""
+    """Return a user of `stack` whose home and temporary folder are created below `folder` if missing."""
     home, temporary = folder / "home", folder / "tmp"
     (home / "venvs").mkdir(parents=True, exist_ok=True)
     temporary.mkdir(exist_ok=True)
@@ -77,13 +77,13 @@ def make_user(folder: Path, stack: Stack) -> User:
 
 
 def online() -> dict[str, str]:
-    """Return what lets pip, uv and others reach the index as the caller does."""
+    """Return the variables with which pip, uv and others reach the package index as the caller does."""
     reach = {name: value for name, value in os.environ.items() if NETWORK.search(name)}
     return {**reach, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "UV_OFFLINE": "0", "UV_FIND_LINKS": ""}
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Return the folder `name` that `make` has filled, once for all the processes of a test run."""
+    """Return the folder `name`, which `make` fills once for all the processes of a test run."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name.replace(" ", "-")
     finished = Path(f"{folder}.finished")

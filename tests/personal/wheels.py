@@ -1,4 +1,4 @@
-"""Small wheels for pip: with requirements, programs and data files; one that breaks while it is installed."""
+"""Small wheels for pip: with requirements, programs and data files; and one whose installation fails."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def make_wheel(
     requires: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a wheel of the package `name`, which knows its version, with a program and a data file (PEP 427).
+    """Write a wheel of the package `name` (PEP 427): a module with its version, a program and a data file.
 
-    `files` are further ones, by their paths in the wheel.
+    `files` are the texts of further files, by their paths in the wheel.
     """
     folder.mkdir(parents=True, exist_ok=True)
     module, stem = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}"
@@ -50,7 +50,7 @@ def digest(text: str) -> str:
 
 
 def break_wheel(wheel: Path, text: str) -> None:
-    """Change the only `text` in `wheel`, so that the file that it is in cannot be unpacked."""
+    """Change the only `text` in `wheel`, so that the file that contains it cannot be unpacked."""
     contents = wheel.read_bytes()
     assert contents.count(text.encode()) == 1
     wheel.write_bytes(contents.replace(text.encode(), text[::-1].encode()))
