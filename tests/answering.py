@@ -1,4 +1,4 @@
-"""Somebody at a terminal, who types before the command asks, and when it does."""
+"""A user at a terminal, who types before the command asks, and when it does."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from terminals import open_terminal
 def answer(
     words: Sequence[str], environ: Mapping[str, str], folder: Path, typed: str, early: str = ""
 ) -> tuple[int, str]:
-    """Run a command on a terminal; return its status and what it shows.
+    """Run a command on a terminal; return its status and output.
 
-    `early` is in the keyboard's queue when it starts, `typed` is typed when it asks.
+    `early` is typed before the command starts, `typed` when it asks a question.
     """
     outer, inner = open_terminal(columns=300)
     os.write(outer, early.encode())

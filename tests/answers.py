@@ -1,4 +1,4 @@
-"""What the commands have printed with `--json`, as the tests read it; commands/test_json.py has the rest."""
+"""The output of commands with `--json`, as most tests read it; commands/test_json.py tests all of it."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def read_result(printed: str) -> Any:
-    """Return the result in what a command has printed."""
+    """Return the result in the output of a command."""
     return json.loads(printed)["result"]

@@ -1,4 +1,4 @@
-"""Fixtures for all tiers, and which test belongs to which."""
+"""Fixtures for all tests, and the assignment of tests to tiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import tiers
 from built import BuiltModules, build_modules
 from copied_installations import choose_mamba, copy_modules_that_ask_conda, install_modules_by_hand
 
-# What a shell starts in the background ignores it, and so would all commands that a test interrupts.
+# A process that a shell starts in the background ignores SIGINT, and so would every command that a test
+# interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Have the tests that are marked so run with the other kinds of modules too."""
+    """Run each test with a marker of `tiers.KINDS` with that kind of modules too."""
     kinds = [kind for marker, kind in tiers.KINDS.items() if metafunc.definition.get_closest_marker(marker)]
     if kinds and "built_modules" in metafunc.fixturenames:
         metafunc.parametrize("built_modules", ["native", *kinds], indirect=True, scope="session")
@@ -35,8 +36,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def built_modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BuiltModules:
     """Return the modules of Anaconda3 (two versions), Miniconda3 and Miniforge3, built by EasyBuild.
 
-    With the parameter `asked` they are as `conda.native_activation: false` has them; with `installed` those
-    of `stackenv site install`; with `mamba` it is Miniforge3 and mamba that tests load and type.
+    With the parameter `asked` they are those of `conda.native_activation: false`; with `installed` those of
+    `stackenv site install`; with `mamba` tests load Miniforge3 and run mamba.
     """
     built, kind = build_modules(), getattr(request, "param", "native")
     if kind == "native":
@@ -49,7 +50,7 @@ def built_modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have recorded as `said`: a number that is to be seen, also where many run at once."""
+    """Print the texts that tests recorded as `said`, such as measured numbers, also with several workers."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             if name == "said":

@@ -1,4 +1,4 @@
-"""Installations of conda for tests that change them, made of those that EasyBuild has built in no time."""
+"""Quick copies of the conda installations that EasyBuild has built, for tests that change them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from built import LMOD, WORK, BuiltModules
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
 
-# What nothing changes; most of the files are there.
+# Folders that nothing changes; they contain most of the files.
 SHARED = ("lib", "lib64", "pkgs", "share", "include", "easybuild")
 
 
 def copy_installation(source: Path, root: Path, change: Callable[[bytes], bytes] = bytes) -> None:
-    """Make an installation at `root` of the one at `source`: its packages are shared, its own files copied.
+    """Copy the installation at `source` to `root`: its packages are linked, its other files copied.
 
-    `change` is given the text of each file of ours, with the path of `root` in it. Times are kept.
+    In scripts and in stackenv's own files `root` replaces `source`; `change` is then applied to stackenv's
+    own files. The modification times of all other files are kept.
     """
     root.mkdir(parents=True)
     for entry in source.iterdir():
@@ -41,7 +42,7 @@ def copy_installation(source: Path, root: Path, change: Callable[[bytes], bytes]
 
 
 def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModules:
-    """Make modules below `folder` as `conda.native_activation: false` has them: conda is asked each time.
+    """Make modules below `folder` like those of `conda.native_activation: false`, which ask conda each time.
 
     They differ in how the installation's Python is started, and in nothing else
     (test_native_activation_changes_only_the_options_of_the_python_calls in tests/pure/test_render.py).
@@ -62,7 +63,7 @@ def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModul
 
 
 def install_modules_by_hand(built: BuiltModules, folder: Path) -> BuiltModules:
-    """Have `stackenv site install` make the modules, of installations that no hook of EasyBuild has seen."""
+    """Make the modules with `stackenv site install`, from installations that no EasyBuild hook changed."""
     for source in Path(built.modulepath).glob("*/*.lua"):
         name = source.relative_to(built.modulepath).with_suffix("")
         copy_bare_installation(Path(built.software, name), folder / "software" / name)
@@ -71,7 +72,7 @@ def install_modules_by_hand(built: BuiltModules, folder: Path) -> BuiltModules:
 
 
 def install_by_hand(folder: Path, name: Path) -> None:
-    """Have `stackenv site install` make the module `name` below `folder`, of what is in `folder`/software."""
+    """Make the module `name` below `folder` with `stackenv site install`, from `folder`/software."""
     root, modulefile = folder / "software" / name, folder / "modules/all" / f"{name}.lua"
     done = subprocess.run(
         [
@@ -88,10 +89,10 @@ def install_by_hand(folder: Path, name: Path) -> None:
 
 
 def choose_mamba(built: BuiltModules, factory: pytest.TempPathFactory) -> BuiltModules:
-    """Have tests load Miniforge3 and type mamba: the stand-in for one, or a real one.
+    """Return modules with which tests load Miniforge3 and run mamba: a stand-in, or a real one.
 
-    That is where STACKENV_TEST_CONDA names the prefix of a conda that has bin/mamba. It is not written to:
-    the module is one of `stackenv site install`, for a copy.
+    The real one is used if STACKENV_TEST_CONDA is the prefix of a conda that has bin/mamba. The prefix is
+    not changed: `stackenv site install` makes the module for a copy.
     """
     mamba = replace(built, module=built.miniforge, command="mamba")
     prefix = Path(os.environ.get("STACKENV_TEST_CONDA", "/nowhere"))
@@ -100,13 +101,13 @@ def choose_mamba(built: BuiltModules, factory: pytest.TempPathFactory) -> BuiltM
     folder = factory.mktemp("mamba")
     copy_installation(prefix, folder / "software" / built.miniforge)
     install_by_hand(folder, Path(built.miniforge))
-    # Others beside it, which tests change to.
+    # The other modules stay available, because tests swap to them.
     modulepath = f"{folder}/modules/all:{built.modulepath}"
     return replace(mamba, modulepath=modulepath, elsewhere=f"{folder}/software/{built.miniforge}")
 
 
 def copy_bare_installation(source: Path, root: Path) -> None:
-    """Make an installation at `root` of the one at `source`, without what stackenv has written into it."""
+    """Copy the installation at `source` to `root`, without the files of stackenv."""
     copy_installation(source, root)
     shutil.rmtree(root / "libexec")
     shutil.rmtree(root / "condarc.d")
@@ -115,7 +116,7 @@ def copy_bare_installation(source: Path, root: Path) -> None:
 
 
 def separate_packages(root: Path) -> Path:
-    """Give an installation that `copy_installation` made its own folder of packages, of links; return it."""
+    """Give a copied installation a packages folder of its own, with links; return the folder."""
     separate_folder(root / "lib")
     for python in root.glob("lib/python3*"):
         if python.is_dir():
@@ -126,7 +127,7 @@ def separate_packages(root: Path) -> Path:
 
 
 def separate_folder(path: Path) -> None:
-    """Make of the link `path` a folder with links to all that is there."""
+    """Replace the link `path` by a folder with links to the entries of its target."""
     entries = list(path.resolve().iterdir())
     path.unlink()
     path.mkdir()

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Measures which lines of src/stackenv the tests run, in the processes that they start, too. This is not part of
-# tests/run.sh because it takes longer, and because tests of what a start costs, opens or imports can fail while it is
-# measured: their result does not count here.
+# Measures which lines of src/stackenv the tests run, also in the processes that they start. This is not part of
+# tests/run.sh because it takes longer, and because tests of what a start costs, opens or imports can fail while it
+# is measured: their result does not count here.
 #
 #   sh tests/coverage.sh                     the tests of the normal run
 #   sh tests/coverage.sh ARGUMENT...         only these tests: the arguments are pytest's
 #   sh tests/coverage.sh --report            print the last result again
 #
-# Fails below `fail_under` of .coveragerc. Programs that only other Pythons run are not measured: modulefiles/libexec,
-# and those that .coveragerc names.
+# Fails if the coverage is below `fail_under` of .coveragerc. Programs that only other Pythons run are not measured:
+# modulefiles/libexec, and those that .coveragerc names.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/prepare.sh
@@ -64,7 +64,7 @@ python -m pytest -m 'not matrix' "$@" || status=$?
 [ "$status" -le 1 ] || exit "$status"
 stop_measuring
 export PYTHONPATH="$folder/lib"
-# For the files that no process imports: with --source they count.
+# With --source, files that no process imports count too.
 python -m coverage run --rcfile .coveragerc --data-file "$folder/data/coverage" --source src/stackenv \
     src/stackenv/__init__.py
 python -m coverage combine --quiet --rcfile .coveragerc --data-file "$folder/data/coverage"

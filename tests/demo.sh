@@ -1,9 +1,9 @@
 #!/bin/sh
 # The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site configuration,
 # loaded in real shells without `conda init`, an environment made from a real channel, and an unload
-# that leaves no trace; then a user's environment on a stack that EasyBuild has built, its module, and
-# the environment in one file, and what is typed when something has broken.
-# Does all its own set-up, in the ignored folder .work.
+# that leaves no trace; then a user's environment based on a stack that EasyBuild has built, its module,
+# the environment packed into one file, and the commands that repair a broken one.
+# Sets up all that it needs in the ignored folder .work.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 cd "$checkout"
@@ -26,7 +26,7 @@ conda:
     replace_defaults: true
 POLICY
 
-# A login without start-up files: what is typed below is all that there is.
+# A login without start-up files: only the variables below are set.
 clean() {
     env -i HOME="$demo/home" USER=user TERM=dumb LANG=C.UTF-8 \
         PATH="$checkout/.work/eb5/bin:/usr/local/bin:/usr/bin:/bin" \
@@ -41,7 +41,7 @@ clean bash --norc --noprofile tests/demo/site.bash
 clean bash --norc --noprofile tests/demo/user.bash
 clean tcsh -f tests/demo/user.tcsh
 
-# The other half: a stack of modules of the site, and a user's environment on it.
+# The second half: a stack of modules of the site, and a user's environment based on it.
 stack=$checkout/.work/stack/eb5-pythonpath
 on_stack() {
     clean MODULEPATH="$stack/modules/all" STACK_SOFTWARE="$stack/software" \

@@ -1,4 +1,4 @@
-"""What `stackenv check --json` has printed, as the tests compare it."""
+"""The findings of `stackenv check --json`, as tests compare them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from answers import read_result
 
 
 def read_findings(printed: str) -> list[dict[str, str]]:
-    """Return the findings, but for what `quota` says of the file systems that the tests happen to run on.
+    """Return the findings, without those of `quota` for the file systems on which the tests run.
 
-    No test chooses those, and they may be nearly full. rules/test_quota.py mounts its own, and reads all.
+    Tests do not choose these, and they may be nearly full. rules/test_quota.py mounts its own file systems,
+    and reads all findings.
     """
     return [f for f in read_result(printed) if not (f["rule"] == "quota" and "file system of" in f["what"])]

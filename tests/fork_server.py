@@ -2,8 +2,8 @@
 
     python -I fork_server.py SOCKET
 
-What the start of an interpreter and the imports cost is paid once. A command gets its own process, its own
-environment, folder and streams, and runs isolated, as the installed command does. `forked.py` is the client.
+The cost of starting an interpreter and of the imports is paid once. Each command gets its own process,
+environment, folder and streams, and runs isolated, like the installed command. `forked.py` is the client.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from types import ModuleType
 from stackenv.cli.start import end
 
 MESSAGE_BYTES = 1 << 20
-# Not of the command: what EasyBuild, a vendor's Python and other Pythons run.
+# Modules that the command does not import: EasyBuild, a vendor's Python or other Pythons run them.
 NOT_OURS = (
     "stackenv.site.easybuild",
     "stackenv.hooks",
@@ -35,12 +35,12 @@ NOT_OURS = (
     "stackenv.health.probe_imports",
     "stackenv.jupyter.probe_ipykernel",
 )
-# What the commands import when they need it.
+# Modules that commands import only when they need them.
 LATER = ("rich.console", "rich.progress", "rich.table", "yaml", "jinja2", "voluptuous", "archspec.cpu")
 
 
 def import_all() -> ModuleType:
-    """Import all that a command may want; return the module of the command line."""
+    """Import all that a command may need; return the module of the command line."""
     package = importlib.import_module("stackenv")
     for module in pkgutil.walk_packages(package.__path__, "stackenv."):
         if not module.name.startswith(NOT_OURS):
@@ -51,7 +51,7 @@ def import_all() -> ModuleType:
 
 
 def receive(connection: socket.socket) -> tuple[dict, list[int]]:
-    """Return the question, and the descriptors that came with it."""
+    """Return the request, and the file descriptors that came with it."""
     size = array.array("i", [0] * 3)
     data, ancillary, _, _ = connection.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(size.itemsize * 3))
     descriptors = array.array("i")
@@ -66,7 +66,7 @@ def receive(connection: socket.socket) -> tuple[dict, list[int]]:
 
 
 def run_command(cli: ModuleType, question: dict, descriptors: list[int]) -> None:
-    """Become the command; never return."""
+    """Run the command in this process, and end the process."""
     status: object = 1
     try:
         for number, descriptor in enumerate(descriptors):
@@ -87,14 +87,14 @@ def run_command(cli: ModuleType, question: dict, descriptors: list[int]) -> None
 
 
 def end_process(status: object) -> None:
-    """End as an interpreter does that was started for this: threads, what is left to do, streams."""
+    """End like an interpreter that ran only this command: with its threads, exit handlers and streams."""
     if isinstance(status, str):
         print(status, file=sys.stderr)
     end(status if isinstance(status, int) else 0 if status is None else 1)
 
 
 def answer(cli: ModuleType, connection: socket.socket) -> None:
-    """Run what `connection` asks for, in a process of its own, and send its status."""
+    """Run the command that `connection` requests in a process of its own, and send its status."""
     question, descriptors = receive(connection)
     child = os.fork()
     if not child:
@@ -104,13 +104,13 @@ def answer(cli: ModuleType, connection: socket.socket) -> None:
 
 
 def serve(path: str) -> None:
-    """Answer all who connect to the socket at `path`, side by side, until standard input ends."""
+    """Serve all clients that connect to the socket at `path`, in parallel, until standard input ends."""
     cli = import_all()
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(path)
     server.listen(16)
     print("ready", flush=True)
-    # Nobody waits for those who have answered.
+    # Processes that have answered are not waited for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while server in select.select([server, sys.stdin], [], [])[0]:
         connection, _ = server.accept()

@@ -1,7 +1,7 @@
-"""`stackenv` as most tests run it: a fork of a process that has imported it, see fork_server.py.
+"""`stackenv` as most tests run it: in a fork of a process that has imported it, see fork_server.py.
 
-It is another process, isolated, with nothing of the caller's but what is given. A test whose subject is the
-start itself, a signal, a terminal or a locale starts the installed command.
+The fork is a separate, isolated process that has only what it is given. A test of the start itself, or of
+signals, terminals or locales starts the installed command instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from copied_ensurepip import SWITCH
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
 SERVER = Path(__file__).with_name("fork_server.py")
-# What an interpreter reads before the command begins.
+# Variables that an interpreter reads before the command begins.
 READ_AT_START = re.compile(r"PYTHONHOME|LC_|LANGUAGE|LD_|MALLOC_|GLIBC_|TZ$")
 LANGUAGE = "C.UTF-8"
 INIT = Path(LMOD).parents[1] / "init/bash"
@@ -33,9 +33,9 @@ LOAD = f'. "{INIT}"; for m; do module load "$m" || exit 99; done; exec env -0'
 
 
 def can_fork(environ: Mapping[str, str]) -> bool:
-    """Return whether a start of the command would find in `environ` only what a fork finds too.
+    """Return whether a fork behaves like a start of the command with `environ`.
 
-    PYTHONPATH and its like count for nothing: the command runs isolated.
+    PYTHONPATH and similar variables have no effect: the command runs isolated.
     """
     if SWITCH in environ:
         return False
@@ -44,7 +44,7 @@ def can_fork(environ: Mapping[str, str]) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def start_server(worker: int) -> str:
-    """Start the server of this process; return the path of its socket."""
+    """Start the server for the process `worker`; return the path of its socket."""
     folder = tempfile.mkdtemp(prefix="stackenv-fork-")
     path = f"{folder}/socket"
     process = subprocess.Popen(
@@ -63,7 +63,7 @@ def start_server(worker: int) -> str:
 
 
 def stop_server(process: subprocess.Popen[bytes]) -> None:
-    """End the server, which waits for the end of its standard input and then removes its folder."""
+    """End the server: at the end of its standard input it removes its folder and exits."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
@@ -75,10 +75,10 @@ def run_stackenv(
     folder: Path,
     load: Sequence[str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Return what `stackenv ARGUMENTS` answers in `folder`, in a shell that has loaded the modules `load`.
+    """Run `stackenv ARGUMENTS` in `folder`, in a shell that has loaded the modules `load`; return the result.
 
-    There is nothing for it to read. The status is 99 when a module cannot be loaded. Where `load` is None
-    there is no shell, and no Lmod.
+    Its standard input is empty. The status is 99 if a module cannot be loaded. If `load` is None, neither a
+    shell nor Lmod is used.
     """
     said = ""
     if load is not None:
@@ -95,14 +95,14 @@ def run_stackenv(
 def start(
     arguments: Sequence[str], environ: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Return what the installed command answers."""
+    """Run the installed command; return its result."""
     return run_alone([COMMAND, *arguments], environ, folder)
 
 
 def run_alone(
     command: Sequence[str], environ: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` with this environment, in this folder and with nothing to read; return its answer."""
+    """Run `command` with this environment and folder, and with empty standard input; return its result."""
     return subprocess.run(
         command,
         env=environ,
@@ -117,7 +117,7 @@ def run_alone(
 def fork(
     arguments: Sequence[str], environ: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Return what the command answers in a fork of the server."""
+    """Run the command in a fork of the server; return its result."""
     question = {
         "words": [COMMAND, *map(str, arguments)],
         "environ": dict(environ),
@@ -132,7 +132,8 @@ def fork(
         for descriptor in (nothing, into_out, into_error):
             os.close(descriptor)
         connection.sendall(json.dumps(question).encode() + b"\n")
-        # To the end of both, as subprocess has it: what a command leaves running must not hold them.
+        # Read both to the end, as subprocess does: a process that the command leaves running must not hold
+        # them open.
         with ThreadPoolExecutor(max_workers=2) as pool:
             texts = list(pool.map(read_to_the_end, (out, error)))
         with connection.makefile() as answers:

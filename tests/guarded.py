@@ -1,4 +1,4 @@
-"""Pythons that pip does not know as virtual, as conda's are, and the guard of the site in pip's own files."""
+"""Pythons that pip does not recognize as virtual environments, such as conda's, and the site's pip guard."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ REFUSED_STATUS = 3
 
 
 def make_guard(folder: Path) -> dict[str, str]:
-    """Put the shipped file where pip reads it as it reads /etc/pip.conf; return the variables for that."""
+    """Install the shipped pip.conf like /etc/pip.conf; return the variables with which pip reads it."""
     (folder / "pip").mkdir(parents=True)
     shutil.copy(GUARD, folder / "pip/pip.conf")
     return {"XDG_CONFIG_DIRS": str(folder)}
 
 
 def make_python_environment(prefix: Path, stack: Stack) -> Path:
-    """Make what conda takes for an environment around a real Python, whose sys.prefix it is; return it.
+    """Make an environment that conda recognizes, with a real Python whose sys.prefix is `prefix`; return it.
 
-    The Python of the stand-in channel is no such one: it has a pyvenv.cfg.
+    The Python of the stand-in channel would not do: it has a pyvenv.cfg.
     """
     python = Path(stack.software, stack.python_module)
     shutil.copytree(python, prefix, symlinks=True, copy_function=link_or_copy)

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Lint, types and formatting: what tests/run.sh begins with, what pre-commit runs, and the public workflow.
+# Lint, types and formatting: the first part of tests/run.sh, also run by pre-commit and the public workflow.
 #
 #   sh tests/lint.sh          after `sh tests/prepare.sh quick`
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.work/venv/bin:$PATH
 export PATH
-# A line is a check; mypy takes the longest. The words to avoid are patterns of Perl, a line each: how a translation
+# Each line is a check; mypy, which takes longest, is first. The words to avoid are patterns of Perl, a line each: how a translation
 # from German sounds.
 xargs -d '\n' -P "$(nproc)" -I CHECK sh -c CHECK <<'CHECKS'
 mypy

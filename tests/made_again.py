@@ -1,4 +1,4 @@
-"""What many tests begin with, made once in a process of the tests and then copied back to the same place."""
+"""A starting point for many tests: made once per process, then restored at the same path for each test."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MADE: dict[Path, Any] = {}
 
 
 def make_again(folder: Path, make: Callable[[Path], Any]) -> Any:
-    """Have in `folder`, which nothing else uses, what `make` makes there; return what it has returned.
+    """Fill `folder`, which nothing else uses, by `make` or from a copy; return the result of `make`.
 
-    Environments and modules hold the path that they were made at: so it is the same for each test.
+    The path is the same for each test, because environments and modules contain it.
     """
     kept = folder.with_name(f"{folder.name}-as-made")
     if folder in MADE:
@@ -26,5 +26,5 @@ def make_again(folder: Path, make: Callable[[Path], Any]) -> Any:
         folder.mkdir()
         MADE[folder] = make(folder)
         subprocess.run(["cp", "-a", folder, kept], check=True)
-    # Tests add to what it holds.
+    # A copy, because tests change the result.
     return copy.deepcopy(MADE[folder])

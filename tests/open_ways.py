@@ -1,4 +1,4 @@
-"""Folders of pytest, which are for one user alone, where a test becomes another."""
+"""Opens the folders of pytest, which are private, for tests that run as another user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def open_way_to(path: Path) -> None:
-    """Let every user come to `path`, through the folders above it that are this user's."""
+    """Let every user reach `path`, by opening the folders above it that belong to this user."""
     for folder in path.parents:
         status = folder.stat()
         if status.st_uid == os.geteuid() and status.st_mode & 0o055 != 0o055:

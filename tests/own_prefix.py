@@ -1,4 +1,4 @@
-"""A virtual environment that pip has installed stackenv into, as a site without EasyBuild has it."""
+"""A virtual environment into which pip has installed stackenv, as on a site without EasyBuild."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stackenv_sources import PYTHON, make_source, make_wheels, run
 
 
 def install_prefix(prefix: Path) -> None:
-    """Make `prefix` by the commands of docs/admins/without-easybuild.md, offline."""
+    """Make `prefix` with the commands of docs/admins/without-easybuild.md, offline."""
     run(PYTHON, "-m", "venv", prefix)
     pip = (prefix / "bin/python", "-I", "-m", "pip", "install", "--no-index", "--find-links", make_wheels())
     run(*pip, next(make_source().glob("*.tar.gz")), "click-man")
 
 
 def make_thin_prefix(prefix: Path) -> None:
-    """Make `prefix`, which has the stackenv of the tests' own Python, in no time; without click-man."""
+    """Make `prefix` quickly, with the stackenv of the tests' own Python, and without click-man."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(prefix)], check=True)
     packages = next(prefix.glob("lib/python3*/site-packages"))
     (packages / "tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n{CHECKOUT / 'src'}\n")
@@ -29,7 +29,7 @@ def make_thin_prefix(prefix: Path) -> None:
 
 
 def install_thin_module(folder: Path) -> Path:
-    """Make the module `stackenv` below `folder`, on a thin prefix; return what to `module use`."""
+    """Make the module `stackenv` below `folder`, for a thin prefix; return the folder for `module use`."""
     prefix, modules, site = folder / "stackenv", folder / "modules", folder / "site.yaml"
     make_thin_prefix(prefix)
     modules.mkdir()

@@ -1,14 +1,14 @@
 # shellcheck shell=sh
-# Sets up what the tests and the demonstration need: Debian packages, and an ignored folder .work.
+# Sets up what the tests and the demonstration need: Debian packages, and the ignored folder .work.
 #
-#   sh tests/prepare.sh             everything, as many pieces at a time as there are processors
+#   sh tests/prepare.sh             everything, as many pieces in parallel as there are processors
 #   sh tests/prepare.sh demo        what the demonstration needs
 #   sh tests/prepare.sh quick       what `sh tests/run.sh --quick` needs
-#   sh tests/prepare.sh PIECE       one of prepare_piece below, without what it depends on
-#   . tests/prepare.sh              from a script of this folder: only the functions
+#   sh tests/prepare.sh PIECE       one piece of prepare_piece below, without its dependencies
+#   . tests/prepare.sh              defines the functions, for a script of this folder
 #
-# Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
-# was interrupted is made again. pip's settings are the user's.
+# Each piece has a stamp with a hash of its inputs, which is written last: a second run does nothing, and an
+# interrupted piece is rebuilt. pip uses the user's settings.
 
 prepare_tests=$(cd "$(dirname "$0")" && pwd -P) || exit
 prepare_checkout=$(dirname "$prepare_tests")
@@ -27,7 +27,7 @@ prepare_say() {
     printf 'prepare: %s\n' "$1" >&2
 }
 
-# conda 24.7.1 runs on 3.10 to 3.12; Python.h is for pycosat, which the package index has as source only.
+# conda 24.7.1 runs on Python 3.10 to 3.12; pycosat needs Python.h, because the index has only its source.
 prepare_choose_python() {
     for prepare_candidate in /usr/bin/python3 python3.11 python3.12 python3.10 python3; do
         prepare_candidate=$(command -v "$prepare_candidate") || continue
@@ -81,14 +81,14 @@ prepare_has() {
         [ -x "${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}" ]
         ;;
     openmpi-bin | python3-mpi4py | libpmix-dev | libpmi2-0)
-        # Elsewhere they are laid out otherwise, and the tests of MPI are left out.
+        # Other distributions have other packages: there the tests of MPI are skipped.
         ! command -v dpkg-query >/dev/null 2>&1
         ;;
     *)
         command -v "$1" >/dev/null 2>&1
         ;;
     esac || {
-        # Installed, though not of use: another round of apt-get would not fix that.
+        # Installed but not usable: installing it again would not fix that.
         command -v dpkg-query >/dev/null 2>&1 &&
             dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
     }
@@ -110,12 +110,12 @@ EOF
 
 prepare_install_packages() {
     export DEBIAN_FRONTEND=noninteractive
-    # Words on purpose: a list of packages.
+    # Split into words on purpose: a list of packages.
     # shellcheck disable=SC2086
     apt-get update && apt-get install -y --no-install-recommends $prepare_missing
 }
 
-# prepare_logged COMMAND...: what pip and apt say is worth reading only when they fail.
+# prepare_logged COMMAND...: runs COMMAND, and shows its output only if it fails.
 prepare_logged() {
     prepare_log=$(mktemp "$prepare_work/prepare-XXXXXX") || return
     ("$@") >"$prepare_log" 2>&1 || {
@@ -129,7 +129,7 @@ prepare_logged() {
 
 prepare_system() {
     prepare_missing=''
-    # Words on purpose: a list of packages.
+    # Split into words on purpose: a list of packages.
     # shellcheck disable=SC2086
     [ "$#" -gt 0 ] || set -- $prepare_packages
     for prepare_package in "$@"; do
@@ -155,7 +155,8 @@ prepare_need_python() {
     }
 }
 
-# prepare_hash FILE-OR-FOLDER...: of their contents, the Python, and the checkout, whose path a venv holds.
+# prepare_hash FILE-OR-FOLDER...: prints a hash of their contents, of the Python, and of the path of the checkout,
+# which a venv contains.
 prepare_hash() {
     (
         cd "$prepare_checkout" || exit
@@ -164,7 +165,7 @@ prepare_hash() {
     ) | sha256sum | cut -d ' ' -f 1
 }
 
-# prepare_once STAMP HASH WHAT COMMAND...: runs COMMAND unless STAMP says that it was run for HASH.
+# prepare_once STAMP HASH WHAT COMMAND...: says WHAT and runs COMMAND, unless STAMP says that it has run for HASH.
 prepare_once() {
     prepare_stamp=$1 prepare_stamped=$2 prepare_what=$3
     shift 3
@@ -183,7 +184,7 @@ prepare_make_venv() {
         "$prepare_work/$1/bin/python" -m pip install --quiet -r "$prepare_tests/$2"
 }
 
-# One at a time: setuptools writes beside the sources.
+# One at a time, because setuptools writes next to the sources.
 prepare_install_project() {
     flock "$prepare_work/project.lock" "$prepare_work/$1/bin/python" -m pip install --quiet --editable "$prepare_checkout"
 }
@@ -205,7 +206,7 @@ prepare_build_distribution() {
     "$prepare_python" "$prepare_tests/distribution/build.py" --output "$prepare_work/distribution"
 }
 
-# Embedded conda installers, and a channel.
+# The embedded conda installers and a channel.
 prepare_distribution() {
     prepare_once "$prepare_work/distribution/.stamp" "$(prepare_hash tests/distribution)" \
         'building .work/distribution: embedded conda installers and a channel' prepare_build_distribution
@@ -227,7 +228,7 @@ prepare_stack_sources() {
         'downloading what .work/stack is made of' prepare_make_stack_sources
 }
 
-# prepare_stack_tree NAME: .work/stack/NAME, by its EasyBuild; it goes when the sources are made again.
+# prepare_stack_tree NAME: .work/stack/NAME, built by its EasyBuild; remaking the sources removes it.
 prepare_stack_tree() {
     [ ! -f "$prepare_work/stack/$1/.stamp" ] || return 0
     prepare_say "building .work/stack/$1"
@@ -239,7 +240,7 @@ prepare_make_jupyter() {
         "$prepare_work/jupyter/bin/python" "$prepare_tests/kernels/build.py" --output "$prepare_work/jupyter"
 }
 
-# A Jupyter, and what is ipykernel's.
+# A Jupyter, and ipykernel with its dependencies.
 prepare_jupyter() {
     prepare_inputs=$(prepare_hash tests/requirements-jupyter.txt tests/kernels/build.py tests/distribution/channel.py)
     prepare_once "$prepare_work/jupyter/.stamp" "$prepare_inputs" \
@@ -253,23 +254,25 @@ prepare_programs() {
         prepare_make_venv programs requirements-programs.txt
 }
 
-# Other installers than pip, with the uv of a year ago (the newest is in .work/venv), and what reads installed packages.
+# Installers other than pip, with the uv of a year ago (the newest is in .work/venv), and programs that read
+# installed packages.
 prepare_installers() {
     prepare_once "$prepare_work/installers/.stamp" "$(prepare_hash tests/requirements-installers.txt)" \
         'making .work/installers: the uv of a year ago, Poetry, PDM, pip-tools, pipdeptree and PyInstaller' \
         prepare_make_venv installers requirements-installers.txt
 }
 
-# What makes the site of the pages.
+# Sphinx, which builds the site of the documentation.
 prepare_docs() {
     prepare_once "$prepare_work/docs/.stamp" "$(prepare_hash docs/requirements.txt)" \
         'making .work/docs: Sphinx and its theme' prepare_make_venv docs ../docs/requirements.txt
 }
 
-# What the tests would make when they first want it, of the package as it is now: they keep its hash.
+# Modules and sources that the tests would otherwise make at first use, from the package as it is now; they have
+# a stamp too.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
-    # A few tests need these, and say what is missing.
+    # Only a few tests need these, and they say what is missing.
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/stackenv_sources.py" || :
 }
 
@@ -293,12 +296,12 @@ prepare_piece() {
     esac
 }
 
-# prepare_side_by_side PIECE...: pieces that do not depend on each other.
+# prepare_side_by_side PIECE...: prepares in parallel pieces that do not depend on each other.
 prepare_side_by_side() {
     printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" sh "$prepare_tests/prepare.sh"
 }
 
-# prepare_alone COMMAND...: while no other preparation of this checkout runs.
+# prepare_alone COMMAND...: runs COMMAND while no other preparation of this checkout runs.
 prepare_alone() {
     mkdir -p "$prepare_work" && (flock 9 && "$@") 9>"$prepare_work/prepare.lock"
 }
@@ -319,7 +322,7 @@ prepare_quick() {
 }
 
 prepare_demo() {
-    # Everything: the build loads its module in each shell, and the demonstration types in tcsh too.
+    # All packages: the build loads its module in each shell, and the demonstration uses tcsh too.
     prepare_system && prepare_alone prepare_pieces_of_demo
 }
 

@@ -1,15 +1,16 @@
 #!/bin/sh
-# All checks: lint, types, formatting, and the tests. Does all its own set-up, in the ignored folder .work;
+# All checks: lint, types, formatting, and the tests. Sets up all that it needs in the ignored folder .work;
 # a second run installs nothing.
 #
 #   sh tests/run.sh [ARGUMENT...]             what a change must pass
-#   sh tests/run.sh --quick [ARGUMENT...]     lint, types, and the tests that need nothing but the package
-#   sh tests/run.sh --matrix [ARGUMENT...]    the tests that the normal run leaves out: whole products of
+#   sh tests/run.sh --quick [ARGUMENT...]     lint, types, and the tests that need only the package
+#   sh tests/run.sh --matrix [ARGUMENT...]    the tests that the normal run leaves out: more combinations of
 #                                             parameters
-#   sh tests/run.sh --all [ARGUMENT...]       all of them
+#   sh tests/run.sh --all [ARGUMENT...]       all tests
 #
-# The last two run on the disk, start each command in a process of its own and have pip install itself into each environment.
-# Arguments go to pytest. tests/tiers.py says which test belongs where.
+# With --matrix and --all, homes are on the disk, each command is started as a process of its own, and pip is
+# installed into each environment by ensurepip.
+# Arguments are passed to pytest. tests/tiers.py says which test belongs to which run.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/prepare.sh
@@ -36,8 +37,8 @@ normal)
     [ "$tier" = all ] || set -- -m "$tier" "$@"
     ;;
 esac
-# Homes of thousands of small files, made and deleted: the shorter runs have them in memory, where there is room
-# for them, some 5 GB with four workers, and for the processes, and where programs may run.
+# Tests make and delete homes with thousands of small files. The shorter runs have them in memory, if there is room
+# for them (some 5 GB with four workers) and for the processes, and if programs can be run there.
 has_kilobytes() {
     [ "${2:-0}" -gt "$1" ]
 }
@@ -52,12 +53,12 @@ in_memory() {
 if [ -z "${STACKENV_TEST_AS_USERS-}${PYTEST_DEBUG_TEMPROOT-}" ] && in_memory; then
     export PYTEST_DEBUG_TEMPROOT=/dev/shm
 fi
-# A run of tests/coverage.sh that was killed leaves these, and then every process is measured.
+# A killed run of tests/coverage.sh leaves these, and then every process would be measured.
 rm -f .work/venv/lib/*/site-packages/measured.pth .work/eb[45]/lib/*/site-packages/measured.pth
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH
 sh tests/lint.sh
-# Two more than processors: the tests of Slurm, of terminals and of kernels wait half of their time.
+# Two more workers than processors, because tests of Slurm, terminals and kernels wait half of their time.
 [ "$tier" = quick ] && workers=$(nproc) || workers=$(($(nproc) + 2))
 exec "$bin/python" -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder "$@"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 WORK = Path(__file__).resolve().parents[1] / ".work"
-# By the EasyBuild that built them, and the variable by which their bundles are found.
+# Named after their EasyBuild, and after the variable by which Python finds their bundles.
 STACKS = ("eb4-pythonpath", "eb4-prefixes", "eb5-pythonpath", "eb5-prefixes")
 
 
@@ -20,17 +20,17 @@ class Stack:
     name
         One of `STACKS`.
     modulepath
-        What `module use` takes.
+        The argument of `module use`.
     software
         The folder of the installations.
     python_module, bundle_module
         The Python of the first generation, and numpy and packaging on it.
     next_python_module, next_bundle_module
-        The same of the next generation.
+        The same for the next generation.
     other_module
-        One without Python in it, which sets STACKENV_TEST_ZLIB.
+        A module without Python, which sets STACKENV_TEST_ZLIB.
     wheels
-        A folder for pip's --find-links: several versions of what the bundles have, biopython,
+        A folder for pip's --find-links: several versions of the bundles' packages, biopython,
         pandas, build back-ends and the source distributions of tests/stack/sdists.
     """
 
@@ -51,7 +51,7 @@ def open_stack(name: str) -> Stack:
     Raises
     ------
     RuntimeError
-        When it is not there.
+        If it is not built completely.
     """
     description = WORK / "stack" / name / "stack.json"
     if not (description.parent / ".stamp").is_file():

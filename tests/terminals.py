@@ -1,4 +1,4 @@
-"""Interactive shells on a terminal of their own, and what they write there."""
+"""Interactive shells and commands, each on a terminal of its own, and what they write there."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SHELLS = {
     "zsh": ("zsh", "-f", "-i"),
     "fish": ("fish", "--private", "-i"),
 }
-# Between the cells of a table.
+# Separates the cells of a table.
 GAP = re.compile(" {3,}")
 COMPINIT = "autoload -Uz compinit; compinit -D -u"
 
 
 def read_table(text: str) -> list[list[str]]:
-    """Return the cells, but for empty ones, of each row below the titles of a table in a pipe."""
+    """Return the non-empty cells of each row, without the titles, of a table that was printed to a pipe."""
     return [GAP.split(line.rstrip()) for line in text.splitlines()[1:]]
 
 
 def open_terminal(columns: int) -> tuple[int, int]:
-    """Return both ends of a new terminal of `columns`: that of the person, and that of the programs."""
+    """Return both ends of a new terminal of `columns`: the user's, and that of the programs."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     return leader, follower
@@ -43,7 +43,7 @@ def show(
     columns: int = 80,
     typed: str = "",
 ) -> tuple[int, str]:
-    """Run `command` on a terminal, where `typed` answers a question; return its status and what is shown."""
+    """Run `command` on a terminal, with `typed` as answer to a question; return its status and output."""
     leader, follower = open_terminal(columns)
     process = subprocess.Popen(
         ["setsid", "--ctty", *command],
@@ -67,7 +67,7 @@ def show(
 
 
 class Terminal:
-    """A shell on a terminal, and what it writes there."""
+    """A shell on a terminal."""
 
     def __init__(
         self, command: tuple[str, ...], environ: Mapping[str, str], folder: Path, columns: int = 200
@@ -83,9 +83,9 @@ class Terminal:
         self.marks = 0
 
     def type(self, keys: str, timeout_s: float = 30) -> str:
-        """Type `keys` and a line that prints a mark; return what the terminal shows until then."""
+        """Type `keys` and a line that prints a mark; return the output up to the mark."""
         self.marks += 1
-        # The mark is not in what is typed, which the terminal shows too.
+        # The typed line, which the terminal shows too, does not contain the mark.
         os.write(self.leader, f"{keys}\nprintf 'ma%s\\n' rk{self.marks}.\n".encode())
         seen, until = b"", time.monotonic() + timeout_s
         while f"mark{self.marks}.".encode() not in seen:

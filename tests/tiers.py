@@ -1,20 +1,20 @@
-"""Which tests belong to which run: quick, normal, matrix; `sh tests/run.sh` chooses by these markers.
+"""Which tests belong to which run: quick, normal or matrix; `sh tests/run.sh` chooses by these markers.
 
-A test whose parameters multiply stays in the normal run with a selection of the product, and the rest of it
-goes to the matrix:
+If a test has many combinations of parameters, a selection of them stays in the normal run, and the rest goes
+to the matrix:
 
 - `each_value("stack", "kind")`: every value of each of these parameters, at least once;
 - `each_pair("kind", "first", "last")`: every two values of any two of these parameters, at least once;
-- `any_value("stack")`: one value of this parameter, where the others can hardly make a difference; the
-  name of the test says which; `any_value("number", of=3)`: one of every three in a row, and the last, as of
-  the moments at which a command is killed;
-- `some_shells`: bash, tcsh and fish, and one of the others, by the name of the test;
-  of a file, for all its tests but those with `all_shells`;
-- `some_stacks`: of the four stacks two, of both EasyBuilds and with both search paths, by the name of the
-  file.
+- `any_value("stack")`: one value of this parameter, where the value hardly makes a difference; the name of
+  the test decides which; `any_value("number", of=3)`: one of every three in a row, and the last, for example
+  of the moments at which a command is killed;
+- `some_shells`: bash, tcsh, fish and one of the other shells, which the name of the test decides; as the
+  marker of a file, for all its tests but those with `all_shells`;
+- `some_stacks`: two of the four stacks, with both EasyBuilds and both search paths; the name of the file
+  decides which.
 
-They can be combined. A test that is renamed may keep other values. A test without any of these markers runs
-with all its parameters.
+Markers can be combined. A renamed test may run with other values than before. A test without any of these
+markers runs with all its parameters.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ import pytest
 ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
-# By the marker of a test: another kind of conda modules. They have conda asked at each `conda activate`
-# (`conda.native_activation: false`), or `stackenv site install` has made them, and no hook; or it is mamba
-# that is typed.
+# Other kinds of conda modules, by the marker of the test: modules that ask conda at each `conda activate`
+# (`conda.native_activation: false`), modules made by `stackenv site install` without hooks, and modules with
+# which tests run mamba.
 KINDS = {"both_activations": "asked", "site_install": "installed", "with_mamba": "mamba"}
 SELECTING = ("each_value", "each_pair", "any_value")
-# Folders whose tests need nothing but the package and the shells of this machine.
+# Folders whose tests need only the package and the shells of this machine.
 QUICK = ("configuration", "pure")
-# The longest first, so that no worker is left with one of them at the end.
+# The longest first, so that no worker begins one of them at the end.
 ORDER = (
     *(
         "easybuild",
@@ -58,12 +58,12 @@ Values = tuple[Hashable, ...]
 
 
 def sort_into_tiers(items: list[pytest.Item]) -> None:
-    """Mark which tests are quick and which are only the matrix's, and have the longest first.
+    """Mark the tests that are quick or only in the matrix, and sort the longest first.
 
     Raises
     ------
     pytest.UsageError
-        When a marker names a parameter that its test does not have.
+        If a marker names a parameter that its test does not have.
     """
     check_parameters(items)
     mark_quick(items)
@@ -76,10 +76,10 @@ def sort_into_tiers(items: list[pytest.Item]) -> None:
 
 
 def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
-    """Return some of `products` in which all that any `strength` places of one of them hold occurs together.
+    """Return a subset of `products` that covers all combinations of values at any `strength` places.
 
-    Greedy, in the order of `products`, and what was chosen least so far first: the same products give the
-    same selection, and no value is combined with one alone where there are others.
+    The choice is greedy, in the order of `products`, and prefers values that were chosen least so far: the
+    same products give the same selection, and no value is always combined with the same other value.
     """
     wanted = {held for values in products for held in list_held(values, strength)}
     chosen: set[Values] = set()
@@ -98,7 +98,7 @@ def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
 
 
 def list_held(values: Values, strength: int) -> list[tuple[tuple[int, Hashable], ...]]:
-    """Return what `values` hold, by place: each choice of `strength` places with what is there."""
+    """Return each combination of `strength` places with their values; the products that hold one cover it."""
     return list(itertools.combinations(enumerate(values), min(strength, len(values))))
 
 
@@ -118,22 +118,22 @@ def function_of(item: pytest.Item) -> str:
 
 
 def parameters_of(item: pytest.Item, names: Iterable[str]) -> Values:
-    """Return what the test's parameters of these names are, in words."""
+    """Return the test's parameters of these names, as text."""
     return tuple(str(item.callspec.params[name]) for name in names)  # type: ignore[attr-defined]
 
 
 def turn_of(name: str) -> int:
-    """Return a number that is the same whatever else is collected, and another for most other names."""
+    """Return a number for `name` that does not depend on the other tests, and differs for most names."""
     return zlib.crc32(name.encode())
 
 
 def check_parameters(items: Iterable[pytest.Item]) -> None:
-    """See that a test has the parameters that its own markers name; those of a file are for who has them.
+    """Check that a test has the parameters that its own markers name; markers of a file need not apply.
 
     Raises
     ------
     pytest.UsageError
-        When one has not: all its cases would stay, and nobody would know.
+        If a parameter is missing: otherwise all cases would stay in the normal run, unnoticed.
     """
     for item in items:
         for mark in item.own_markers:
@@ -144,7 +144,7 @@ def check_parameters(items: Iterable[pytest.Item]) -> None:
 
 
 def mark_selections(items: list[pytest.Item]) -> None:
-    """Mark for the matrix what `each_value` and `each_pair` leave out of the normal run."""
+    """Mark for the matrix the cases that `each_value` and `each_pair` leave out of the normal run."""
     for marker, strength in (("each_value", 1), ("each_pair", 2)):
         groups: dict[tuple[str, Values], list[pytest.Item]] = defaultdict(list)
         for item in items:
@@ -160,7 +160,7 @@ def mark_selections(items: list[pytest.Item]) -> None:
 
 
 def mark_any_values(items: list[pytest.Item]) -> None:
-    """Mark for the matrix all but one value, or one of so many, of what `any_value` names."""
+    """Mark for the matrix all but one value, or one of every `of`, of the parameters of `any_value`."""
     functions: dict[tuple[str, Values, int], dict[Values, list[pytest.Item]]]
     functions = defaultdict(lambda: defaultdict(list))
     for item in items:
@@ -174,9 +174,9 @@ def mark_any_values(items: list[pytest.Item]) -> None:
 
 
 def choose_in_turn(values: Sequence[Values], of: int, turn: int) -> set[Values]:
-    """Return one of every `of` values in a row, which `turn` says; and the last, when there are more rows.
+    """Return one of every `of` values in a row, which `turn` decides; and the last, if there are more rows.
 
-    The last of the moments at which a command is killed is where it turns from undone to done.
+    At the last of the moments at which a command is killed, its effect turns from undone to done.
     """
     return {*values[turn % min(of, len(values)) :: of], *([values[-1]] if len(values) > of else [])}
 
@@ -184,7 +184,7 @@ def choose_in_turn(values: Sequence[Values], of: int, turn: int) -> set[Values]:
 def mark_shells(items: list[pytest.Item]) -> None:
     """Mark for the matrix the shells that `some_shells` leaves out of the normal run.
 
-    A test that has chosen its shells itself, or whose own markers do, keeps them.
+    A test whose own parameters or markers choose its shells keeps them.
     """
     functions: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
@@ -212,11 +212,11 @@ def mark_stacks(items: list[pytest.Item]) -> None:
 
 
 def mark_activations(items: list[pytest.Item]) -> None:
-    """Mark for the matrix the other kinds of modules, for all cases of a test but one each.
+    """Mark for the matrix the other kinds of modules, except for one case per kind of each test.
 
-    Of a test's cases in the normal run one is with the modules that ask conda, and one with those of `site
-    install`; where there is one case alone, it is with all kinds. It comes last, for it chooses among what
-    the others leave.
+    Of a test's cases in the normal run, one uses the modules that ask conda, and one those of `site
+    install`; a single case is run with all kinds. This comes last, because it chooses among the cases that
+    the other markers leave.
     """
     functions: dict[str, dict[Values, dict[str, pytest.Item]]] = defaultdict(lambda: defaultdict(dict))
     for item in items:
@@ -243,7 +243,7 @@ def mark_quick(items: list[pytest.Item]) -> None:
 
 
 def folder_of(item: pytest.Item) -> str:
-    """Return the folder of tests that the test is in."""
+    """Return the name of the folder that contains the test."""
     return item.path.parent.name
 
 

@@ -1,4 +1,4 @@
-"""What is in a home but for what stackenv itself keeps in the cache folder: no command's matter."""
+"""Lists a home without stackenv's own cache, which tests of commands ignore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CACHE = (".cache", "stackenv")
 
 
 def list_below(folder: Path) -> list[Path]:
-    """Return all below `folder`, sorted, without stackenv's cache and a `.cache` that holds nothing else."""
+    """Return all paths below `folder`, sorted, without stackenv's cache and a `.cache` with nothing else."""
     return [path for path in sorted(folder.rglob("*")) if not is_of_cache(path.relative_to(folder), folder)]
 
 

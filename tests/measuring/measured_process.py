@@ -1,7 +1,7 @@
-"""Measures the process that imports it, which a .pth file of tests/coverage.sh has every process do.
+"""Measures the coverage of the process that imports it; a .pth file of tests/coverage.sh makes all do so.
 
-Variables, with which coverage.py has child processes measured, would not do: shells, modules and tests take
-them away.
+The variables with which coverage.py measures child processes would not do: shells, modules and tests remove
+them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def start() -> None:
         data_suffix=True,
         include=[str(CHECKOUT / "src/stackenv/*")],
     )
-    # As coverage.py starts child processes: many have nothing to do with stackenv, and would warn.
+    # As coverage.py does in child processes: many have nothing to do with stackenv, and would warn.
     measured._warn_no_data = measured._warn_unimported_source = measured._warn_preimported_source = False
     measured._auto_save = True
     measured.start()

@@ -1,4 +1,4 @@
-"""Print how many lines of each folder of src/stackenv were run, and the missing lines of the worst files.
+"""Print how many lines of each folder of src/stackenv were run, and the lines missing in the worst files.
 
 python report.py COVERAGE.json
 """
