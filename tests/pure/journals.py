@@ -1,4 +1,4 @@
-"""Journals that a killed command has left, and what the next one does about them."""
+"""Make the journals that a killed command leaves, and recover from them as the next command does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dead_owner() -> Process:
 
 
 def leave(folder: Path, *finish: Change, undo: tuple[Change, ...] = ()) -> Path:
-    """Leave the journal of a command that has been killed over the module tool/1.0."""
+    """Write the journal of a command that was killed while it changed tool/1.0; return its path."""
     path = folder / "modules/.stackenv/tool@1.0.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(Note("tool/1.0", "stackenv edit tool", dead_owner(), undo, finish).text())
@@ -41,7 +41,7 @@ def leave(folder: Path, *finish: Change, undo: tuple[Change, ...] = ()) -> Path:
 
 
 def recover(folder: Path) -> list[str]:
-    """Do what each command does first."""
+    """Recover from killed commands, as each command does first; return its messages."""
     return Journal(folder / "modules", MARKS).recover()
 
 

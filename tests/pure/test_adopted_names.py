@@ -1,4 +1,4 @@
-"""What the module of an environment is called that somebody has made without stackenv."""
+"""The module name that `stackenv adopt` suggests for an environment made without stackenv."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stackenv.lifecycle.adopted_name import suggest_name
         ("/home/ada/venvs/biopy", "biopy"),
         ("/home/ada/miniconda3", "miniconda3"),
         ("/scratch/ada", "ada"),
-        # What no module can be called.
+        # Not valid as the name of a module.
         ("/home/ada/M\u00fcllers Daten (2)/.venv", "Mullers-Daten-2"),
         ("/home/ada/plots.lua", "plots"),
         (f"/home/ada/{'x' * 200}", "x" * 100),
@@ -43,7 +43,7 @@ def test_an_adopted_environment_is_named_after_its_folder_or_project(path: str, 
 @pytest.mark.parametrize(
     "path",
     [
-        # No project: a home, what is called after its owner, an installation, the top of a file system.
+        # Not a project: a home, a folder named after its owner, an installation, the top of a file system.
         "/home/ada",
         "/home/ada/.venv",
         "/home/ada/.tox/py311",
@@ -53,7 +53,7 @@ def test_an_adopted_environment_is_named_after_its_folder_or_project(path: str, 
         "/home/ada/micromamba/envs/default",
         "/scratch/.venv",
         "/venv",
-        # What no module can be called.
+        # Not valid as the name of a module.
         "/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435/.venv",
         "/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435",
     ],

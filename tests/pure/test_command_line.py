@@ -1,4 +1,4 @@
-"""The command as it is installed: its help, its statuses, its two outputs, its isolation."""
+"""The installed command: help, exit statuses, stdout and stderr, isolation from the user's settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMED = ("--name", "Anaconda3", "--version", "2024.02-1")
 
 
 def run(*arguments: str, command: Path = COMMAND, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with nothing of the caller's environment but what is given."""
+    """Run the command with `environ` and few other variables, and nothing of the caller's environment."""
     return subprocess.run(
         [str(command), *arguments],
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent", **environ},
@@ -37,7 +37,7 @@ def run(*arguments: str, command: Path = COMMAND, **environ: str) -> subprocess.
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A prefix with what the probe looks for."""
+    """Make a conda installation with the programs that the probe looks for; return its prefix."""
     prefix = tmp_path / "Anaconda3"
     (prefix / "bin").mkdir(parents=True)
     for name in ("conda", "python"):
@@ -234,7 +234,7 @@ def test_site_render_refuses_a_conda_or_python_that_is_not_executable(name: str,
     assert f"{root}/bin/{name} is not executable" in done.stderr
 
 
-# As root, who may read everything: the interpreter has read all it needs before it becomes nobody.
+# Root can read everything. So the interpreter reads all that it needs, and then becomes the user nobody.
 AS_NOBODY = """\
 import os, sys
 from stackenv.cli import start as cli
@@ -323,7 +323,7 @@ def test_a_closed_pipe_on_stdout_causes_no_traceback(root: Path) -> None:
 
 @pytest.fixture
 def poison(tmp_path: Path) -> Path:
-    """A folder of modules that nobody may import, as a module's PYTHONPATH can bring them."""
+    """Return a folder of Python modules that end the command when imported, as PYTHONPATH can bring them."""
     folder = tmp_path / "poison"
     folder.mkdir()
     for name in ("click", "yaml", "re", "jinja2", "packaging", "voluptuous", "hashlib", "pathlib"):

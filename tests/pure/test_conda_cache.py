@@ -1,4 +1,4 @@
-"""What a conda before 4.13 is asked about its cache, by a stand-in: no such conda can be installed here."""
+"""The package cache of a conda before 4.13: a stand-in, since no such conda can be installed here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from stackenv.conda.package_cache import CondaCache, list_unused
 from stackenv.errors import StackenvError
 
-# As conda/cli/main_clean.py of 4.12.0 does it: a dry run ends before the first question, so that nothing is
-# printed as JSON; indexes are deleted without one.
+# Imitates conda/cli/main_clean.py of conda 4.12.0: a dry run ends before the first question, so it prints no
+# JSON; indexes are deleted without a question.
 STAND_IN_OF_CONDA_4_12 = """\
 import json, os, shutil, sys
 words, caches = sys.argv[1:], {caches!r}
@@ -52,7 +52,7 @@ if "--json" in words and words[0] == "clean":
 
 
 def make_conda(folder: Path, script: str) -> str:
-    """Return the program conda in `folder`, which is run by the python beside it."""
+    """Write the program conda into `folder`, with a python beside it that runs it; return its path."""
     folder.mkdir()
     (folder / "python").symlink_to(sys.executable)
     (folder / "conda").write_text(script)
@@ -61,7 +61,7 @@ def make_conda(folder: Path, script: str) -> str:
 
 @pytest.fixture
 def caches(tmp_path: Path) -> list[Path]:
-    """Return two caches with an index each, the second without archives and packages."""
+    """Make two caches with an index each; only the first has an archive and a package."""
     for name in ("one", "two"):
         (tmp_path / name / "cache").mkdir(parents=True)
     (tmp_path / "one/left-1.0-0.tar.bz2").touch()

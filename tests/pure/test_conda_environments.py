@@ -1,4 +1,4 @@
-"""Which conda environments a user has: one list for update, usage, clean and check."""
+"""The list of a user's conda environments, which update, usage, clean and check share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stackenv runs by `-m` and `-c` imports nothing of the folder that the user is in."""
+"""The Pythons that stackenv runs with `-m` and `-c` import nothing from the current folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stackenv.packing.image import compile_packages
 
 @pytest.fixture
 def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file that is there when a module of the current folder was run."""
+    """Put modules into the current folder; return the file that exists once one of them was imported."""
     for name in ("pip", "compileall", "json"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
     monkeypatch.chdir(tmp_path)

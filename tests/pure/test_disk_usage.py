@@ -1,4 +1,4 @@
-"""What folders take: what `du` says of the same real trees, hard links, other processes, what vanishes."""
+"""Disk usage: compared with `du`, with hard links, in several processes, while files disappear."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY_S = 86_400
 
 
 def du(*roots: Path) -> tuple[int, int]:
-    """Return the bytes and inodes of all `roots`, as du counts them in one call."""
+    """Return the total bytes and inodes of `roots`, as one call of du counts them."""
     totals = []
     for option in ("-B1", "--inodes"):
         done = subprocess.run(["du", "-sc", option, *roots], capture_output=True, text=True, check=True)
@@ -45,8 +45,8 @@ def fill(folder: Path, files: int, size: int = 5000) -> list[Path]:
 def trees(tmp_path: Path) -> dict[str, Path]:
     """Return a package cache, two environments that link to it, and one tree inside another.
 
-    Of the ten packages' files the first environment has eight, the second five of these; two have a
-    name outside.
+    The first environment links to eight of the ten files of the cache, the second to five of these. Two files
+    have a link outside all trees.
     """
     cached = fill(tmp_path / "pkgs/tool-1.0/lib", 10)
     for name, linked in (("one", cached[:8]), ("two", cached[:5])):
@@ -100,7 +100,7 @@ def test_killed_worker_processes_do_not_change_the_result(
     monkeypatch.setattr(disk_scan, "ALONE_ENTRIES", 20)
     monkeypatch.setattr(disk_scan, "count_idle_processors", lambda: 3)
     killed: list[str] = []
-    # Fixtures of the session have processes here too, a Slurm for one.
+    # Session fixtures, such as the one for Slurm, may have processes here too.
     others = list_children()
 
     def kill_all(_: int) -> None:
@@ -129,7 +129,7 @@ def test_freed_counts_what_a_deletion_really_frees(trees: dict[str, Path], tmp_p
     before = du(tmp_path)
     shutil.rmtree(trees[name])
     after = du(tmp_path)
-    # The folder that it was in may shrink by itself.
+    # The folder that contained the tree may become smaller by itself.
     assert before[1] - after[1] == freed.freed_inodes
     assert before[0] - after[0] == freed.freed_bytes
 
@@ -164,7 +164,7 @@ def test_folders_deleted_during_the_scan_are_not_reported_as_unreadable(tmp_path
 
     (usage,) = measure_trees({"tree": tmp_path / "tree"}, on_progress=delete).values()
     assert usage.unreadable == 0
-    # The two folders themselves were seen.
+    # The two deleted folders themselves had been seen.
     assert usage.all_inodes == du(tmp_path / "tree")[1] + 2
 
 
@@ -173,7 +173,7 @@ def test_the_last_use_ignores_hard_linked_files_and_the_stackenv_folder(tmp_path
     listed = fill(tmp_path / "tree/stackenv", 1)[0]
     os.link(linked, tmp_path / "linked")
     now = time.time()
-    # relatime notes the first read after a change.
+    # With relatime, only the first read after a change sets the access time.
     os.utime(kept, (now - 9 * DAY_S, now - 20 * DAY_S))
     (usage,) = measure_trees({"tree": tmp_path / "tree"}).values()
     assert usage.last_use == pytest.approx(now - 9 * DAY_S, abs=1)

@@ -1,4 +1,4 @@
-"""What changes the disk leaves the old or the new, and nothing beside it."""
+"""Functions that change the disk leave the old or the new contents, and no other files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stackenv.transactions.files import current_umask, write_file
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """Put the umask back that a test changes."""
+    """Restore the umask after the test."""
     before = current_umask()
     yield
     os.umask(before)
@@ -80,7 +80,7 @@ def test_rewriting_a_file_as_not_executable_removes_its_execute_bits(tmp_path, u
 def test_rewriting_a_file_does_not_extend_read_or_write_access(
     tmp_path, umask, old: int, executable: bool, mode: int
 ) -> None:
-    """As where a module of the site has set a umask of 002 since."""
+    """The umask may have become 002 since, set by a module of the site."""
     path = tmp_path / "file"
     path.touch()
     path.chmod(old)
@@ -91,7 +91,7 @@ def test_rewriting_a_file_does_not_extend_read_or_write_access(
 
 @pytest.mark.parametrize(
     ("above", "folder", "file"),
-    # Where the group cannot enter, the umask may say what it likes.
+    # If the group cannot enter the folder, any umask is safe.
     [(0o755, 0o755, 0o644), (0o775, 0o775, 0o664), (0o750, 0o755, 0o644), (0o700, 0o775, 0o664)],
 )
 def test_a_new_file_is_writable_only_for_those_who_could_create_it(
@@ -164,7 +164,7 @@ def test_a_text_that_cannot_be_encoded_leaves_no_file(tmp_path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A file system of 64 KiB: only root can mount one."""
+    """Mount a file system of 64 KiB, which only root can do."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if os.geteuid() or not shutil.which("mount"):
@@ -208,7 +208,7 @@ def kept(tmp_path, modulefile: Path) -> Iterator[KeptModulefiles]:
     found = KeptModulefiles(tmp_path / "kept")
     found.keep(modulefile, NAME, tmp_path / "installation")
     yield found
-    # Nothing is left to restore when pytest ends.
+    # Otherwise the modulefile would be restored when pytest ends.
     found.forget()
 
 

@@ -1,4 +1,4 @@
-"""A command that is forked answers as the one that is started does."""
+"""A forked command behaves like one that is started."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_forked_command_has_the_status_and_output_of_a_started_command(words, 
 
 
 def write_lmod(folder: Path, script: str) -> dict[str, str]:
-    """Write a program that is started as Lmod is; return the variable that names it."""
+    """Write a program that stackenv starts as Lmod; return the variable that names it."""
     path = folder / "lmod"
     path.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
     path.chmod(0o755)
@@ -60,7 +60,6 @@ def test_a_forked_command_has_the_umask_folder_and_variables_of_its_caller(envir
 
 
 def test_a_waiting_forked_command_does_not_delay_another_command(environ, tmp_path) -> None:
-    """A command that waits keeps no other from its answer."""
     begun, end = tmp_path / "begun", tmp_path / "end"
     lmod = write_lmod(tmp_path, f'touch "{begun}"; while [ ! -e "{end}" ]; do sleep 0.02; done')
     words = (["create", "--dry-run", "it"], {**environ, **lmod}, tmp_path)
@@ -79,6 +78,6 @@ def test_a_waiting_forked_command_does_not_delay_another_command(environ, tmp_pa
 @pytest.mark.parametrize(
     "change", [{"LANG": "C"}, {"LC_ALL": "C"}, {"LD_PRELOAD": "/x.so"}, {"PYTHONHOME": "/"}]
 )
-def test_a_variable_that_python_reads_at_its_start_prevents_forking(change: dict[str, str]) -> None:
+def test_variables_that_affect_the_start_of_python_prevent_forking(change: dict[str, str]) -> None:
     assert can_fork(ENVIRON)
     assert not can_fork({**ENVIRON, **change})

@@ -1,4 +1,4 @@
-"""What a hint has the reader type: others choose names in shared folders, and a hint is copied whole."""
+"""Commands in hints are safe to paste, although others choose the names of files in shared folders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NOUNS = re.compile(
     r" (?:[a-z]+ )?(?:packages|files(?!, links)|programs|processes|faults|lines|environments|modules|users"
     r"|folders)\b"
 )
-# Values that are words of sh already, where they are made.
+# Values that the code has already quoted for sh.
 QUOTED = {"adopt.py": {"old", "new"}, "remove.py": {"files"}}
 
 
 def list_unquoted(text: str, quoted: set[str]) -> Iterator[str]:
-    """Yield the values that an f-string of the Python code `text` puts behind a command as they are."""
+    """Yield the values that an f-string of the Python code `text` puts after a command unquoted."""
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.JoinedStr):
             continue
@@ -44,7 +44,7 @@ def list_unquoted(text: str, quoted: set[str]) -> Iterator[str]:
 
 
 def list_counted_by_hand(text: str) -> Iterator[str]:
-    """Yield the numbers of things that an f-string of the Python code `text` puts before a noun in plural."""
+    """Yield the numbers that an f-string of the Python code `text` puts before a noun in plural by itself."""
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.JoinedStr):
             continue

@@ -1,4 +1,4 @@
-"""What `conda init` answers under each `conda.init`; conda itself is replaced by echo."""
+"""What `conda init` does for each value of `conda.init`; echo replaces conda itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pip and uv have said of failures, and what is made of it; they themselves are tried elsewhere."""
+"""Explanations of failed installs, from recorded output of pip and uv; other tests run the real programs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CONFLICTS = (
     (UV, f"{NEW}Because you require numpy>=2 and numpy==1.25.1, we can conclude that", "numpy"),
     (UV, f"{NEW}Because you require ruamel-yaml>1 and ruamel-yaml==0.17, we can", "ruamel.yaml"),
     (UV, f"{OLD}Because a==1 depends on b and only numpy==1.25.1 is available.", "numpy"),
-    # Lines broken by a uv that knows no UV_NO_WRAP.
+    # A uv without UV_NO_WRAP breaks lines.
     (UV, f"{OLD}Because you require torch>=3 and\n      torch==2.1+cu118, we can", "torch"),
     (UV, f"{NEW}Because there is no version of numpy==1.25.1 and you require numpy", ""),
     (UV, f"{NEW}Because a==1 depends on numpy==1.25.10 and numpy==1.25.1.post1, we can", ""),
     (UV, f"{NEW}Because a==1 depends on jax-numpy==1.25.1 and torch==2.1, we can", ""),
-    # What a build requires is not held.
+    # Build requirements are not pinned.
     (UV, "error: Failed to resolve requirements from `build-system.requires`\n  cause: No solution found "
      "when resolving: `numpy==1.25.1`\n  cause: Because numpy==1.25.1 and numpy==2, we can", ""),
     (UV, "error: Failed to build `numpy==1.25.1`", ""),

@@ -1,4 +1,4 @@
-"""What is found out of a conda installation by a look at its files."""
+"""What stackenv reads from the files of a conda installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which scripts of an environment's packages are not as pip installed them."""
+"""Files of an environment's packages that are missing, or not as pip installed them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHELL = "#!/bin/sh\n# Not pip's.\nexec python3 -c 'print(1)'\n"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a venv into which pip has installed the programs tool and other, and a shell script."""
+    """Return a venv in which pip has installed the programs tool and other, and a shell script."""
     folder = tmp_path_factory.mktemp("made")
     prefix = folder / "it"
     script = {"tool-1.0.data/scripts/tool.sh": SHELL}
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def find_after(made: Path, name: str, change: Callable[[bytes], bytes], stays: bool) -> list[str]:
-    """Return which scripts are found while `change` is done to the script `name`."""
+    """Return the names of the scripts that are reported while the script `name` has the change `change`."""
     script = made / "bin" / name
     before = script.read_bytes()
     script.write_bytes(change(before))
@@ -50,7 +50,7 @@ def find_after(made: Path, name: str, change: Callable[[bytes], bytes], stays: b
 def test_a_missing_file_is_found_even_if_distribution_files_is_empty(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As in Python 3.12 and later, which list only the files that are there.
+    # Python 3.12 and later list only the files that exist.
     monkeypatch.setattr(Distribution, "files", [])
     module = next(path for path in made.glob("lib/python3*/site-packages/tool*/*") if path.suffix == ".py")
     away = module.rename(module.with_suffix(".away"))

@@ -1,4 +1,4 @@
-"""Which pip of a venv is one that somebody has installed, to be had again, and which is a mere copy."""
+"""A pip that the user installed in a venv is a requirement; one that came with the Python is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackenv.record import Package, Python, Record
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """A packed venv on a Python whose ensurepip has pip 23.2.1."""
+    """Return the record of a packed venv, on a Python whose ensurepip has pip 23.2.1."""
     wheels = tmp_path / "python/lib/python3.11/ensurepip/_bundled"
     wheels.mkdir(parents=True)
     (wheels / "pip-23.2.1-py3-none-any.whl").touch()
@@ -29,7 +29,7 @@ def record(tmp_path: Path) -> Record:
     ("pip", "wanted"),
     [
         (Package("pip", "25.2"), ["six==1.17.0", "pip==25.2"]),
-        # As stackenv notes it, and before it did, as the Python has it.
+        # Not installed by the user: as the record says, or, in an older record, by the version of ensurepip.
         (Package("pip", "25.2", installer="ensurepip"), ["six==1.17.0"]),
         (Package("pip", "23.2.1"), ["six==1.17.0"]),
     ],

@@ -1,4 +1,4 @@
-"""Ctrl-C while the command starts: it ends without a word, whatever was being imported."""
+"""Ctrl-C while the command starts ends it silently, whatever is being imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from stackenv.cli.completions_and_man import LAUNCHER
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Writes down what is imported, and sends this process what Ctrl-C sends, in the midst of one of those.
+# Records the imports, and sends its own process SIGINT, as Ctrl-C does, during one of them.
 INTERRUPTING = """\
 import os
 import signal
@@ -42,7 +42,7 @@ WORDS = {
 
 @pytest.fixture(scope="module", params=["bin/stackenv", "the module's"])
 def command(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return a way to start the command in an interpreter that can be interrupted at an import."""
+    """Return the words that start the command in an interpreter that can be interrupted at an import."""
     place = tmp_path_factory.mktemp("interrupted") / "venv"
     venv.create(place, with_pip=False, symlinks=True)
     paths = {"base": str(place), "platbase": str(place)}
@@ -64,13 +64,13 @@ def command(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def start(
     command: list[str], words: str, home: Path, interrupt: object = signal.SIG_DFL, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Start the command with `words`; SIGINT is for it what `interrupt` says."""
+    """Run the command with the arguments WORDS[words]; `interrupt` is its handler of SIGINT."""
     arguments, environ = WORDS[words]
     return subprocess.run(
         [*command, *arguments],
         env={
             **{"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)},
-            # Each run imports what the first does, which finds nothing that was kept.
+            # Without a cache, each run imports the same modules as the first.
             **{"XDG_CACHE_HOME": os.devnull, **environ, **more},
         },
         stdin=subprocess.DEVNULL,
@@ -82,7 +82,7 @@ def start(
 
 
 def list_imports(command: list[str], words: str, home: Path) -> list[str]:
-    """Return what is imported by the launcher and behind it, once each, in this order."""
+    """Return the modules imported from the launcher on, each once, in order."""
     names = home / "imports"
     assert start(command, words, home, IMPORTS=str(names)).returncode == 0
     behind = names.read_text().split()
@@ -97,7 +97,7 @@ def test_an_interrupt_during_an_import_ends_the_command_silently(
     assert len(imports) > (3 if words == "version" else 20)
     for name in (*imports[:: -(-len(imports) // 4)], imports[-1]):
         done = start(command, words, tmp_path, INTERRUPTED_AT=name)
-        # Ended by the signal, or by itself with the status that a shell has for that.
+        # Ended by the signal, or with the exit status that a shell reports for it.
         assert done.returncode in (-signal.SIGINT, 128 + signal.SIGINT), name
         assert (done.stdout, done.stderr.strip()) == ("", ""), name
 

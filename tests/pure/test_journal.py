@@ -1,4 +1,4 @@
-"""An interrupted change is undone or finished by the next command, and two commands keep apart."""
+"""The next command undoes or finishes an interrupted change; no two commands change a module at once."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from stackenv.transactions.process import GONE_AFTER_S
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 CHANGE = "stackenv edit biopy"
-# Makes something, or changes what is there, in the folder of its second argument; the third is the number
-# of the step or change before which, or (with a minus, from -1) after which, it is killed.
+# Creates or replaces an environment in the folder of its second argument. The third argument is the number of
+# the step or change before which it is killed or, if negative, after which.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
@@ -114,7 +114,7 @@ def tree(folder: Path) -> list[str]:
 
 @pytest.fixture
 def others(tmp_path: Path) -> list[str]:
-    """Make what belongs to others, and return its names: nothing of it may ever go."""
+    """Make files of others, which must never be removed; return all names."""
     (tmp_path / "modules/theirs").mkdir(parents=True)
     (tmp_path / "modules/theirs/1.0.lua").write_text("-- theirs\n")
     (tmp_path / "modules/.stackenv").mkdir()
@@ -205,7 +205,7 @@ def test_repeating_a_folder_exchange_does_not_swap_the_folders_back(tmp_path: Pa
         shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     place.rename(new)
-    # Between its two renames.
+    # As if it was interrupted between its two renames.
     change.carry_out()
     assert (place / "stackenv/unfinished-1").read_text() == ".env.staged-1" and aside.exists()
     elsewhere = ExchangeFolder(str(tmp_path / "other/env"), str(new), str(aside))
@@ -227,7 +227,7 @@ def test_a_link_replaces_only_a_file_that_stackenv_wrote(tmp_path: Path) -> None
         change.carry_out()
         assert str(program.readlink()) == "../base/python"
         assert [path.name for path in program.parent.iterdir()] == ["python"]
-    # Once the environment is given back.
+    # As when the environment no longer belongs to stackenv.
     shutil.rmtree(environment / "stackenv")
     assert change.is_within(places) and not WriteLink(str(program), "/other").is_within(places)
 
@@ -244,7 +244,7 @@ with Journal(Path(sys.argv[1])).changing("biopy/1.0", "stackenv edit biopy") as 
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """Have another process change biopy/1.0; yield it, its host and its number."""
+    """Have another process change biopy/1.0; yield the process, its host and its process number."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=-1, stdout=-1, text=True
     ) as process:
@@ -284,7 +284,7 @@ def test_a_module_that_another_command_changes_is_busy(tmp_path: Path, holder: t
 def test_the_journal_of_a_killed_command_does_not_block_others(tmp_path: Path, holder: tuple) -> None:
     process, _, _ = holder
     process.kill()
-    # Not waited for: a zombie has ended all the same.
+    # The process is not waited for: a zombie counts as ended, too.
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         time.sleep(0.01)
     journal = Journal(tmp_path)
@@ -328,7 +328,7 @@ def test_a_failed_recovery_is_reported_once_and_blocks_further_changes(tmp_path:
     edit_entry(tmp_path, start="1")
     (sentence,) = Journal(tmp_path).recover()
     assert "cannot be finished now" in sentence
-    # By the same process no second time; the next command tries again.
+    # The same process does not try twice; the next command does.
     assert Journal(tmp_path).recover() == []
     with pytest.raises(StackenvError, match="could not be undone or finished yet"):
         carry_out(changes_of(tmp_path), journal, CHANGE, print)

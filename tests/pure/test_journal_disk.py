@@ -1,4 +1,4 @@
-"""The journal where the disk refuses: full, or read-only."""
+"""The journal on a disk that is full or read-only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stackenv.transactions.journal import Journal
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 CHANGE = "stackenv edit biopy"
-# Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.
+# Is killed in the middle of a plan for biopy/1.0; its argument is the folder of the journal.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -46,7 +46,7 @@ def making(*steps: Step) -> Transaction:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for a few pages."""
+    """Mount a file system with room for a few pages."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount(folder, "-t", "tmpfs", "-o", "size=64k", "tmpfs")

@@ -1,4 +1,4 @@
-"""A journal is carried out only where it is this user's, can be read, and stays within its places."""
+"""A journal is carried out only if it is valid, belongs to the user, and stays within its places."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTHING = Transaction.of("tool/1.0", Switch((), ()))
 
 @pytest.fixture
 def precious(tmp_path: Path) -> Path:
-    """Make a file that no journal may touch."""
+    """Make a file that no journal may change."""
     path = tmp_path / "precious/file"
     path.parent.mkdir()
     path.write_text("precious")

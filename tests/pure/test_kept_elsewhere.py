@@ -1,4 +1,4 @@
-"""Copies kept by an eb on another host, and under a naming scheme with a hierarchy."""
+"""Copies of modulefiles that an eb on another host keeps, and copies in a module hierarchy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_copy_from_another_host_is_restored_and_kept(tmp_path: Path) -> None:
     path.unlink()
     assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == [path]
     assert path.read_text() == "old"
-    # The eb over there may still run: its copy is left to it.
+    # The eb on that host may still run and need its copy.
     assert kept.place(NAME).is_file()
     kept.forget()
 

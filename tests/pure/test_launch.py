@@ -1,4 +1,4 @@
-"""The launcher's script, and the program in an environment that holds it: right to each sh."""
+"""The launch script, the launch program of an environment that contains it, and changes to kernels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RECORDS = st.builds(
 @given(RECORDS)
 def test_the_launch_program_passes_any_path_unchanged(record: Record) -> None:
     text = render_installed_file(describe_launch_file(record))
-    # The last command shows its words, instead of starting them.
+    # The last command prints its arguments instead of running them.
     shown = text.replace("exec /bin/sh", "printf '%s\\0'")
     done = subprocess.run(
         ["/bin/sh", "-c", shown, "launch", shutil.which("true"), "command", "a b"],
@@ -64,7 +64,7 @@ def test_the_launch_program_passes_any_path_unchanged(record: Record) -> None:
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Path:
-    """Return the kernel.json of a kernel of ours."""
+    """Write a kernel as stackenv does; return its kernel.json."""
     folder = tmp_path / "jupyter/kernels/stackenv-tool-1.0"
     write_kernel(folder, describe_kernelspec(VENV, "Tool", "/lmod", {}))
     return folder / "kernel.json"

@@ -1,4 +1,4 @@
-"""The reading of Lmod's answers, also of versions that are not here, and the search for Lmod."""
+"""Lmod's output is read, also that of versions not installed here, which is imitated; and Lmod is found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWER = 'import os\nos.environ["A"] = "1";\n'
 
 
 def encode_table(text: str) -> dict[str, str]:
-    """Return the environment in which Lmod keeps the table `text`, in its pieces of 512."""
+    """Return the variables in which Lmod stores the table `text`, in pieces of 512 characters."""
     encoded = base64.urlsafe_b64encode(text.encode()).decode()
     pieces = [encoded[at : at + 512] for at in range(0, len(encoded), 512)]
     numbered = {f"_ModuleTable{number:03}_": piece for number, piece in enumerate(pieces, 1)}
@@ -46,6 +46,7 @@ def test_the_software_name_is_taken_from_the_module_name(module: str, software: 
     assert software_of(module) == software
 
 
+# Imitates python.lua of Lmod 9, which does not run here.
 @pytest.mark.parametrize(
     ("end", "succeeded"),
     [
@@ -60,6 +61,7 @@ def test_the_last_mlstatus_counts_in_imitated_output_of_lmod_9(end, succeeded) -
     assert read_changes(ANSWER + end) == ({"A": "1"}, succeeded)
 
 
+# Imitates python.lua of Lmod 7 to 9, which do not run here.
 @pytest.mark.parametrize(
     "deletion",
     [
@@ -72,6 +74,7 @@ def test_a_deleted_variable_is_read_from_imitated_output_of_lmod_7_to_9(deletion
     assert read_changes(f"import os\n{deletion}_mlstatus = True\n") == ({"K": None}, True)
 
 
+# Imitates the format %q of Lua 5.1 to 5.4, which do not run here.
 @pytest.mark.parametrize(
     ("quoted", "value"),
     [
@@ -116,6 +119,7 @@ def test_a_string_with_an_invalid_lua_escape_is_not_read_as_an_answer() -> None:
     assert read_changes('import os\nos.environ["A"] = "\\999";\n_mlstatus = True\n') == ({}, None)
 
 
+# Imitates mt.lua of Lmod 9, which does not run here.
 TABLE_OF_9 = """_ModuleTable_ = {
 MTversion = 3,
 c_rebuildTime = 86400.0,

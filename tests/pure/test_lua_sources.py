@@ -1,4 +1,4 @@
-"""The Lua of modulefiles: whole files, right to luacheck, and nothing of it in Python."""
+"""The Lua sources of modulefiles: complete files that luacheck accepts, and no Lua in Python code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def render_with_mamba() -> str:
 
 
 def luacheck(*paths: Path) -> str:
-    """Return what luacheck says of files; empty when it is content."""
+    """Return what luacheck reports; empty if it accepts the files."""
     require("luacheck")
     done = subprocess.run(
         ["luacheck", "--no-color", "--quiet", "--config", ".luacheckrc", *map(str, paths)],
@@ -78,9 +78,9 @@ def test_each_lua_function_is_used_by_a_modulefile() -> None:
     assert {name for name in list_own_functions() if name not in text} <= {"require_cpu_features"}
 
 
-# What only Lua has, and no shell.
+# Code that occurs in Lua but in no shell.
 LUA = re.compile(r"LmodError\(|mode\(\) [~=]=|os\.getenv|\blocal \w+ =|execute\{|pushenv\(")
-# It knows a modulefile of stackenv 0.1 by what that does.
+# It recognizes a modulefile of stackenv 0.1 by its Lua code.
 READS_LUA = "health/rules/managed_files.py"
 
 
@@ -92,7 +92,7 @@ def test_python_files_contain_no_lua() -> None:
 
 
 def render_replaced(spec: ModuleSpec, block: str, folder: Path) -> str:
-    """Return the text of `spec` where a site's own template has a call of its own in the place of a block."""
+    """Return the text of `spec` with a site template that replaces `block` with a call of its own."""
     (folder / spec.template).write_text(
         f'{{% extends "stackenv/{spec.template}" %}}\n'
         f'{{% block {block} %}}\nLmodMessage("of the site")\n{{% endblock %}}\n'
@@ -100,7 +100,7 @@ def render_replaced(spec: ModuleSpec, block: str, folder: Path) -> str:
     return render_module(spec, folder)
 
 
-# Of these blocks nothing is left over.
+# Blocks whose replacement does not make the text shorter.
 ONE_LINE = ("before", "storage", "commands", "help", "site", "modules")
 
 
@@ -121,7 +121,7 @@ FIRST = 30
 
 
 def test_the_modulefile_of_a_venv_is_short_and_begins_with_lmod_functions() -> None:
-    """On one module; its first lines say what it does in the words of Lmod."""
+    """The venv is based on one module."""
     lines = render_module(describe_venv_module(VENV)).splitlines()
     assert len(VENV.modules) == 1
     assert len(lines) <= LARGEST_VENV

@@ -1,4 +1,4 @@
-"""What is printed: in each locale, whatever bytes a name has, and without what a terminal obeys."""
+"""Printed text: in each encoding, with any bytes in names, without control characters, wrapped at words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackenv import output
 from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.terminal import HINT_UNIT, UNIT, abbreviate_home, wrap
 
-# As in a locale of UTF-8 that is not C.UTF-8, and one of another encoding: there Python's stdout is strict.
+# In UTF-8 locales other than C.UTF-8, and in other encodings, Python's stdout is strict.
 STRICT = """\
 import sys
 from stackenv.cli.start import main
@@ -49,7 +49,7 @@ ONE_LINE = "a\\x1b[31mb\\x07\\x9b2J\\nc\\td\\u202ee\udcfff\xa0\xfc"
 
 
 class Stream(io.StringIO):
-    """What is written, by something that is a terminal, or none."""
+    """A stream that records what is written, and may claim to be a terminal."""
 
     def __init__(self, is_terminal: bool = False) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def test_terminal_control_characters_are_escaped(monkeypatch: pytest.MonkeyPatch
     output.print_message(ODD)
     *lines, titles, row = out.getvalue().split("\n")[:-1]
     assert lines == [ONE_LINE, ONE_LINE] and titles.split() == ["A", "B"] and row == f"{ONE_LINE}   b"
-    # A message may be of several lines.
+    # A message may have several lines.
     assert err.getvalue() == f"{ONE_LINE}\n".replace("\\n", "\n").replace("\\t", "\t")
 
 
@@ -156,7 +156,7 @@ def test_wrapping_does_not_split_paths_with_blanks_or_quoted_commands(piece: str
     lines = wrap(text, width).splitlines()
     assert " ".join(lines) == text
     assert any(piece in line for line in lines)
-    # The apostrophes do not quote what is between them.
+    # The apostrophes of "user's" and "users'" do not quote the text between them.
     assert "the user's own" in text and max(len(line) for line in lines if piece not in line) <= max(width, 7)
 
 
@@ -167,7 +167,7 @@ def test_a_leading_command_is_recognized_only_in_a_hint() -> None:
 
 
 SAID = Path(__file__).parent / "golden/said"
-# Words before an option or a quoted name that are not programs.
+# Words that occur before an option or a quoted name and are not programs.
 PROSE = {"add", "choose", "in", "with", "without"}
 PART = re.compile(r"(?<=[;:]) ")
 PLACE = re.compile(r"\{(?:quote_word|shlex\.quote)\([^{}]*\)\}")
@@ -199,7 +199,7 @@ HOME_SHOWN = {
     "its environment /home/ann is gone": "its environment ~ is gone",
     "ls -ld /home/ann/a; rm `/home/ann/b`": "ls -ld ~/a; rm `~/b`",
     "/home/ann/.bashrc:1, /home/ann/c": "~/.bashrc:1, ~/c",
-    # No shell has ~ there for the home, and pip reads no ~ in a constraint.
+    # Not every shell expands ~ there, and pip does not expand it in a constraint.
     "cd '/home/ann/a b'; A=/home/ann/a": "cd '/home/ann/a b'; A=/home/ann/a",
     "[install] constraint = /home/ann/a": "[install] constraint = /home/ann/a",
     "/home/anna/a": "/home/anna/a",

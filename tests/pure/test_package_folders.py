@@ -1,4 +1,4 @@
-"""An environment with two folders of packages: what reads, keeps, compiles and judges them knows both."""
+"""Environments with two package folders: both are read, backed up, compiled and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOR_ALL, PLATFORM = "lib/python3.11/site-packages", "lib64/python3.11/site-packa
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """Return the record of a venv as virtualenv makes one of a Python as Fedora's."""
+    """Return the record of a venv as virtualenv makes it with a Python like Fedora's."""
     for folder in ("bin", FOR_ALL, PLATFORM):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "bin/python").touch()

@@ -1,4 +1,4 @@
-"""What is built and installed from a copy of the checkout, offline, with the pip and setuptools of here."""
+"""Build and install stackenv from a copy of the checkout, offline, with the installed pip and setuptools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from packaging.version import Version
 from stackenv import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# The wheel has these, and each .py file of src/stackenv.
+# The wheel contains these files, and each .py file of src/stackenv.
 DATA = """
     hooks/stackenv_hooks.py
     py.typed
@@ -182,7 +182,7 @@ OFFLINE = ("--no-index", "--no-deps", "--no-build-isolation")
 
 
 def run(*command: object, cwd: Path | None = None, **environ: str) -> str:
-    """Return what `command` prints; it must succeed."""
+    """Run `command`, which must succeed; return its stdout."""
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -203,7 +203,7 @@ def find_distribution(name: str) -> importlib.metadata.Distribution | None:
 
 
 def require_builder() -> None:
-    """Skip on a laptop, and fail in CI, where pip or what builds a wheel is missing."""
+    """Skip, or fail in CI, if pip or a package that builds wheels is missing."""
     setuptools = find_distribution("setuptools")
     # Since 70.1 setuptools builds wheels by itself.
     needed = ["pip"] if setuptools and Version(setuptools.version) >= Version("70.1") else ["pip", "wheel"]
@@ -214,7 +214,7 @@ def require_builder() -> None:
 
 
 def copy_checkout(target: Path) -> Path:
-    """Copy what git would commit to `target`, links as links."""
+    """Copy the files that git would commit to `target`, links as links."""
     listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=CHECKOUT)
     for name in filter(None, listed.split("\0")):
         source = CHECKOUT / name
@@ -299,7 +299,7 @@ def test_the_metadata_has_the_version_of_the_package(wheel: Path) -> None:
 
 
 class Environment:
-    """A fresh venv that finds what stackenv depends on, and not stackenv, where the tests have it."""
+    """A new venv that finds the dependencies of stackenv that the tests use, but not stackenv itself."""
 
     def __init__(self, folder: Path) -> None:
         venv.create(folder, with_pip=False, symlinks=True)
@@ -329,7 +329,7 @@ def environment(tmp_path: Path) -> Environment:
 
 @pytest.fixture(params=["wheel", "sdist"])
 def installed(request, environment: Environment) -> Environment:
-    """Installed from an archive, which may then go."""
+    """Install stackenv from a wheel or an sdist, which is no longer needed afterwards."""
     environment.install(request.getfixturevalue(request.param))
     return environment
 
@@ -381,7 +381,7 @@ EASYBUILD_STUBS = {
     "easybuild/tools/config.py": "build_option = get_module_syntax = install_path = None\n",
     "easybuild/tools/version.py": "VERSION = '5.4.1'\n",
 }
-# As EasyBuild does it: the file by its path, and each callable whose name ends in _hook.
+# Imports hooks as EasyBuild does: the file by its path, then each callable whose name ends in _hook.
 IMPORT_HOOKS = """\
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("stackenv_hooks", sys.argv[1])
@@ -395,7 +395,7 @@ if len(sys.argv) > 2: module.start_hook()
 
 @pytest.fixture
 def with_easybuild(environment: Environment, tmp_path: Path) -> Environment:
-    """An environment with as much of EasyBuild as the hooks import."""
+    """Return an environment with stubs of what the hooks import from EasyBuild."""
     for name, text in EASYBUILD_STUBS.items():
         path = environment.packages / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files are read by one mechanism, which waits for no pipe and reads no device."""
+"""The package reads files by the functions of plain_files.py, which refuse pipes and devices."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import stackenv
 from stackenv.plain_files import SpecialFileError, open_file, read_file_bytes, read_file_text, read_plain
 
 PACKAGE = Path(stackenv.__file__).parent
-# Not of the package: links to what EasyBuild, Lmod and a vendor's Python run.
+# Links to code that EasyBuild, Lmod and a vendor's Python run: not part of the package.
 NOT_OURS = {"hooks", "templates", "site-config"}
-# Files that another Python runs alone; one that has named the file may name a pipe (`--from <(ssh ...)`); and
-# two that look at what they have opened themselves, also where it is no regular file.
+# The functions themselves; a command whose user may name a pipe (`--from <(ssh ...)`); and two files that
+# check what they have opened themselves, also if it is not a regular file.
 OTHERS = {
     *(
         "plain_files.py",
@@ -82,13 +82,13 @@ def test_links_and_large_files_are_read_unless_excluded(tmp_path: Path) -> None:
     assert read_plain(tmp_path / "file", largest=8) is None
 
 
-# Of os.open: a folder, a place that nothing is read from, or a file that is made.
+# Words in calls of os.open that read no file: a folder, no reading at all, or a file that is created.
 ELSEWHERE = ("O_PATH", "O_DIRECTORY", "O_EXCL", "os.devnull", "flags")
 OPENED = ("handle", "descriptor", "number")
 
 
 def list_readings(source: str) -> Iterator[int]:
-    """Yield the lines of `source` that read a file, or open one, in another way."""
+    """Yield the lines of `source` that read or open a file in another way."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             owner, _, name = ast.unparse(node.func).rpartition(".")
@@ -101,10 +101,10 @@ def is_reading(owner: str, name: str, words: list[str]) -> bool:
     if (owner, name) == ("os", "open"):
         return not any(flag in word for word in words for flag in ELSEWHERE)
     if name == "open":
-        # What is written has a mode that says so; what is opened by its number is open.
+        # A file that is written has a mode for that; a file that is opened by its number is open already.
         is_written = any(word[:1] in "\"'" and set(word) & set("wax+") for word in words)
         return not is_written and words[:1] not in ([name] for name in OPENED)
-    # By this name importlib reads the metadata of a distribution.
+    # importlib reads the metadata of a distribution by a method of the same name.
     is_metadata = owner.endswith(("distribution", "super()", "]"))
     return bool(owner) and name in ("read_text", "read_bytes") and not is_metadata
 
@@ -113,6 +113,7 @@ def is_reading(owner: str, name: str, words: list[str]) -> bool:
     "file", sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")), ids=str
 )
 def test_the_package_reads_files_only_through_plain_files(file: str) -> None:
+    # Another Python runs each probe_ file alone.
     if Path(file).parts[0] in NOT_OURS or Path(file).name.startswith("probe_") or file in OTHERS:
         return
     assert list(list_readings((PACKAGE / file).read_text(encoding="utf-8"))) == []

@@ -1,4 +1,4 @@
-"""A question to another Python: its answer, or why there is none."""
+"""Questions to another Python: its answer, or why it did not answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask(tmp_path: Path, script: str, **options: object) -> object:
 
 
 def test_a_probe_returns_the_answer_of_its_script(tmp_path: Path) -> None:
-    # Nothing is beside the script's question.
+    # The current folder of the script has only the question.
     assert ask(tmp_path, ANSWER) == [{"a": ["é"]}, ["asked.json"]]
 
 

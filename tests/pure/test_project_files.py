@@ -1,4 +1,4 @@
-"""What people find at the top of the repository, against what it is about: commands, versions, files."""
+"""README, CONTRIBUTING, workflow and pages agree with the commands, versions and files of the repository."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_links_in_a_page_point_to_existing_files(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_each_link_in_a_page_has_a_text(page: Path) -> None:
-    # The site would fill in the title; who reads the file sees nothing.
+    # The web site would fill in the title, but readers of the file would see nothing.
     assert "[](" not in page.read_text(encoding="utf-8")
 
 
@@ -100,7 +100,7 @@ def test_files_and_tables_named_in_contributing_exist() -> None:
     text = read("CONTRIBUTING.md")
     named = re.findall(r"`((?:src|tests|site-config|docs|modulefiles)/[\w./-]+)`", text)
     assert len(named) > 15
-    # Of the example: whoever follows it writes this file.
+    # Readers who follow the example write this file.
     missing = {name for name in named if not (CHECKOUT / name).exists()}
     assert missing == {"tests/rules/test_tmpdir_gone.py"}
     tables = {

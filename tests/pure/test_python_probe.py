@@ -1,4 +1,4 @@
-"""What environments/probe_python.py says of a Python."""
+"""What environments/probe_python.py reports about a Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PROBE = Path(__file__).resolve().parents[2] / "src/stackenv/environments/probe_python.py"
-# In the order in which no file system keeps them: neither sorted, nor as made, nor the other way round.
+# Unsorted, so that no file system returns them sorted by chance, be it as created or in reverse.
 NAMES = ("mu", "Beta", "zeta", "alpha", "nu", "eta", "Iota", "rho", "gamma", "xi", "theta", "pi")
 
 

@@ -1,7 +1,6 @@
-"""What the quoters write, real shells and a real Lua read back byte by byte.
+"""Real shells and a real Lua read back byte for byte what the quoters write.
 
-Many texts go through one process; a shell's script is a file, as Lmod's and conda's code never is an
-argument.
+One process reads many texts. A script is a file, since the code of Lmod and conda is never an argument.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ FEW = settings(
 
 
 def require(*programs: str) -> str:
-    """Return the first of `programs` that is there; none skips on a laptop and fails in CI."""
+    """Return the first of `programs` that is installed; if none is, skip, or fail in CI."""
     found = next((program for program in programs if shutil.which(program)), "")
     if not found:
         message = f"none of {', '.join(programs)} is installed"
@@ -106,8 +105,8 @@ def test_a_quoted_word_is_unchanged_in_csh_and_fish(shell: str, quote, texts: li
     assert run_script(OTHERS[shell], script) == as_words(texts)
 
 
-# As modulefiles/shell/conda.csh takes what activation.py prints. A newline ends a word of a command
-# substitution there, whatever the quotes, so no text with one can pass.
+# Evaluates code as modulefiles/shell/conda.csh does with the output of activation.py. In a command
+# substitution of csh a newline ends a word even within quotes, so the texts here have no newlines.
 CSH_EVAL = """\
 set __se_code = ( "`cat {code}`" )
 eval "unset __se_code; $__se_code:q"
@@ -123,7 +122,7 @@ def test_a_quoted_word_is_unchanged_by_the_eval_of_conda_csh(shell: str, texts: 
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder, "code")
         lines = "".join(f"/usr/bin/printf '%s\\0' {quote_csh(text)};\n" for text in texts)
-        # A carriage return stays one: write_text has no `newline` before Python 3.10.
+        # As bytes, so that carriage returns are kept: write_text has no `newline` before Python 3.10.
         code.write_bytes(lines.encode())
         assert run_script(OTHERS[shell], CSH_EVAL.format(code=code)) == as_words(texts)
 

@@ -1,4 +1,4 @@
-"""A record that others have written, or damaged: refused with what is wrong, whatever it holds."""
+"""A damaged record is refused with a message about what is wrong, whatever it contains."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ RECORD = Record(
         ("avx2",),
     ),
 )
-# What may hold anything, since nobody reads it as a text, or what is a text whatever it was.
+# Fields that may contain anything: not read as a text, or converted to one.
 FREE = ("activation", "replaces")
 
 
 def list_places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield where in `data` something is: keys and indexes from the outside in."""
+    """Yield the place of each value in `data`: its keys and indexes, outermost first."""
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in items:
         yield (*path, key)
@@ -83,11 +83,11 @@ def test_a_value_of_the_wrong_type_is_refused_in_each_field(place: tuple[Any, ..
         if type(other) is type(holder[place[-1]]) or other == holder[place[-1]]:
             continue
         holder[place[-1]] = other
-        # No Python, no image, nothing carried: that is null or left out.
+        # Without a Python, an image or carried settings the value is null or missing, which is valid.
         if place in (("python",), ("packed",), ("carried",)) and not other:
             continue
         with pytest.raises(StackenvError) as raised:
             parse_record(json.dumps(data), "/the/record.json")
         assert raised.value.message.startswith("/the/record.json is not a usable record: ")
-        # Of what it holds, and not of Python's objects.
+        # The message is about the contents of the record, not about Python objects.
         assert not re.search(r"object|__init__|argument|unpack|None|True", raised.value.message)

@@ -1,4 +1,4 @@
-"""The pages of docs/reference against what they are about: commands, keys, fields, statuses, variables."""
+"""The pages of docs/reference agree with the commands, keys, fields, statuses and variables of the code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "docs/reference"
 VARIABLES = (FOLDER / "variables.md").read_text(encoding="utf-8")
 SOURCES = ("src/stackenv", "modulefiles", "hooks", "bin", "easyconfigs")
-# Not a variable of the environment; and two that are only in conda's answers to the hook's questions.
+# Not an environment variable; and two that occur only in conda's answers to questions of the hook.
 NOT_READ = {"STACKENV_UUID", "STACKENV_ONE", "STACKENV_TWO"}
 
 
@@ -50,7 +50,7 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
 def test_each_key_of_the_schema_has_a_heading_and_an_explanation() -> None:
     page = (FOLDER / "configuration.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"(?m)^##+ ([a-z_.]+)\n\n[^\s#D]", page))
-    # What is in the items of a list is explained with the list.
+    # The keys of the items of a list are explained with the list.
     items = {"conda.storage", "limits", *(name for name in KEYS_OF_SECTION if name.startswith("caches."))}
     keys = {
         f"{section}.{key}".lstrip(".")
@@ -76,7 +76,7 @@ def test_exactly_the_variables_of_stackenv_are_documented() -> None:
         name for text in read_sources() for name in re.findall(r"(?<![A-Z_])STACKENV_[A-Z_]+(?=_\W)", text)
     }
     named = {name for name in re.findall(r"`(STACKENV_[A-Z_]+)`", VARIABLES)}
-    # Those with something behind them.
+    # Variables with a placeholder at their end.
     named = {re.sub(r"_(N|NAME)$", "", name) for name in named}
     assert found - NOT_READ - {"STACKENV_HIDDEN"} == named
 

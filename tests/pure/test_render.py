@@ -1,6 +1,6 @@
-"""A site configuration and an installation into the text of a modulefile.
+"""Render modulefiles from a site configuration and an installation.
 
-The golden files are the whole text for two policies. After a change that was meant to change them:
+The golden files are the complete texts for two configurations. After a change that was meant to change them:
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/pure/test_render.py; git diff tests/pure/golden
 """
@@ -44,12 +44,12 @@ GOLDENS = {
 }
 RENDERED = {**GOLDENS, "mamba": ("default", WITH_MAMBA)}
 
-# What would end a string, a comment, a long bracket, a block or a template.
+# Texts that would end a string, a comment, a long bracket, a block or a template if they were not quoted.
 HOSTILE = st.text(max_size=20) | st.sampled_from(
     ["]]", "]=]\n", '"', "\\", "--[[", "\n-- x", "{{ 1 }}", "{% raw %}", "{#", "__ROOT__", "%s", "\0", "\r\n"]
 )
-# Where a notice has the name of the software, the description refuses nothing: a configuration's `names` are
-# known ones. A prefix has passed `check_root`.
+# Notices contain the name of the software. The description does not check it, since a configuration's `names`
+# are known ones; so it is plain here. `check_root` would accept each prefix.
 PLAIN = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
 ROOTS = st.lists(
     st.text(st.characters(exclude_characters="'\"`$\\!:*?[]{}~;&|<>()#/", exclude_categories=["C", "Z"])),
@@ -83,7 +83,7 @@ INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS, st.integers(
 
 
 def describe_own_module() -> ModuleSpec:
-    """Return the description of the module of stackenv where all that it can do is asked for."""
+    """Return the description of the stackenv module with all its functions configured."""
     configuration = load_configuration(CHECKOUT / "site-config/ubelix.yaml")
     place = configuration.caches.uv[-1]
     caches = configuration.caches._replace(conda=(place,), jupyter=(place,))
@@ -92,7 +92,7 @@ def describe_own_module() -> ModuleSpec:
 
 
 def luac() -> str:
-    """Return Lua's compiler; where it is missing, skip on a laptop and fail in CI."""
+    """Return the name of Lua's compiler; if it is missing, skip, or fail in CI."""
     for name in ("luac", "luac5.3", "luac5.1", "luac5.4"):
         if shutil.which(name):
             return name
@@ -101,13 +101,13 @@ def luac() -> str:
 
 
 def compile_lua(text: str) -> str:
-    """Return what Lua's compiler has against `text`."""
+    """Return the errors that Lua's compiler reports for `text`."""
     done = subprocess.run([luac(), "-p", "-"], input=text.encode(), capture_output=True, check=False)
     return done.stderr.decode(errors="replace")
 
 
 def render_operation(operation: Operation, facts: Mapping[str, str] | None = None) -> str:
-    """Return the lines of Lua of one operation, as they are in a modulefile."""
+    """Return the Lua code of one operation, as it is in a modulefile."""
     calls = list_calls([operation])
     return "\n".join(f"  {render_call(call, facts or {}, open_templates(None))}" for call in calls)
 
@@ -198,7 +198,7 @@ def test_the_stackenv_modulefile_matches_its_golden_file() -> None:
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_native_activation_changes_only_the_options_of_the_python_calls(name: str) -> None:
-    """As with `native_activation: false`: tests/copied_installations.py counts on it."""
+    """tests/copied_installations.py relies on this for `native_activation: false`."""
     site, installation = RENDERED[name]
     native = load_configuration(CHECKOUT / f"site-config/{site}.yaml").conda
     asking = native._replace(native_activation=False)

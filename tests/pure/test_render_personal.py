@@ -1,7 +1,7 @@
-"""The record of an environment into the text of its personal module.
+"""Render personal modulefiles from the records of environments.
 
-The golden files are the whole text for one record of each kind. After a change that was meant to
-change them:
+The golden files are the complete texts for one record of each kind. After a change that was meant to change
+them:
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/pure/test_render_personal.py; git diff tests/pure/golden
 """
@@ -72,7 +72,7 @@ PACKED_CONDA = replace(CONDA, packed=replace(IMAGE, way="namespace"))
 DESCRIBE = {"venv": describe_venv_module, "conda": describe_conda_environment_module}
 RECORDS = {"personal-venv": VENV, "personal-conda": CONDA, "personal-packed": PACKED}
 
-# What would end a string, a comment, a long bracket, a block or a template.
+# Texts that would end a string, a comment, a long bracket, a block or a template if they were not quoted.
 HOSTILE = st.text(max_size=20) | st.sampled_from(
     [
         "]]",
@@ -91,7 +91,7 @@ HOSTILE = st.text(max_size=20) | st.sampled_from(
     ]
 )
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,12}", fullmatch=True)
-# A path that can be on PATH has no colon, and nothing that is not printable.
+# A path that can be on PATH has no colon and only printable characters.
 PARTS = st.text(
     st.sampled_from("'\"`$\\!*?[]{}~;&|<>()#%^=, -aé日") | st.characters(categories=["L", "N", "P"])
 )
@@ -129,7 +129,7 @@ RECORDS_OF_ANY_KIND = st.builds(
 
 
 def compile_lua(text: str) -> str:
-    """Return what Lua's compiler has against `text`; without one, skip on a laptop and fail in CI."""
+    """Return the errors that Lua's compiler reports for `text`; if it is missing, skip, or fail in CI."""
     found = [name for name in ("luac", "luac5.3", "luac5.1", "luac5.4") if shutil.which(name)]
     if not found:
         message = "Lua's compiler is not installed"

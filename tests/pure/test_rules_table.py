@@ -1,4 +1,4 @@
-"""The table of rules: each function that is one has its row, under the name that it is found by."""
+"""The tables of rules contain each rule function under its name."""
 
 from __future__ import annotations
 

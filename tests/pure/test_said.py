@@ -1,9 +1,9 @@
-"""Everything that stackenv says to people, in files that can be read in one sitting.
+"""All texts that stackenv shows to people, in golden files that can be read in one sitting.
 
     STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/pure/test_said.py; git diff tests/pure/golden/said
 
-`help.txt` has the help of each command as on a terminal of 80 columns. The other files have the texts of one
-folder of the sources each: those of two words or more that are no docstrings.
+`help.txt` has the help of each command as on a terminal of 80 columns. Each other file has the texts of one
+folder of the sources: strings of two or more words that are not docstrings.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ SOURCES = CHECKOUT / "src/stackenv"
 GOLDEN = Path(__file__).parent / "golden/said"
 TOP = "top"
 FOLDERS = [TOP, *sorted(path.name for path in SOURCES.iterdir() if path.is_dir() and any(path.glob("*.py")))]
-# Two words with a space between them, of which one has three letters or more.
+# Two words with a space between them, one of which has three or more letters.
 SENTENCE = re.compile(r"[^\W\d_]{3}.* .*[^\W\d_]|[^\W\d_].* .*[^\W\d_]{3}", re.DOTALL)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'')
-# What the arguments of a call are, by the end of its name.
+# The labels of the arguments of a call, by the end of the name that is called.
 LABELS = {
     "Error": ("error", "hint"),
     "Finding": ("", "", "finding", "where", "why", "hint"),
@@ -38,19 +38,19 @@ LABELS = {
     "print_aside": ("message",),
     "confirm": ("question", "hint"),
 }
-# Where a line begins that is not the first and not empty.
+# The beginning of each line but the first and empty ones.
 INDENTED = re.compile(r"(?<=\n)(?=[^\n])")
 COMMENT = re.compile(r"\s*(#|--|\{#)")
 
 
 def list_sources(folder: str) -> list[Path]:
-    """Return the Python sources of `folder`; those of no folder are TOP's."""
+    """Return the Python sources of `folder`; those in no folder belong to TOP."""
     found = SOURCES.glob("*.py") if folder == TOP else (SOURCES / folder).rglob("*.py")
     return sorted(path for path in found if not path.is_symlink())
 
 
 def render_text(node: ast.expr) -> str:
-    """Return the text of a string, what is filled in as its expression in braces."""
+    """Return the text of a string; values of an f-string are shown as expressions in braces."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     assert isinstance(node, ast.JoinedStr)
@@ -61,7 +61,7 @@ def render_text(node: ast.expr) -> str:
 
 
 def label_children(node: ast.AST, label: str) -> Iterator[tuple[ast.AST, str]]:
-    """Yield what is directly below `node`, with the label of the texts in it."""
+    """Yield the children of `node`, each with the label of the texts in it."""
     arguments: dict[ast.AST, str] = {}
     if isinstance(node, ast.Call):
         label = ""
@@ -79,7 +79,7 @@ def label_children(node: ast.AST, label: str) -> Iterator[tuple[ast.AST, str]]:
 
 
 def find_texts(node: ast.AST, label: str = "") -> Iterator[str]:
-    """Yield the texts below `node`, in their order in the file, behind their labels; no docstrings."""
+    """Yield the texts in `node`, each after its label, in the order of the file and without docstrings."""
     for child, its_label in label_children(node, label):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
@@ -93,14 +93,14 @@ def find_texts(node: ast.AST, label: str = "") -> Iterator[str]:
 
 
 def find_quoted(text: str) -> Iterator[str]:
-    """Yield what is quoted in the Lua or shell code `text`, comments left out."""
+    """Yield the quoted strings in the Lua or shell code `text`, without those in comments."""
     for line in text.splitlines():
         if not COMMENT.match(line):
             yield from (double or single for double, single in QUOTED.findall(line))
 
 
 def read_texts(path: Path) -> Iterator[str]:
-    """Yield all texts of the file `path` that can be sentences."""
+    """Yield all texts of the file `path` that may be sentences."""
     text = path.read_text(encoding="utf-8")
     is_python = path.suffix == ".py" or text.startswith(("#!/usr/bin/env python", "#!/usr/bin/python"))
     found = find_texts(ast.parse(text)) if is_python else find_quoted(text)
@@ -108,11 +108,11 @@ def read_texts(path: Path) -> Iterator[str]:
 
 
 def render_folder(paths: list[Path], root: Path) -> str:
-    """Return the texts of `paths`, each behind a dash, below the name of its file."""
+    """Return the texts of `paths`, each after a dash, under the names of their files."""
     parts = []
     for path in paths:
         texts = [
-            # Neither a pager nor git takes a file with a NUL for text.
+            # Pagers and git treat a file with a NUL as binary.
             f"- {text.strip()}".replace("\0", "\\0").replace("\n", "\n  ").replace("\n  \n", "\n\n")
             for text in read_texts(path)
         ]
@@ -122,7 +122,7 @@ def render_folder(paths: list[Path], root: Path) -> str:
 
 
 def list_commands(command: click.Command, name: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words of `command` and of all below it."""
+    """Yield the words of `command` and of all its subcommands."""
     yield tuple(name.split())
     if isinstance(command, click.Group):
         for key in command.list_commands(click.Context(command)):

@@ -1,4 +1,4 @@
-"""The shell files, filled in with plain values: right to shellcheck and to each shell that reads them."""
+"""Shellcheck and each shell that reads the shell files accept them, filled in with plain values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT, mamba
 SITE_CONFIGURATION = load_configuration(CHECKOUT / "site-config/default.yaml").conda
 VALUES = describe_mamba_values(INSTALLATION, SITE_CONFIGURATION)
 
-# Those of libexec/packed, which is not of the installation, but of an environment.
+# The values of libexec/packed, which belongs to an environment and not to the installation.
 PACKED = {
     "NAME": "bio/1.0",
     "PREFIX": "/home/user/venvs/bio-1.0",
@@ -35,14 +35,14 @@ PACKED = {
     "MOUNTS": "/tmp",
     "WAY": "session",
 }
-# Those of the code of personal modules, and what is the code of another file.
+# The values of the code of personal modules, and those that are the code of another file.
 PERSONAL = {
     "MODULE": "bio/1.0",
     "FILE": "/home/user/venvs/bio-1.0/stackenv/load.csh",
     "UNLOAD": "echo unload",
     "FUNCTION": "conda() { :; }",
 }
-# Those of the code that puts a command of the user's own aside, and brings it back.
+# The values of the code that puts aside a command of the user's own, and restores it.
 OWN = {
     "NAME": Name("mamba"),
     "PRIOR": Name("STACKENV_MAMBA_BEFORE"),
@@ -50,12 +50,13 @@ OWN = {
     "OWN_FUNCTION": Name("_STACKENV_MAMBA_FUNCTION"),
 }
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
-# What is in other files is read with those; the last two are for bash alone.
+# Files that are included in others are checked with those.
 INCLUDED = ("remove_entry", "activation", "late_modules")
 NAMES = {
     dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem not in INCLUDED)
     for dialect in ("sh", "csh", "fish")
 }
+# Those that end in _export are for bash only.
 POSIX_NAMES = [name for name in NAMES["sh"] if not name.endswith("_export")]
 PROGRAMS = ("conda", "conda-init", "launch", "mamba", "mount_image", "packed", "pip", "pip_in_venv")
 OWN_SCRIPTS = tuple(
@@ -63,25 +64,25 @@ OWN_SCRIPTS = tuple(
     for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")
     if path.is_file()
 )
-# Once the file is filled in, the word behind `case` is constant, and messages have backquotes in them.
+# In a filled-in file, the word after `case` is constant, and messages contain backquotes.
 FILLED_IN = ("SC2194", "SC2016")
 
 
 def require(program: str) -> None:
-    """Skip on a laptop, and fail in CI, where `program` is missing."""
+    """Skip, or fail in CI, if `program` is missing."""
     if not shutil.which(program):
         message = f"{program} is not installed"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
 
 
 def fill(source: str, dialect: str) -> str:
-    """Return the file `source` of the templates' folder with the values of a plain installation."""
+    """Return the template `source`, filled in with the values of a plain installation."""
     text = read_source(open_templates(None), source)
     return fill_placeholders(text, {**VALUES, **PACKED, **PERSONAL, **OWN}, dialect)
 
 
 def complaints(command: list[str], text: str, tmp_path: Path) -> str:
-    """Return what `command` says of a file with `text`; empty when it is content."""
+    """Return what `command` reports about a file with `text`; empty if it accepts the file."""
     require(command[0])
     path = tmp_path / "script"
     path.write_text(text, encoding="utf-8")
@@ -132,18 +133,18 @@ def test_fish_parses_the_fish_files(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", ["tcsh", "csh"])
 @pytest.mark.parametrize("name", NAMES["csh"])
 def test_csh_parses_the_csh_files(name: str, shell: str, tmp_path: Path) -> None:
-    # With -n csh takes the brackets of a switch's word, which it does not expand, for a pattern.
+    # With -n, csh does not expand the word of a switch and treats its brackets as a pattern.
     text = fill(f"shell/{name}.csh", "csh").replace("$argv[1]:q", "word")
     assert complaints([shell, "-f", "-n"], text, tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", NAMES["csh"])
 def test_each_csh_file_ends_with_a_newline(name: str) -> None:
-    # csh does not run a last line without one.
+    # csh does not run a last line without a newline.
     assert fill(f"shell/{name}.csh", "csh").endswith("\n")
 
 
-# The load test of a modulefile, the capture of a conda activation, and what completes the command.
+# The load test of a modulefile, the capture of a conda activation, and the completions, with their checkers.
 OF_STACKENV = {
     "load_test/load_test.sh": shellcheck("sh", "SC2157"),
     "capture/capture.bash": shellcheck("bash"),
@@ -152,7 +153,7 @@ OF_STACKENV = {
     "completion/stackenv.bash": shellcheck("bash"),
     "completion/stackenv.fish": ["fish", "--no-config", "--no-execute"],
     "completion/stackenv.zsh": ["zsh", "-n"],
-    # The file that it reads is looked at by itself.
+    # The file that it sources is checked separately.
     "shell/completions_load.bash": shellcheck("bash", "SC1091"),
     "shell/completions_unload.bash": shellcheck("bash"),
     "shell/completions_load.zsh": ["zsh", "-n"],
@@ -195,7 +196,7 @@ def test_each_shell_reports_a_broken_file(shell: str, tmp_path: Path) -> None:
     ],
 )
 def test_no_line_of_code_looks_like_a_comment(name: str) -> None:
-    # What Lmod writes goes without the lines that begin with #; none may lie in a text of several lines.
+    # Lmod drops lines that begin with # from its output; no line of a multi-line text may begin so.
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
     assert all(line.lstrip().startswith("# ") for line in comments)
@@ -216,10 +217,10 @@ def test_the_installed_python_files_compile(file: InstalledFile) -> None:
 
 
 def test_the_csh_code_in_the_modulefile_is_on_single_lines() -> None:
-    # An `execute` is one line to csh, and an alias loses its quotes there.
+    # csh reads an `execute` as one line, and an alias loses its quotes there.
     text = render_module(describe_conda_module(INSTALLATION, SITE_CONFIGURATION))
     csh = re.findall(r"\bcsh = (?!true)(.*)", text)
-    # The two commands, and the two files of the unload.
+    # The two commands, and the two files that unload them.
     assert len([code for code in csh if ".csh" in code]) == 4
     assert all(code.startswith('"') and "\\n" not in code for code in csh)
 
@@ -233,13 +234,13 @@ def test_shellcheck_accepts_the_scripts_of_the_project(name: str) -> None:
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
 
 
-# A line that asks whether a variable is set, and then uses it.
+# A line that tests whether a variable is set, and then uses it.
 ASKS_AND_USES = re.compile(r"\$\?(\w+).*[^\\]\$\1\b")
 
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "modulefiles/shell").glob("*.csh")), ids=lambda p: p.name)
 def test_no_csh_line_tests_for_a_variable_and_uses_it(path: Path) -> None:
-    # tcsh looks up the variables of a line before it tests its condition: "Undefined variable.", and the end.
-    # But for what is in single quotes, in which nothing is looked up.
+    # tcsh looks up the variables of a line before it tests its condition, and stops: "Undefined variable."
+    # In single quotes it looks up none.
     lines = re.sub(r"'[^'\n]*'", "''", path.read_text()).splitlines()
     assert [line for line in lines if ASKS_AND_USES.search(line)] == []

@@ -1,4 +1,4 @@
-"""Looks in processes of their own: their order, how many at once, and what becomes of one that is killed."""
+"""Looks that run in processes: their order, how many run at once, and what follows if one is killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.quick
 
 
 def run(looks: list, processes: int) -> tuple[list, int]:
-    """Return what `looks` find, and how many were told of."""
+    """Return the results of `looks`, and how many were counted as done."""
     done = []
     return look_side_by_side(looks, done.append, processes), sum(done)
 
@@ -55,7 +55,7 @@ def test_a_look_whose_process_fails_is_repeated_in_the_main_process() -> None:
     def look(kind: str) -> str:
         if kind == "killed" and os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
-        # What cannot be sent: a function of a function.
+        # A local function cannot be sent to another process.
         return (lambda: None) if kind == "odd" and os.getpid() != here else kind
 
     looks = [functools.partial(look, kind) for kind in ("killed", "odd", "well")]
@@ -63,7 +63,7 @@ def test_a_look_whose_process_fails_is_repeated_in_the_main_process() -> None:
 
 
 def test_all_looks_run_in_the_main_process_if_no_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A fork that the system refuses, in its place: to fill up a node is no test.
+    # Replaces a fork that the system refuses: a test must not fill up the node.
     monkeypatch.setattr(side_by_side, "start_workers", lambda looks, number: {})
     assert run([os.getpid] * 3, 2) == ([os.getpid()] * 3, 3)
 
@@ -85,7 +85,7 @@ def test_an_error_in_a_look_stops_the_other_processes() -> None:
 
 
 def test_processors_and_free_memory_limit_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    # In place of this machine's: others have more, or less.
+    # Replaces the values of this machine: others have more, or less.
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
     for free, number in ((10**12, 8), (10**9, 3), (10**6, 1), (0, 1)):
         monkeypatch.setattr(side_by_side, "read_free_bytes", lambda free=free: free)

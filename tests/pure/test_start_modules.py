@@ -1,4 +1,4 @@
-"""Which modules a start-up file loads whatever the conditions in it say, in each dialect."""
+"""The modules that a shell's start file loads in any case, whatever its conditions, in each dialect."""
 
 from __future__ import annotations
 

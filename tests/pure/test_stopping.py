@@ -1,4 +1,4 @@
-"""A signal to stop, at the worst moment: nothing is torn, and what is left to do is said, and done."""
+"""A signal at the worst moment leaves no incomplete file; what is left to do is reported, and done later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from journals import recover
 
-# In a process of its own: at a signal to stop it ends all that it has started.
+# Runs in a process of its own, since a signal to stop makes it end all processes that it has started.
 SCRIPT = """
 import importlib, os, pathlib, signal, sys
 from pathlib import Path
@@ -137,7 +137,7 @@ def test_a_signal_does_not_stop_the_undo_of_a_failed_step(tmp_path: Path) -> Non
 
 
 def exchange(folder: Path, step: str) -> subprocess.CompletedProcess[str]:
-    """Run EXCHANGE, with a SIGTERM at the change `step`, on new modules in `folder`."""
+    """Run EXCHANGE on a new folder of modules in `folder`, with a SIGTERM before the change `step`."""
     modules = folder / "modules"
     modules.mkdir()
     (modules / "old").write_text("old")
@@ -150,7 +150,7 @@ def read_files(folder: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
 
 
-# The program of a fix that takes back what it did at a SIGTERM, as conda does: longer than Python waits.
+# A fix that undoes its changes at a SIGTERM, as conda does, and needs longer for it than Python waits.
 SLOW = """
 import os, signal, sys, time
 from pathlib import Path

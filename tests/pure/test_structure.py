@@ -1,4 +1,4 @@
-"""How the package is laid out: imports between subjects go one way, and no file is part of a circle."""
+"""The structure of the package: imports between subjects go one way, and none are circular."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ import stackenv
 pytestmark = pytest.mark.quick
 
 PACKAGE = Path(stackenv.__file__).parent
-# Not of the package: links to what EasyBuild, Lmod and a vendor's Python run.
+# Links to code that EasyBuild, Lmod and a vendor's Python run: not part of the package.
 NOT_OURS = {"hooks", "templates", "site-config"}
-# A subject imports those behind it, never those before it.
+# A subject imports only subjects after it in this list.
 ORDER = (
     *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
     *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
     *("probe", "private_cache", "user_paths", "record", "plain_files", "captured_run"),
     *("output", "terminal", "errors", "__init__"),
 )
-# These import against the order; the list only becomes shorter.
+# Exceptions, as pairs of importing and imported module. Do not add any.
 AGAINST_THE_ORDER: set[tuple[str, str]] = set()
 CIRCLES: set[frozenset[str]] = set()
 
 
 @cache
 def list_modules() -> dict[str, Path]:
-    """Return the package's files by their names below it, as `environments.store`."""
+    """Return the files of the package by module names such as `environments.store`."""
     files = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
     return {".".join(f.with_suffix("").parts): PACKAGE / f for f in files if f.parts[0] not in NOT_OURS}
 
 
 def list_imports(module: str) -> Iterator[str]:
-    """Yield what the file `module` imports of the package, at whatever place in it."""
+    """Yield the modules of the package that `module` imports anywhere in its file."""
     modules = list_modules()
     for node in ast.walk(ast.parse(modules[module].read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ImportFrom) or (node.module or "").partition(".")[0] != "stackenv":
@@ -75,7 +75,7 @@ def test_imports_between_subjects_go_one_way() -> None:
 
 
 def list_reached(start: str) -> set[str]:
-    """Return what `start` imports, and what that imports."""
+    """Return all modules that `start` imports, directly or not."""
     reached: set[str] = set()
     pending = [start]
     while pending:
@@ -106,13 +106,13 @@ def test_the_model_imports_neither_yaml_nor_voluptuous(module: str) -> None:
 
 @pytest.mark.parametrize("command", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.stem)
 def test_a_command_imports_its_subject_only_when_it_runs(command: Path) -> None:
-    """So that help, completion and `list` do not wait for what they do not need."""
+    """So help, completion and `list` do not wait for imports that they do not need."""
     imported = {
         subject_of((node.module or "").partition(".")[2])
         for node in ast.parse(command.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "stackenv"
     }
-    # Only the build of stackenv's own module runs it.
+    # Only the build of the stackenv module runs this one.
     also = {"modulefile", "transactions"} if command.stem == "completions_and_man" else set()
     assert imported <= {"", "cli", "errors", "output", "plain_files", "user_paths"} | also
 
@@ -127,6 +127,6 @@ def test_create_imports_neither_health_nor_conda_activation_nor_rich() -> None:
 
 
 def test_no_two_test_files_have_the_same_name() -> None:
-    """Without packages in tests/ pytest imports each by its name alone, and would not collect the second."""
+    """Without packages in tests/, pytest imports files by name alone, and would not collect a second one."""
     names = Counter(path.name for path in Path(__file__).parents[1].glob("*/test_*.py"))
     assert [name for name, number in names.items() if number > 1] == [] and len(names) > 100

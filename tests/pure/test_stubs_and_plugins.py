@@ -1,4 +1,4 @@
-"""Which packages have a stub where Python finds the entry points of two packages of one name twice."""
+"""Which packages get a stub with a Python that finds the entry points of two packages of one name twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ f2py = numpy.f2py.f2py2e:main
     [
         ("3.9.6", None, True),
         ("3.9.6", "[console_scripts]\ntool = tool:main\n", True),
-        # As numpy 1.23 to 1.26 have it: of all packages the one that must have a stub.
+        # The entry points of numpy 1.23 to 1.26, the package that needs a stub most.
         ("3.9.6", NUMPY, True),
         ("3.9.6", f"{NUMPY}[pytest11]\nplugin = plugin\n", False),
         ("3.9.6", "no section", False),

@@ -1,4 +1,4 @@
-"""What the normal run keeps of a product of parameters."""
+"""The cases that the normal run keeps of all combinations of parameters."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ SHELLS = (*ALWAYS, *IN_TURN)
 
 
 def collect(folder: Path, *lines: str) -> str:
-    """Return what pytest says when it collects, for the normal run, a file of these lines."""
+    """Return what pytest prints when it collects a file of these lines for the normal run."""
     (folder / "conftest.py").write_text(CONFTEST.format(tests=str(CHECKOUT / "tests")))
     (folder / "test_it.py").write_text("\n".join(("import pytest", *lines)))
     words = ("-c", CHECKOUT / "setup.cfg", "--rootdir", folder, "-p", "no:cacheprovider", folder)

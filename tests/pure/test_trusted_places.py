@@ -1,4 +1,4 @@
-"""Links and modulefiles that others put where a command works: neither followed nor replaced."""
+"""Links of others are not followed, and modulefiles of others not replaced, where a command works."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def ours(environment: Path) -> str:
 
 
 def plan_of(folder: Path, between: str) -> Transaction:
-    """Return a plan during whose second step somebody makes a modulefile of its name, with that text."""
+    """Return a plan in whose second step another modulefile of its name appears, with the text `between`."""
     environment, modulefile = folder / "env", folder / "modules/tool/1.0.lua"
     mark = environment / "stackenv/unfinished-1"
 

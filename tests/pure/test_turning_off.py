@@ -1,4 +1,4 @@
-"""docs/admins/turning-off.md against the keys of the site configuration and the options of the commands."""
+"""docs/admins/turning-off.md agrees with the keys of the site configuration and the options of commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stackenv.configuration.site_file import SHIPPED_FILE
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/admins/turning-off.md").read_text()
 BY_SITE, _, BY_USER = PAGE.partition("## By a user")
-# What cannot be turned off, only be something else.
+# Keys that cannot be turned off, only changed.
 NEVER_OFF = {"conda.load_test.timeout_s", "personal.modules", "personal.environments", "pack.mounts"}
 
 
@@ -50,5 +50,5 @@ def test_each_option_that_turns_something_off_is_on_the_page() -> None:
         for text in (*parameter.opts, *parameter.secondary_opts)
         if re.match(r"--no-|--user-site|--allow-", text)
     }
-    # How a package is built, once.
+    # This option is about the build of one package, and turns off nothing of stackenv.
     assert {option for option in options if option not in BY_USER} == {"--no-build-isolation"}

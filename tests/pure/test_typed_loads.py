@@ -1,4 +1,4 @@
-"""What is printed to load a module, in this shell and in a new one."""
+"""The printed command that loads a module, in this shell and in a new one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USE = "ml use ~/modules"
             "ml biopy",
             "in this shell, and after `module load stackenv` in a new one or a job script",
         ),
-        # By another path to it, as where /home is a link.
+        # The folder is in use by another path, as if /home is a link.
         ("LINK/modules", "", "ml biopy", f"in this shell, and after `{USE}` in a new one or a job script"),
         # The module was loaded with another HOME, and `ml unuse` was typed.
         ("/apps", "HOME/modules", f"{USE}; ml biopy", "in a shell or a job script"),

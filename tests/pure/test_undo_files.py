@@ -1,4 +1,4 @@
-"""What brings back what was at the places of an environment that are about to be written."""
+"""The changes that restore files of an environment that are about to be overwritten."""
 
 from __future__ import annotations
 
