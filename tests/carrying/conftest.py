@@ -1,4 +1,4 @@
-"""Fixtures for environments that carry their stack: two kinds of stacks, and users of them."""
+"""Fixtures for environments that carry their stack: the two kinds of stacks, and users of them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from observing import Bare, make_bare
 
 @pytest.fixture(scope="session")
 def needy_stack(tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
-    """Return a stack whose package `needle` needs LD_LIBRARY_PATH; its modules come by PYTHONPATH."""
+    """Return a stack whose package `needle` needs LD_LIBRARY_PATH; packages are found by PYTHONPATH."""
     return make_needle_stack(tmp_path_factory, "eb5-pythonpath", "needy")
 
 
 @pytest.fixture(scope="session")
 def rpath_stack(tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
-    """Return the same stack where the package needs nothing but sys.path."""
+    """Return the same stack with a package `needle` that needs only sys.path."""
     return make_needle_stack(tmp_path_factory, "eb5-pythonpath", "rpath")
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def needle_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
-    """Return each of the two."""
+    """Return each kind of stack in turn."""
     return make_needle_stack(tmp_path_factory, "eb5-pythonpath", request.param)
 
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
-    """Return an environment of each kind, to be started without its modules and compared with itself."""
+    """Return an environment of each kind, whose starts with and without its stack can be compared."""
     return make_bare(tmp_path_factory)

@@ -1,4 +1,4 @@
-"""A client of debugpy, as an editor is one: the Debug Adapter Protocol over a pipe or a socket."""
+"""A debugpy client like that of an editor: it speaks the Debug Adapter Protocol over a pipe or a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER_S = 60
 
 
 class Session:
-    """One debugged process; for each that this one starts there comes an event `debugpyAttach`."""
+    """The session of one debugged process; each child process is announced by the event `debugpyAttach`."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self.reader, self.writer = reader, writer
@@ -27,14 +27,14 @@ class Session:
         self.listener.start()
 
     def listen(self) -> None:
-        """Put what comes into the queue, until the other side closes."""
+        """Put incoming messages into the queue until the other side closes the connection."""
         with contextlib.suppress(OSError, ValueError):
             while length := self.read_length():
                 self.messages.put(json.loads(self.reader.read(length)))
         self.messages.put({"type": "closed"})
 
     def read_length(self) -> int:
-        """Read the head of a message, and return its length; 0 at the end."""
+        """Read the header of a message and return the length of its body; 0 at the end of the stream."""
         length = 0
         while line := self.reader.readline().strip():
             name, _, value = line.partition(b":")
@@ -52,7 +52,7 @@ class Session:
         return self.number
 
     def wait(self, **wanted: Any) -> dict[str, Any]:
-        """Return the first message of which these members are so; the others are kept for later."""
+        """Return the first message with these members, and keep the other messages for later."""
         for message in self.kept:
             if wanted.items() <= message.items():
                 self.kept.remove(message)
@@ -65,17 +65,17 @@ class Session:
             self.kept.append(message)
 
     def answer(self, number: int) -> Any:
-        """Wait for the answer to the request of this number, which must not be an error."""
+        """Wait for the answer to the request with this number; it must not be an error."""
         response = self.wait(type="response", request_seq=number)
         assert response["success"], response
         return response.get("body")
 
     def ask(self, command: str, **arguments: Any) -> Any:
-        """Return the answer to a request."""
+        """Send a request and return its answer."""
         return self.answer(self.send(command, **arguments))
 
     def wait_for(self, event: str) -> Any:
-        """Return what the next event of this name says."""
+        """Return the body of the next event of this name."""
         return self.wait(type="event", event=event).get("body")
 
     def begin(
@@ -85,9 +85,9 @@ class Session:
         stops: dict[Path, int],
         start: Callable[[], None] = lambda: None,
     ) -> None:
-        """Do what an editor does first: `how` is launch or attach, `stops` the lines of its breakpoints.
+        """Begin a session as an editor does: `how` is launch or attach, `stops` are the breakpoints.
 
-        `start` starts the program where that connects itself to the adapter.
+        `start` starts the program if it is the program that connects to the adapter.
         """
         self.ask("initialize", adapterID="debugpy", clientID="vscode", pathFormat="path")
         begun = self.send(how, **configuration)
@@ -100,7 +100,7 @@ class Session:
         self.answer(begun)
 
     def evaluate_where_stopped(self, *expressions: str) -> list[str]:
-        """Wait until it stops; return what these expressions are there, and go on."""
+        """Wait until the program stops, evaluate `expressions` there, and let the program continue."""
         thread = self.wait_for("stopped")["threadId"]
         (frame,) = self.ask("stackTrace", threadId=thread, levels=1)["stackFrames"]
         values = [
@@ -111,14 +111,14 @@ class Session:
         return values
 
     def read_output(self, category: str) -> str:
-        """Return what came of this category up to now."""
+        """Return the output of this category up to now."""
         events = [message["body"] for message in self.kept if message.get("event") == "output"]
         return "".join(event["output"] for event in events if event.get("category") == category)
 
 
 @contextlib.contextmanager
 def connect(host: str, port: int) -> Iterator[Session]:
-    """Connect to a debug adapter, as soon as it listens."""
+    """Connect to a debug adapter as soon as it listens."""
     deadline = time.monotonic() + ANSWER_S
     while True:
         try:
@@ -137,7 +137,7 @@ def connect(host: str, port: int) -> Iterator[Session]:
 
 
 def attend(configuration: dict[str, Any]) -> None:
-    """Attach to a child process, as its event asks for, and let it go to its end."""
+    """Attach to a child process as its event requests, and let it run to its end."""
     place = configuration["connect"]
     with connect(place["host"], place["port"]) as session:
         session.begin("attach", configuration, {})

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Starts a command line by a daemon, as on a machine of the test's own, and waits until it has ended.
+# Lets a daemon start a command line, as on a separate machine, and waits until it has ended.
 #
 #   unshare --mount --pid --fork --kill-child --mount-proc sh machine.sh FOLDER cron|at|ssh
 #
-# FOLDER/line is the command line; it makes the file FOLDER/status at its end. FOLDER/passwd stands in for
-# /etc's, so that the home of root is one of the tests. All that was started ends with this script.
+# FOLDER/line is the command line; at its end it creates the file FOLDER/status. FOLDER/passwd replaces
+# /etc/passwd, so that the home of root is one of the tests. Everything that was started ends with this script.
 set -eu
 folder=$1
 way=$2
@@ -18,7 +18,7 @@ wait_for_end() {
     done
 }
 
-# What the machine's own administrators have cron do is none of the test's business.
+# Hides the cron jobs of the real machine, which must not run in the test.
 hide_crontabs() {
     : >"$folder/empty"
     mount --bind "$folder/empty" /etc/crontab
@@ -27,7 +27,7 @@ hide_crontabs() {
     done
 }
 
-# cron knows by a file in /run whether the machine has just been started: then it does at once what is @reboot.
+# cron sees by a file in /run whether the machine has just booted, and then runs the @reboot jobs at once.
 start_cron() {
     hide_crontabs
     printf '@reboot %s\n' "$(cat "$folder/line")" >"$folder/crontab"
@@ -48,7 +48,7 @@ start_at() {
 start_ssh() {
     /usr/sbin/sshd -D -e -f "$folder/sshd_config" &
     tried=0
-    # 255 is ssh's own: the daemon does not listen yet.
+    # 255 is the status of ssh itself: the daemon does not listen yet.
     until ssh -F "$folder/ssh_config" tested "$(cat "$folder/line")" || [ "$?" -ne 255 ]; do
         [ "$tried" -lt 100 ] || return 1
         sleep 0.1

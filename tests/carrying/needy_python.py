@@ -1,6 +1,7 @@
-"""A Python that does not even start without its modules, and users who have environments on it.
+"""A Python that does not start without its modules, and users with environments based on it.
 
-EasyBuild 4 links a Python to its libpython without RPATH; here it is linked to the needy stack's library.
+EasyBuild 4 links Python to its libpython without RPATH. Here the library of the needy stack takes the place
+of libpython.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from needy_stack import PYTHON_FOLDER, NeedleStack, compile_linked, write_module
 from users import User, make_user
 
-# What it needs to start with: the library of the needy stack in the part of libpython. With NEEDS_VARIABLE a
-# variable that its module sets, too.
+# To start, this Python needs the library of the needy stack, as it would need libpython. Compiled with
+# NEEDS_VARIABLE it also needs a variable that its module sets.
 PROGRAM = """\
 #include <Python.h>
 
@@ -28,12 +29,12 @@ int main(int count, char **words) {
 }
 """
 MODULE = "Python/3.11.2-needy"
-# It brings numpy, and the package `needle`, which needs the same library.
+# Brings numpy, and the package `needle`, which needs the same library.
 BUNDLE = "Bundle/1.0-needy"
 
 
 def make_needy_modules(folder: Path, needy_stack: NeedleStack) -> NeedleStack:
-    """Return the stack with such a Python, `MODULE`, and a bundle on it, which are in `folder`."""
+    """Return the stack with such a Python, `MODULE`, and a bundle based on it; both are in `folder`."""
     write_python(folder, needy_stack)
     numpy = f"{needy_stack.software}/{needy_stack.numpy_module}/lib/{PYTHON_FOLDER}/site-packages"
     search = [f'prepend_path("PYTHONPATH", "{path}")' for path in (numpy, needy_stack.needle_packages)]
@@ -42,12 +43,12 @@ def make_needy_modules(folder: Path, needy_stack: NeedleStack) -> NeedleStack:
 
 
 def make_needy_user(folder: Path, needy_stack: NeedleStack) -> User:
-    """Return a user of such modules; all is in `folder`."""
+    """Return a user of such modules; all files are in `folder`."""
     return make_user(folder / "user", make_needy_modules(folder, needy_stack))
 
 
 def write_python(folder: Path, stack: NeedleStack, *options: str) -> None:
-    """Write the module of a Python that is linked to libneedle, with the standard library of the stack's."""
+    """Write the module of a Python that is linked to libneedle; its standard library is that of the stack."""
     root = folder / MODULE
     if not root.exists():
         (root / "bin").mkdir(parents=True)
@@ -66,7 +67,7 @@ def write_python(folder: Path, stack: NeedleStack, *options: str) -> None:
 
 
 def run(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command `words`, and return what it says; nothing is on its stdin."""
+    """Run the command `words` with an empty stdin and return the completed process."""
     return subprocess.run(
         list(map(str, words)),
         **{"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "check": False, **options},

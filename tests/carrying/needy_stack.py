@@ -1,7 +1,7 @@
-"""Modules on top of a stack of the tests', whose package needs a library that no RPATH leads to.
+"""Modules on top of a stack of the tests, with a package that needs a library.
 
-EasyBuild 4 builds so by default: only LD_LIBRARY_PATH, which the library's module sets, finds it. The same
-with RPATH, as EasyBuild 5 builds, is made beside it.
+In the kind `needy` the library is found only by LD_LIBRARY_PATH, which its module sets, as EasyBuild 4 builds
+by default. In the kind `rpath` the package finds it by RPATH, as EasyBuild 5 builds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from users import make_once
 
 KINDS = ("rpath", "needy")
 PYTHON_FOLDER = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-# A library's version, what it finds, and the compiler that it was built by.
+# For each version of the library: what it finds, and the version of its compiler.
 VERSIONS = (("1.0", 10, "12.3.0"), ("2.0", 20, "13.2.0"))
 
 LIBRARY = "int needle_find(void) {{ return {value}; }}\n"
@@ -41,14 +41,14 @@ PyMODINIT_FUNC PyInit__needle(void) {
 }
 """
 PACKAGE = "from needle._needle import find\n"
-# Whether the extension finds the library, and, where that is not imported, whether its name alone does.
+# Find the library by the extension, and without the extension by its name alone.
 FIND = "import needle; print(needle.find())"
 FIND_BY_NAME = 'import ctypes; print(ctypes.CDLL("libneedle.so.1").needle_find())'
 
 
 @dataclass(frozen=True)
 class NeedleStack(Stack):
-    """A stack of the tests', `name` is its, with these modules in front of it.
+    """A stack of the tests, with its `name`, and these modules in front of it.
 
     Its `bundle_module` is Needle/1.0, whose Python package `needle` finds 10 (`FIND`, `FIND_BY_NAME`).
 
@@ -57,17 +57,17 @@ class NeedleStack(Stack):
     kind
         One of `KINDS`: how the extension of `needle` finds its library.
     folder
-        Of the installations of these modules, and of their modulefiles, modules.
+        The folder of the installations of these modules; their modulefiles are in its subfolder `modules`.
     numpy_module
-        The bundle below Needle/1.0 and Needle/2.0.
+        The bundle that Needle/1.0 and Needle/2.0 depend on.
     other_version
         Needle/2.0, which finds 20.
     compiler
-        A module that Needle/1.0 has loaded, and others may have loaded: it sets LD_LIBRARY_PATH, too.
+        A module that Needle/1.0 loads, as other modules may: it sets LD_LIBRARY_PATH, too.
     sharing
-        A module that shares this compiler with Needle/1.0, and nothing else.
+        A module that has only this compiler in common with Needle/1.0.
     library
-        The module that has the library of Needle/1.0.
+        The module with the library of Needle/1.0.
     other_compiler
         Another version of the compiler.
     """
@@ -83,7 +83,7 @@ class NeedleStack(Stack):
 
     @property
     def library_folders(self) -> list[str]:
-        """Return what Needle/1.0 puts on LD_LIBRARY_PATH, in its order."""
+        """Return the folders that Needle/1.0 puts on LD_LIBRARY_PATH, in their order."""
         return [f"{self.folder}/{self.library}/lib", f"{self.folder}/{self.compiler}/lib64"]
 
     @property
@@ -93,10 +93,10 @@ class NeedleStack(Stack):
 
 
 def make_needle_stack(factory: pytest.TempPathFactory, base: str, kind: str) -> NeedleStack:
-    """Return the modules of this kind on the stack `base`, made once for all processes of a test run."""
+    """Return the modules of this kind on the stack `base`, created once for all processes of a test run."""
     below = open_stack(base)
     folder = make_once(factory, f"needle-{kind}-{base}", lambda path: write_modules(path, below, kind))
-    # What the tests do to modulefiles and libraries they do to copies of their own.
+    # Tests that change modulefiles or libraries use their own copies.
     return describe_needle_stack(folder, below, kind)
 
 
@@ -117,7 +117,7 @@ def describe_needle_stack(folder: Path, below: Stack, kind: str) -> NeedleStack:
 
 
 def write_modules(folder: Path, below: Stack, kind: str) -> None:
-    """Write to `folder` the modules of one kind that are based on the stack `below`."""
+    """Write the modules of one kind, which are based on the stack `below`, to `folder`."""
     write_module(folder, "Sharing/1.0", "GCCcore/12.3.0")
     for version, value, compiler in VERSIONS:
         make_compiler(folder, compiler)
@@ -126,13 +126,13 @@ def write_modules(folder: Path, below: Stack, kind: str) -> None:
 
 
 def make_compiler(folder: Path, version: str) -> None:
-    """Make a module that sets LD_LIBRARY_PATH, for it has a folder of libraries."""
+    """Write a compiler module, which sets LD_LIBRARY_PATH to its folder of libraries."""
     (folder / f"GCCcore/{version}/lib64").mkdir(parents=True)
     write_module(folder, f"GCCcore/{version}", lines=('prepend_path("LD_LIBRARY_PATH", root .. "/lib64")',))
 
 
 def make_library(folder: Path, version: str, value: int, compiler: str) -> None:
-    """Make libneedle.so.1, which finds `value`, and its module."""
+    """Build libneedle.so.1, which finds `value`, and write its module."""
     lib = folder / f"libneedle/{version}/lib"
     lib.mkdir(parents=True)
     source = lib / "needle.c"
@@ -151,7 +151,7 @@ def make_library(folder: Path, version: str, value: int, compiler: str) -> None:
 
 
 def make_package(folder: Path, below: Stack, version: str, kind: str) -> None:
-    """Make the Python package `needle` and its module, which brings it as the modules below bring theirs."""
+    """Build the Python package `needle` and its module, which uses the same variable as the stack `below`."""
     lib = folder / f"libneedle/{version}/lib"
     packages = folder / f"Needle/{version}/lib/{PYTHON_FOLDER}/site-packages"
     (packages / "needle").mkdir(parents=True)
@@ -176,12 +176,12 @@ def make_package(folder: Path, below: Stack, version: str, kind: str) -> None:
 
 
 def compile_shared(source: Path, output: Path, *options: str) -> None:
-    """Compile `source`, in C, to the shared object `output`."""
+    """Compile the C file `source` to the shared object `output`."""
     compile_linked(source, output, "-shared", "-fPIC", *options)
 
 
 def compile_linked(source: Path, output: Path, *options: str) -> None:
-    """Compile `source`, in C, to the program `output`."""
+    """Compile the C file `source` to the program `output`."""
     command = ["gcc", "-o", output, source, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -189,7 +189,7 @@ def compile_linked(source: Path, output: Path, *options: str) -> None:
 
 
 def write_module(folder: Path, full_name: str, *needed: str, lines: tuple[str, ...] = ()) -> None:
-    """Write the modulefile of the software in `folder`, as EasyBuild lays them out."""
+    """Write the modulefile of a module whose software is in `folder`, as EasyBuild lays them out."""
     name, _, version = full_name.partition("/")
     root = folder / full_name
     root.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
     python notebook.py URL TOKEN KERNEL CODE
 
-Prints what the kernel prints, each stream on its own.
+Prints the output of the kernel, to stdout and stderr as the kernel did.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ANSWER_S = 60
 
 
 def make_request(code: str) -> dict[str, Any]:
-    """Return the message that has a kernel run `code`."""
+    """Return the message that makes a kernel run `code`."""
     identity = uuid.uuid4().hex
     header = {
         "msg_id": identity,
@@ -48,7 +48,7 @@ async def wait_for_server(client: AsyncHTTPClient, url: str) -> None:
 
 
 async def run(url: str, token: str, kernel: str, code: str) -> None:
-    """Start the kernel, run the cell, and end the kernel."""
+    """Start the kernel, run the cell, and shut the kernel down."""
     headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
     client = AsyncHTTPClient()
     await wait_for_server(client, url)

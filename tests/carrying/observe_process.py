@@ -1,4 +1,4 @@
-"""Report what this process is like; run by the Python of an environment, and read by observing.py."""
+"""Report the properties of this process. Run by the Python of an environment, and read by observing.py."""
 
 import contextlib
 import json
@@ -22,18 +22,18 @@ def read_own(name):
 
 
 def describe_descriptor(number):
-    """Return what the descriptor is, how it was opened, and whether a child would have it."""
+    """Return the type of the descriptor, how it was opened, and whether a child would inherit it."""
     status = os.fstat(number)
     target = os.readlink(f"/proc/self/fd/{number}")
     flags = [line for line in read_own(f"fdinfo/{number}").decode().splitlines() if line.startswith("flags")]
-    # The numbers of pipes and of terminals differ.
+    # The numbers of pipes and terminals differ between starts.
     kind = stat.S_IFMT(status.st_mode)
     named = target if kind in (stat.S_IFREG, stat.S_IFDIR) else ""
     return [number, kind, named, flags, os.isatty(number)]
 
 
 def list_descriptors():
-    """Return those that are open, but for that of the listing itself."""
+    """Describe all open descriptors, except the one that the listing itself uses."""
     found = []
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ def describe_stream(stream):
 
 
 def read_status():
-    """Return what the kernel says of this process that is not its number, its size or its time."""
+    """Return what the kernel reports of this process, without its number, size and times."""
     wanted = (
         "Umask",
         "Uid",
@@ -86,7 +86,7 @@ report = {
     "executable": sys.executable,
     "prefixes": [sys.prefix, sys.base_prefix, sys.exec_prefix],
     "main": __name__,
-    # Without what the stack brings.
+    # Without the entries of the stack.
     "path": [entry for entry in sys.path if "/Needle/" not in entry and "/SciPy-bundle/" not in entry],
     "environ": [ascii(name + b"=" + value) for name, value in os.environb.items()],
     "inherited": ascii(run_env()),

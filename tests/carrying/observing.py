@@ -1,4 +1,4 @@
-"""What an environment's Python is like once it runs, with the stack that it brings and as it is without."""
+"""Observes an environment's Python while it runs, with the stack that it carries and without."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from needy_stack import KINDS, make_needle_stack
 from programs import Carrier, make_carrier
 from users import make_once, make_user
 
-# Writes to the file $OBSERVED, for stdout is looked at, too.
+# Writes its report to the file $OBSERVED, because stdout is compared, too.
 OBSERVE = Path(__file__).with_name("observe_process.py").read_text()
-# Another each time, or with the stack.
+# These differ in each start, or with the stack.
 OWN = ("pid", "parent", "needle", "restarted")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a start has come to: the report of observe_process.py, empty where none was written."""
+    """The result of a start; `report` is that of observe_process.py, empty where none was written."""
 
     report: dict[str, Any]
     stdout: bytes
@@ -35,17 +35,17 @@ class Observed:
 
 @dataclass(frozen=True)
 class Bare:
-    """The environments of the users of the two kinds of stacks, of `KINDS`, in a world without modules."""
+    """An environment on each kind of stack (`KINDS`), where no modules are loaded."""
 
     carriers: Mapping[str, Carrier]
 
     def observe(self, script: str, kind: str, carries: bool, **options: Any) -> Observed:
-        """Run `script` in bash, in which $python is that of an environment, in a folder with observe.py.
+        """Run `script` in bash, in a folder with observe.py; $python is the environment's Python.
 
-        `script` is to end with the Python itself, not with a shell that waits for it.
+        `script` must end by becoming Python itself (exec), not as a shell that waits for it.
         """
         carrier = self.carriers[kind]
-        # Other processes of the test run use the same environments.
+        # Other processes of the test run use the same environments, so the name must be unique.
         report = carrier.home / f"observed-{os.getpid()}.json"
         report.unlink(missing_ok=True)
         environ = {
@@ -54,7 +54,7 @@ class Bare:
             "prefix": str(carrier.prefix),
             "OBSERVED": str(report),
             "STACKENV_CARRY": "1" if carries else "0",
-            # What is said where nothing is carried is not the subject.
+            # Suppresses the message about modules that are not loaded, which is not tested here.
             "STACKENV_TOLD": "bio/1.0",
             **options.pop("environ", {}),
         }
@@ -69,9 +69,9 @@ class Bare:
         return Observed(json.loads(text), stdout, stderr, process.returncode, process.pid)
 
     def compare(self, script: str, brings: bool = True, reports: bool = True, **options: Any) -> Observed:
-        """Check that `script` comes to the same whether the stack is brought or not; return to what.
+        """Check that `script` has the same result with and without the stack, and return the result.
 
-        `brings` say whether the packages of the stack are to be there, `reports` whether observe.py runs.
+        `brings` says whether the packages of the stack must be found, `reports` whether observe.py runs.
         """
         for kind in KINDS:
             without, found = (self.observe(script, kind, carries, **options) for carries in (False, True))
@@ -85,13 +85,13 @@ class Bare:
 
 
 def check_carried(report: Mapping[str, Any], kind: str, brings: bool) -> None:
-    """Check what is to be another with the stack: its packages, and how often this Python has started."""
+    """Check what the stack changes: whether its packages are found, and whether Python was restarted."""
     assert report["needle"] == (10 if brings else None)
     assert report["restarted"] == (kind == "needy")
 
 
 def describe(observed: Observed) -> list[str]:
-    """Return, in lines, what is to be the same in any start."""
+    """Return, as lines, what must be the same in each start."""
     report = {name: value for name, value in observed.report.items() if name not in OWN}
     if report:
         report["follows"] = observed.report["pid"] == observed.pid
@@ -101,7 +101,7 @@ def describe(observed: Observed) -> list[str]:
 
 
 def make_bare(factory: pytest.TempPathFactory) -> Bare:
-    """Return the environments of both kinds, made once for all the processes of a test run."""
+    """Return the environments of both kinds, created once for all processes of a test run."""
 
     def make(kind: str) -> Carrier:
         stack = make_needle_stack(factory, "eb5-pythonpath", kind)
@@ -112,7 +112,7 @@ def make_bare(factory: pytest.TempPathFactory) -> Bare:
 
 
 def fill(carrier: Carrier) -> None:
-    """Put into the home of a user what is started."""
+    """Write the scripts and links that the tests start to the home of the user."""
     (carrier.home / "observe.py").write_text(OBSERVE)
     (carrier.home / "folder").mkdir()
     (carrier.home / "folder/__main__.py").write_text(OBSERVE)

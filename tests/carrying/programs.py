@@ -1,4 +1,4 @@
-"""What programs start that know nothing of modules, and how a test sees what it was started with."""
+"""Starts an environment's Python as programs do that know nothing of modules, and checks what it got."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from needy_stack import NeedleStack
 from stacked import WORK
 from users import User, make_once, make_user
 
-# Of .work: basedpyright and Snakemake.
+# Has basedpyright and Snakemake.
 PROGRAMS = WORK / "programs/bin"
-# ipykernel, jedi and debugpy.
+# Has ipykernel, jedi and debugpy.
 (JUPYTERS_PACKAGES,) = (WORK / "jupyter").glob("lib/python*/site-packages")
-# Says where it finds packages, and what those inherit that it starts: another program, and itself.
+# Reports where packages are found, and what two children inherit: another program, and the same Python.
 REPORT = """\
 import json, os, subprocess, sys
 import needle, numpy
@@ -32,13 +32,13 @@ found["inherited"] = dict(entry.split("=", 1) for entry in read("/usr/bin/env", 
 found["again"] = json.loads(read(sys.executable, "-c", "import needle; print(needle.find())"))
 print(json.dumps(found))
 """
-# What a shell that is asked to start a program sets for it.
+# Variables that a shell sets for the programs it starts.
 OF_SHELLS = {"_", "SHLVL", "PWD", "OLDPWD"}
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A user with the environment bio, and the script report.py in the home."""
+    """A user with the environment `bio`, and with the script report.py in the home."""
 
     user: User
     stack: NeedleStack
@@ -61,7 +61,7 @@ class Carrier:
         return {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
     def start(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run the command `words` in the home, without modules, with the variables `environ` besides."""
+        """Run the command `words` in the home, without modules, with the additional variables `environ`."""
         return subprocess.run(
             words,
             env={**self.environ, **environ},
@@ -74,7 +74,7 @@ class Carrier:
         )
 
     def check(self, text: str, caller: dict[str, str]) -> dict[str, Any]:
-        """Check what report.py has printed, which was started with the variables `caller`; return it."""
+        """Check and return the output of report.py, which was started with the variables `caller`."""
         found = json.loads(text)
         assert (found["needle"], found["again"]) == (10, 10)
         assert found["numpy"].startswith(f"{self.stack.software}/SciPy-bundle/")
@@ -85,14 +85,14 @@ class Carrier:
 
 
 def without_shells_own(environ: dict[str, str]) -> dict[str, str]:
-    """Return the variables that do not change from one shell to what it starts."""
+    """Return the variables that a shell passes on unchanged."""
     return {name: value for name, value in environ.items() if name not in OF_SHELLS}
 
 
 def make_carrier(folder: Path, stack: NeedleStack, added: Path | None = None) -> Carrier:
-    """Return a user of `stack` with an environment, which has the packages of the folder `added`, too.
+    """Return a user of `stack` with an environment that also finds the packages in the folder `added`.
 
-    It is of the same version of Python; to install them takes longer than the tests.
+    They belong to the same version of Python; installing them would take longer than the tests.
     """
     carrier = Carrier(make_user(folder, stack), stack)
     done = carrier.user.stackenv("create", "bio", load=[stack.bundle_module])
@@ -105,7 +105,7 @@ def make_carrier(folder: Path, stack: NeedleStack, added: Path | None = None) ->
 
 
 def share_carrier(factory: pytest.TempPathFactory, stack: NeedleStack, added: Path | None = None) -> Carrier:
-    """Return what `make_carrier` does, made once for all tests that do not change the environment."""
+    """Return the result of `make_carrier`, created once for all tests that do not change the environment."""
     name = f"carrier-{stack.kind}" + (f"-{added.parents[2].name}" if added else "")
 
     def make(path: Path) -> None:
@@ -116,7 +116,7 @@ def share_carrier(factory: pytest.TempPathFactory, stack: NeedleStack, added: Pa
 
 
 def have_or_skip(hindrance: str) -> None:
-    """Skip the test when something is in the way; in CI nothing may be."""
+    """Skip the test if there is a `hindrance`, such as a missing program; in CI fail instead."""
     if hindrance and os.environ.get("CI") == "true":
         pytest.fail(f"CI must try it: {hindrance}")
     if hindrance:

@@ -1,4 +1,4 @@
-"""Ways to start a command line in which no module is loaded: daemons, and what outlives a shell."""
+"""Ways to start a command line without loaded modules: daemons, and programs that outlive a shell."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MACHINE = Path(__file__).with_name("machine.sh")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 DAEMONS = {"cron": ("cron", "crontab"), "at": ("atd", "at"), "ssh": ("sshd", "ssh", "ssh-keygen")}
 END_S = 60
-# Python itself sets LC_CTYPE where the locale is C (PEP 538): what a Python is started with is asked of one.
+# Python itself sets LC_CTYPE in the C locale (PEP 538), so a Python reads the variables of the caller, too.
 PRINT = "import json, os; print(json.dumps(dict(os.environ)))"
-# StrictModes: the folders above those of the tests are writable by all.
+# StrictModes: the folders above those of the tests are world-writable.
 SERVER = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -44,7 +44,7 @@ Host tested
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command line has left, and the variables of a Python of the system that was started there."""
+    """The result of a command line, and the variables that a system Python was started with there."""
 
     stdout: str
     stderr: str
@@ -53,7 +53,7 @@ class Ended:
 
 
 def find_hindrance(way: str) -> str:
-    """Return why the daemon cannot be started here; empty when nothing is in the way."""
+    """Return why the daemon cannot be started here; empty if it can."""
     missing = [name for name in (*DAEMONS[way], "unshare") if not shutil.which(name, path=SYSTEM_PATH)]
     if missing:
         return f"not installed: {', '.join(missing)} (sh tests/prepare.sh installs them)"
@@ -65,9 +65,9 @@ def find_hindrance(way: str) -> str:
 
 
 def start(way: str, command: str, home: Path, folder: Path) -> Ended:
-    """Have `command`, a line of sh, started in `home`, without any module, by what `way` names.
+    """Run `command`, a line of sh, in `home`, without modules, started in the way that `way` names.
 
-    `folder` is for the files of the start, and for the answers.
+    `folder` is for the files that the start needs, and for the results.
     """
     line = (
         f"cd {home}; /usr/bin/python3 -Ic '{PRINT}' >{folder}/environ; "
@@ -89,7 +89,7 @@ def start(way: str, command: str, home: Path, folder: Path) -> Ended:
 
 
 def start_by_daemon(way: str) -> Callable[[str, Path, Path], str]:
-    """Return how to have a daemon run a line: as root, whose home is the test's."""
+    """Return a function that lets a daemon run a line as root, whose home is that of the test."""
 
     def run(line: str, home: Path, folder: Path) -> str:
         users = Path("/etc/passwd").read_text().splitlines()
@@ -112,7 +112,7 @@ def start_by_daemon(way: str) -> Callable[[str, Path, Path], str]:
 
 
 def write_ssh_files(folder: Path) -> None:
-    """Write keys to `folder`, and what sshd and ssh read."""
+    """Write the keys and the configurations of sshd and ssh to `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -124,10 +124,10 @@ def write_ssh_files(folder: Path) -> None:
 
 
 def start_by_words(*words: str, bare: bool = False) -> Callable[[str, Path, Path], str]:
-    """Return how to have the program `words` run a line; with `bare` not even PATH and HOME are set."""
+    """Return a function that lets the program `words` run a line; `bare` leaves even PATH and HOME unset."""
 
     def run(line: str, home: Path, folder: Path) -> str:
-        # screen has its sockets in a folder that is the user's alone.
+        # screen keeps its sockets in a folder that only the user may access.
         (folder / "screen").mkdir(mode=0o700)
         done = subprocess.run(
             [*words, "sh", "-c", line],
@@ -147,6 +147,6 @@ START = {
     "nohup": start_by_words("nohup"),
     "setsid": start_by_words("setsid", "--fork"),
     "screen": start_by_words("screen", "-D", "-m"),
-    # A system service that says no more: sh itself sets PATH and PWD.
+    # A system service without any variables: sh itself sets PATH and PWD.
     "nothing": start_by_words("/usr/bin/env", bare=True),
 }

@@ -1,4 +1,4 @@
-"""What a Python that brings its stack starts, and what another program that has this Python inside does."""
+"""Child processes of a Python that carries its stack, and other programs that use or embed this Python."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from needy_stack import KINDS, PYTHON_FOLDER
 from observing import Bare
 from programs import Carrier, have_or_skip
 
-# Each child says which packages it has, and what of the variables is not its caller's.
+# Each child reports whether it finds the package, and its variables.
 CHILDREN = '''\
 import concurrent.futures, json, multiprocessing, os, subprocess, sys
 
@@ -70,7 +70,7 @@ if __name__ == "__main__":
     found["command"] = json.loads(subprocess.check_output([sys.executable, "-c", code]))
     print(json.dumps(found))
 '''
-# Run by a Python that is not started as the environment's: what it finds, and that it goes on.
+# Run by a Python that did not start as the environment's: whether it was restarted, and what it finds.
 GOES_ON = """\
 import os, sys
 before = object()
@@ -168,7 +168,7 @@ def test_a_program_that_calls_site_main_is_not_restarted(bare: Bare, kind: str) 
         *(carrier, carrier.start(carrier.python, "-S", "-c", code)),
         why="Python had already started when the environment was found",
     )
-    # It has everything already.
+    # Started with site, it has everything already.
     again = carrier.start(carrier.python, "-c", code)
     assert (again.stdout, again.stderr) == ("True True False\n10\n", "")
 
@@ -186,7 +186,7 @@ def test_a_base_python_whose_sitecustomize_adds_the_packages_is_not_restarted(
 
 
 def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str], why: str = NOT_ITS) -> None:
-    """Check that a Python that was not started again, `why`, has the packages that need no libraries."""
+    """Check that a Python that was not restarted, because of `why`, finds packages that need no libraries."""
     assert done.stdout.startswith("True True "), done.stderr
     if carrier.stack.kind == "rpath":
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "True True False\n10\n")
@@ -200,7 +200,7 @@ def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str], why
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_program_that_executes_itself_again_has_the_stack_each_time(bare: Bare, kind: str) -> None:
-    """As servers do that reload themselves: the same process, with the variables that it has by then."""
+    """Servers that reload themselves do this: the same process, with the variables that it has by then."""
     carrier = bare.carriers[kind]
     (carrier.home / "again.py").write_text(AGAIN)
     done = carrier.start(carrier.python, "again.py", TIMES="2", LD_LIBRARY_PATH="/own")
@@ -211,7 +211,7 @@ def test_a_program_that_executes_itself_again_has_the_stack_each_time(bare: Bare
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a program that has a Python inside: NAME-OF-PROGRAM FILE-OF-STARTS CODE."""
+    """Return a program that embeds Python; its arguments are NAME-OF-PROGRAM FILE-OF-STARTS CODE."""
     library = Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDLIBRARY"))
     have_or_skip("" if library.suffix == ".so" and library.exists() else f"there is no {library} to embed")
     folder = tmp_path_factory.mktemp("host")
@@ -230,7 +230,7 @@ def test_a_program_that_embeds_the_environments_python_is_not_restarted(
     carrier = bare.carriers[kind]
     program, named = host, carrier.python
     if place == "in bin":
-        # As pip installs uWSGI: its sys.executable is itself.
+        # pip installs uWSGI like this: its sys.executable is the program itself.
         program = carrier.prefix / "bin/host"
         program.unlink(missing_ok=True)
         os.link(host, program)
@@ -243,7 +243,7 @@ def test_a_program_that_embeds_the_environments_python_is_not_restarted(
         return
     said = NOT_FOUND.format(why="Python runs inside another program", home=carrier.home)
     assert done.stderr.startswith(said + "Traceback"), done.stderr
-    # With the libraries there is nothing to say.
+    # With the libraries on LD_LIBRARY_PATH nothing is printed.
     libraries = ":".join(carrier.stack.library_folders)
     done = carrier.start(str(program), named, str(tmp_path / "starts"), LOOK, LD_LIBRARY_PATH=libraries)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{carrier.prefix} True False\n10\n")

@@ -1,4 +1,4 @@
-"""A Python that cannot be started again, or says how it starts: what is said then, and that it goes on."""
+"""A Python that cannot be restarted, or that logs its start: what it prints, and that it continues."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def needy(bare: Bare) -> Carrier:
 def start(
     carrier: Carrier, *words: str, stack_kib: int = 0, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the environment's Python; the kernel takes arguments as long as a quarter of the stack."""
+    """Run the environment's Python; the kernel accepts arguments up to a quarter of the stack size."""
     _, most = resource.getrlimit(resource.RLIMIT_STACK)
     limits = (stack_kib << 10, most) if stack_kib else (8 << 20, most)
     return subprocess.run(
@@ -58,7 +58,7 @@ def start(
 
 
 def check_line(carrier: Carrier, done: subprocess.CompletedProcess[str], why: str) -> None:
-    """Check that Python went on, with the packages, and said `why` their libraries are not found."""
+    """Check that Python continued with the packages, and printed `why` their libraries are not found."""
     assert (done.returncode, done.stdout) == (0, "True default_int_handler\n"), done.stderr
     assert done.stderr == (
         "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, "
@@ -83,7 +83,7 @@ def test_a_command_line_too_long_for_a_restart_is_reported(needy: Carrier) -> No
         middle = (least + most) // 2
         least, most = (middle, most) if fits(middle) else (least, middle)
     check_line(needy, begin(GOES_ON, least), "Python could not be started again (Argument list too long)")
-    # With room for what is added it is started again.
+    # With room for the added variables Python is restarted.
     done = begin(FIND, least - 4000)
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
 
@@ -115,7 +115,7 @@ def test_python_without_proc_is_not_restarted(needy: Carrier) -> None:
 
 @pytest.fixture
 def earlier(carrier: Carrier) -> Iterator[Path]:
-    """Return a .pth file that is read before those of stackenv."""
+    """Return the path of a .pth file that is read before those of stackenv."""
     path = carrier.prefix / f"lib/{PYTHON_FOLDER}/site-packages/00_earlier.pth"
     yield path
     path.unlink()

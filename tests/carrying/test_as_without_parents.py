@@ -1,4 +1,4 @@
-"""Tools that start an environment's Python and watch it: debuggers, tracers, profilers."""
+"""Programs that start an environment's Python: debuggers, tracers, profilers and wrapper commands."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_gdb_runs_python_to_its_end_and_stops_at_breakpoints(carrier: Carrier) -
         "import needle, os; os._exit(needle.find())",
     )
     assert "exited with code 012" in failed.stdout, failed.stdout + failed.stderr
-    # A breakpoint in a library that only the second start loads; and the backtrace there.
+    # A breakpoint in a library that is loaded only after the restart, and the backtrace there.
     commands = [
         "-ex",
         "set breakpoint pending on",
@@ -111,7 +111,7 @@ def test_python_is_not_restarted_under_valgrind(carrier: Carrier, options: list[
     code = "import sys; print('/Needle/' in str(sys.path), flush=True); import needle; print(needle.find())"
     valgrind = ("valgrind", "--tool=none", f"--log-file={log}", *options)
     checked = watch(carrier, *valgrind, carrier.python, "-c", code)
-    # Valgrind says at its end what it has run, to its end.
+    # Valgrind logs each program that it has run.
     assert log.read_text().count("Command: ") == 1
     if not starts_again(carrier):
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, "True\n10\n", "")
@@ -122,7 +122,7 @@ def test_python_is_not_restarted_under_valgrind(carrier: Carrier, options: list[
         f"Python runs inside another program; hint: module use {carrier.home}/modules; module load bio/1.0\n"
     )
     assert checked.stderr.startswith(said + "Traceback"), checked.stderr
-    # As the line says.
+    # The command in the hint works.
     load = "module use ~/modules; module load bio/1.0"
     loaded = carrier.user.run(f'{load}; {" ".join(valgrind)} python -c "{FIND}"')
     assert loaded.stdout.startswith("found 10 "), loaded.stderr

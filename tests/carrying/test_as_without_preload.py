@@ -1,4 +1,4 @@
-"""A stack that is loaded into each program: it is in this Python alone; what the caller preloads stays."""
+"""A stack that preloads a library: only this Python loads it, and the caller's own LD_PRELOAD is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from needy_stack import KINDS, compile_shared, make_needle_stack, write_module
 from programs import Carrier, make_carrier
 
-# What is in the process, and in another that it starts.
+# Reports what is loaded in this process, and what a child inherits.
 FIND = """\
 import ctypes, os, subprocess, needle
 has = [hasattr(ctypes.CDLL(None), name) for name in ("of_stack", "of_caller")]
@@ -22,7 +22,7 @@ print(os.environ.get("LD_PRELOAD"), os.environ.get("LD_LIBRARY_PATH"))
 
 
 def make_library(folder: Path, name: str) -> Path:
-    """Make a library that is known by a function of its `name`."""
+    """Build a library with a function that has the `name` of the library."""
     (folder / f"{name}.c").write_text(f"int {name}(void) {{ return 1; }}\n")
     compile_shared(folder / f"{name}.c", folder / f"{name}.so")
     return folder / f"{name}.so"

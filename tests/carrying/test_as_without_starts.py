@@ -1,4 +1,4 @@
-"""A Python that brings its stack reads its command line and its input as one that does not."""
+"""A Python that carries its stack reads its command line and its input as one that does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIONS = (
     ),
     *(["-P"] if sys.version_info >= (3, 11) else []),
 )
-# How the code is said, and where it comes from.
+# Ways to specify the code, and where it comes from.
 CODE = {
     "file": 'exec "$python" observe.py read one',
     "input": 'exec "$python" <observe.py',
@@ -33,7 +33,7 @@ CODE = {
     "first line with env": 'PATH="$prefix/bin:$PATH"; exec ./by_env read',
     "linked script": "exec ./linked_script read",
 }
-# Nothing of it runs.
+# No code runs.
 NO_CODE = {
     "not there": 'exec "$python" not_there.py',
     "no such option": 'exec "$python" --no-such-option',
@@ -42,7 +42,7 @@ NO_CODE = {
     "syntax": "exec \"$python\" -c 'this is no Python'",
 }
 GONE = 'mkdir "$OBSERVED.gone"; cd "$OBSERVED.gone"; rmdir "$PWD";'
-# The name by which the Python is started: sys.executable follows from it.
+# The name that Python is started by; sys.executable follows from it.
 NAMES = {
     "path": 'PATH="$prefix/bin:$PATH"; exec python3 observe.py',
     "relative": 'cd "$prefix/lib"; exec ../bin/python "$HOME/observe.py"',
@@ -52,7 +52,7 @@ NAMES = {
     "folder gone": f'{GONE} exec "$python" "$HOME/observe.py"',
     "folder gone, by path": f'{GONE} PATH="$prefix/bin" exec python3 "$HOME/observe.py"',
 }
-# Python itself does not know of which environment it is, and finds none of its packages.
+# With these names Python itself does not recognize its environment, and finds none of its packages.
 NOT_ITS_NAMES = {
     "a link elsewhere": "exec ./linked_python observe.py",
     "no path": 'exec -a nonsense "$python" observe.py',

@@ -1,4 +1,4 @@
-"""A Python that brings its stack is the process that its caller has prepared, as one that does not."""
+"""A Python that carries its stack keeps the state of the process that its caller has prepared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from observing import Bare
 from terminals import Terminal
 
 START = 'exec "$python" observe.py read'
-# Has a signal arrive when nothing of Python runs between it and the next start.
+# Raises a signal immediately before the restart, when no code of Python runs any more.
 INTERRUPT = """\
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,7 +32,7 @@ int execve(const char *path, char *const words[], char *const environ[])
     return next(path, words, environ);
 }
 """
-# What the caller sets before the start.
+# What the caller does before the start.
 BEFOREHAND = {
     "mode and group": "umask 027; set -m",
     "limits": "ulimit -S -n 200; ulimit -S -c 0; ulimit -S -u 60000; ulimit -S -s 4096",
@@ -111,7 +111,7 @@ def test_the_callers_variables_are_kept(bare: Bare, variables: str) -> None:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what a caller may have loaded into all programs; it interrupts a second start if asked to."""
+    """Return a library for LD_PRELOAD; it raises the signal $ARRIVES, if it is not 0, before a restart."""
     folder = tmp_path_factory.mktemp("library")
     (folder / "library.c").write_text(INTERRUPT)
     command = ["gcc", "-shared", "-fPIC", "-o", folder / "library.so", folder / "library.c", "-ldl"]
@@ -131,15 +131,15 @@ def test_the_callers_preloaded_libraries_are_kept(bare: Bare, library: Path) -> 
 )
 def test_a_signal_during_the_restart_is_not_lost(bare: Bare, library: Path, number: int) -> None:
     environ = {"LD_PRELOAD": str(library), "ARRIVES": str(int(number))}
-    # Whoever has started the tests may ignore it, as nohup does.
+    # The signal may be ignored where the tests were started, for example by nohup.
     heard = f"exec env --default-signal={number} bash --norc -c '{START}'"
     found = bare.observe(heard, "needy", carries=True, environ=environ)
     if number == signal.SIGPIPE:
-        # Python itself ignores it from its start on.
+        # Python itself ignores it from its start.
         assert (found.status, found.report["needle"]) == (0, 10), found.stderr
         return
     assert (found.status, found.report) == (-number, {}), found.stderr
-    # Who ignores or blocks it is not ended.
+    # A process that ignores or blocks the signal does not end.
     ignored = bare.observe(f"trap '' {number}; {START}", "needy", carries=True, environ=environ)
     assert (ignored.status, ignored.report["needle"]) == (0, 10), ignored.stderr
     blocked = f"exec env --block-signal={number} bash --norc -c '{START}'"
@@ -197,7 +197,7 @@ def wait_for(terminal: Terminal, text: str) -> None:
 
 
 def type_when(terminal: Terminal, asked: str, keys: str) -> str:
-    """Type `keys` when the terminal has shown `asked`: what is typed ahead is read by whoever comes first."""
+    """Type `keys` when the terminal has shown `asked`; earlier keys could be read by another process."""
     wait_for(terminal, asked)
     return terminal.type(keys)
 
@@ -228,14 +228,14 @@ def test_prompts_input_and_job_control_work_at_a_terminal(bare: Bare, kind: str)
         start("""$python -c 'print(input("name? "), __import__("needle").find())'""")
         found = type_when(terminal, "name? ", "me")
         assert "me 10" in found, found
-        # Its keys: to stop it, to have it go on, and to interrupt it.
+        # Job control: stop the program, continue it, and interrupt it.
         start('$python -c \'import needle, time; print("sle" + "eps"); time.sleep(60)\'')
         found = type_when(terminal, "sleeps", "\x1ajobs")
         assert "Stopped" in found, found
         shell = os.tcgetpgrp(terminal.leader)
         start("fg")
         wait_for(terminal, "sleep(60)")
-        # bash shows the line before it gives the terminal away: the key would be its own.
+        # bash shows the line before it hands over the terminal; until then the key would go to bash.
         until = time.monotonic() + 60
         while os.tcgetpgrp(terminal.leader) == shell:
             assert time.monotonic() < until

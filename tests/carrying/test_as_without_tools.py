@@ -1,4 +1,4 @@
-"""Tools that run in an environment's Python and start it again for their work."""
+"""Tools that run in an environment's Python and start further Pythons: coverage, xdist, dask, debugpy."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module", params=KINDS)
 def carrier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    """Return a user whose environment has coverage, distributed, pytest-xdist and debugpy, too."""
+    """Return a user whose environment also has coverage, distributed, pytest-xdist and debugpy."""
     stack: NeedleStack = make_needle_stack(tmp_path_factory, "eb5-pythonpath", request.param)
 
     def make(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_coverage_measures_child_processes(carrier: Carrier, tmp_path: Path) -> 
     measured = {"COVERAGE_PROCESS_START": str(tmp_path / "coveragerc")}
     started = run(carrier, tmp_path, "parent.py", **measured)
     assert (started.stdout, started.stderr) == ("10 child 10\n", "")
-    # One of each process, and none of a first start.
+    # One file per process; a start before a restart writes none.
     assert len(list(tmp_path.glob("data.*"))) == 2
     by_command = run(
         carrier, tmp_path, "-m", "coverage", "run", "--rcfile=coveragerc", "parent.py", **measured

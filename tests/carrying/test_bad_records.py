@@ -1,4 +1,4 @@
-"""What a record does that is none, or not what it should be: one line, and Python goes on without it."""
+"""An invalid or missing record: Python prints one line and continues without the modules."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DEEP = 100_000
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a user whose environment needs libraries, so that all of the record is read."""
+    """Return a user whose environment needs libraries, so that the complete record is read."""
     return make_world(tmp_path_factory.mktemp("bad"), "eb5-pythonpath", "needy")
 
 
 @pytest.fixture
 def record(world: World) -> Iterator[Path]:
-    """Return the file of the record, which is as before after the test, whatever it has become."""
+    """Return the path of the record; the record is restored after the test, whatever it was replaced by."""
     with kept(world.record):
         yield world.record
         if world.record.is_dir() and not world.record.is_symlink():
@@ -35,7 +35,7 @@ def record(world: World) -> Iterator[Path]:
 
 
 def require_refused(seen: Start) -> str:
-    """See that nothing was carried and return the one line that says why."""
+    """Check that nothing was carried, and return the one line that says why."""
     assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
     assert seen.child == sorted([*seen.given, "STACKENV_TOLD=bio/1.0"])
     (line,) = seen.said
@@ -159,7 +159,7 @@ def make_link_to_endless(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    # Its path may be longer than that of a socket can be.
+    # The complete path may be longer than the path of a socket can be.
     code = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, path.name], cwd=path.parent, check=True)
 
@@ -182,7 +182,7 @@ def test_a_missing_or_special_record_file_is_reported_in_one_line(
 ) -> None:
     record.unlink()
     THINGS[thing](record)
-    # It would wait for ever at a FIFO, or read for ever.
+    # The timeout ends a Python that waits at a FIFO or reads forever.
     seen = start(world.python, bare(world.user), tmp_path, ["timeout", "60"])
     require_refused(seen)
 
@@ -192,7 +192,7 @@ def test_an_unreadable_record_is_reported_in_one_line(world: World, record: Path
         record.chmod(0)
         require_refused(start(world.python, bare(world.user), tmp_path))
         return
-    # Root reads it whatever its mode is: without the capabilities of root it does not.
+    # Root can read it whatever its mode, so the capabilities of root are dropped.
     os.chown(record, STRANGER, STRANGER)
     record.chmod(0o600)
     without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
@@ -209,7 +209,7 @@ def test_a_missing_carry_file_is_reported_with_a_hint(world: World, tmp_path: Pa
 
 
 def test_names_in_a_record_are_never_executed(world: World, record: Path, tmp_path: Path) -> None:
-    """Names that a shell, or Python's own site.py, would do something with."""
+    """The names contain commands of a shell, and a folder with a .pth file that site.py would execute."""
     data = json.loads(record.read_text())
     mark = tmp_path / "executed"
     trap = tmp_path / "trap"
@@ -219,7 +219,7 @@ def test_names_in_a_record_are_never_executed(world: World, record: Path, tmp_pa
     record.write_text(json.dumps(data))
     seen = start(world.python, bare(world.user), tmp_path)
     assert not mark.exists()
-    # As with PYTHONPATH, whose folders' .pth files nobody reads.
+    # As in folders of PYTHONPATH, .pth files are not read.
     assert str(trap) in seen.path and seen.needle == 10
 
 

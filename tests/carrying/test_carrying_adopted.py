@@ -1,4 +1,4 @@
-"""Adopted venvs, by what made them, moved, copied or reached by a link, whose Python is started bare."""
+"""Adopted venvs whose Python is started without modules: by creator, moved, copied, or behind a link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from needy_stack import FIND, NeedleStack
 from users import User, make_user
 
 LOADER = "import os; assert not [n for n in os.environ if n.startswith(('LD_', 'STACKENV_'))]"
-# By what makes it, with PYTHON and FOLDER; with pip or without makes no difference to it.
+# The commands that create a venv, with PYTHON and FOLDER; with or without pip makes no difference.
 MAKERS = {
     "venv": "PYTHON -m venv --without-pip FOLDER",
     "copies": "PYTHON -m venv --without-pip --copies FOLDER",
@@ -28,7 +28,7 @@ def user(tmp_path: Path, needy_stack: NeedleStack) -> User:
 
 
 def make(user: User, maker: str = "venv", folder: str = "mine") -> Path:
-    """Return the folder, in the home, of a venv that was made with the modules loaded."""
+    """Create a venv with the modules loaded, and return its folder in the home."""
     python = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
     quoted = "'" + folder.replace("'", "'\\''") + "'"
     command = MAKERS[maker].replace("PYTHON", python).replace("FOLDER", quoted)
@@ -43,7 +43,7 @@ def adopt(user: User, folder: Path, *options: str) -> None:
 
 
 def start(folder: Path, code: str = f"{FIND}; {LOADER}") -> subprocess.CompletedProcess[str]:
-    """Start the Python in `folder` with nothing but a PATH."""
+    """Start the Python of the venv `folder` with no variable but PATH."""
     return subprocess.run(
         [folder / "bin/python", "-c", code],
         env={"PATH": "/usr/bin:/bin"},

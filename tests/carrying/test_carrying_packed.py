@@ -1,4 +1,4 @@
-"""A packed environment whose Python is started without modules, in both ways; the record beside the image."""
+"""Packed environments, of both ways to mount them, started without modules; the record beside the image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CODE = f"import Bio, os; {FIND}; assert not [n for n in os.environ if n.startswi
 
 
 def make_user_with(folder: Path, kind: str) -> User:
-    """Return a user of a stack of their own, whose modulefiles a test may change, with an environment."""
+    """Return a user with an environment on a private stack, whose modulefiles a test may change."""
     below = open_stack("eb5-pythonpath")
     (folder / "needle").mkdir()
     write_modules(folder / "needle", below, kind)
@@ -58,7 +58,7 @@ def stackenv(user: User, *words: str) -> str:
 
 
 def start(user: User, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Start the environment's Python by its path with nothing but a home."""
+    """Start the environment's Python by its path, with HOME and a minimal PATH."""
     return subprocess.run(
         [user.home / "venvs/bio-1.0/bin/python", *(words or ("-c", CODE))],
         env={"HOME": str(user.home), "PATH": "/usr/bin:/bin", **environ},
@@ -80,7 +80,7 @@ def change_modulefile(user: User) -> None:
 
 
 def hold_own_path(user: User) -> None:
-    """Have the environment packed so that it is at its own path, which a file of it holds."""
+    """Write the environment's path to one of its files, so that the packed image is mounted at that path."""
     prefix = user.home / "venvs/bio-1.0"
     next(prefix.glob("lib/python3*/site-packages")).joinpath("place.py").write_text(f"'{prefix}'\n")
 
@@ -160,13 +160,13 @@ def test_a_group_writable_record_is_used_and_one_of_strangers_is_refused(packer:
     record.chmod(0o664)
     os.chown(record, 74011, -1)
     assert "could have been written by another user" in start(packer, "-c", "").stderr
-    # Nor where all that is beside the image is theirs, as where its path has become another's.
+    # The same if everything beside the image belongs to the stranger, as after the path has changed hands.
     os.chown(record.with_name("packed"), 74011, -1)
     os.chown(record.parent, 74011, -1)
     assert "could have been written by another user" in start(packer, "-c", "").stderr
     record.parent.chmod(0o775)
     assert "could have been written by another user" in start(packer, "-c", "").stderr
-    # A group's folder is another matter: who keeps it for the group has let its members write the record.
+    # In a folder of a group it is used: the owner of the folder has allowed the members to write the record.
     os.chown(record.parent, 0, -1)
     assert start(packer).stdout == "10\n"
     os.chown(record, -1, 74011)
@@ -175,7 +175,7 @@ def test_a_group_writable_record_is_used_and_one_of_strangers_is_refused(packer:
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
 def test_refresh_keeps_the_libraries_that_packed_packages_needed(packer: User) -> None:
-    # As if the library was needed by what is in the image alone, which is not looked into.
+    # As if only packages in the image needed the library; the image is not searched.
     stackenv(packer, "pack", "bio")
     libraries = read_record(packer)["carried"]["libraries"]
     shutil.rmtree(Path(stack_of(packer).folder, "Needle/1.0/lib"))
@@ -184,7 +184,7 @@ def test_refresh_keeps_the_libraries_that_packed_packages_needed(packer: User) -
 
 
 def configure_off(user: User) -> dict[str, str]:
-    """Return the variable of a site that wants nothing carried."""
+    """Return the variable for a site configuration that turns carrying off."""
     path = user.home / "off.yaml"
     path.write_text("version: 1\npersonal:\n  carry: false\n")
     return {"STACKENV_SITE_CONFIG": str(path)}
@@ -203,7 +203,7 @@ def test_refresh_follows_a_site_that_turns_carrying_off_and_on(packer: User, mad
     without = start(packer)
     assert without.returncode == 1 and "needs Needle/1.0 (not loaded)" in without.stderr
     assert "turned off by the site configuration" in packer.stackenv("info", "bio", **off).stdout
-    # Once the site has it on again, info and check say what to type.
+    # When the site has turned it on again, info and check give the command.
     shown = packer.stackenv("info", "bio").stdout
     assert "to add it: stackenv edit bio/1.0 --refresh" in shown and "turned off" not in shown
     (found,) = read_result(packer.stackenv("check", "bio", "--json").stdout)
@@ -217,7 +217,7 @@ def test_refresh_follows_a_site_that_turns_carrying_off_and_on(packer: User, mad
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
 def test_refresh_of_an_image_without_a_recorded_stack_prints_the_commands_to_run(packer: User) -> None:
-    """The record is replaced by one without what is carried."""
+    """The record is replaced by one without a recorded stack, as in an image of an older stackenv."""
     stackenv(packer, "pack", "bio")
     path = packer.home / "venvs/bio-1.0/stackenv/record.json"
     path.write_text(json.dumps({**read_record(packer), "carried": None}))

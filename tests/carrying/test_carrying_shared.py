@@ -1,4 +1,4 @@
-"""An environment of a project, started without its modules: by a colleague, a stranger, root; its record."""
+"""A project's environment, started without modules by a colleague, a stranger and root; its record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ = f"{FIND}; import numpy, os; assert 'LD_LIBRARY_PATH' not in os.environ"
 
 
 def make_readable_stack(folder: Path) -> NeedleStack:
-    """Return a stack below `folder`, which other users may read, whose package needs LD_LIBRARY_PATH."""
+    """Return a stack below `folder` that other users may read and whose package needs LD_LIBRARY_PATH."""
     below = open_stack("eb5-pythonpath")
     (folder / "needle").mkdir()
     write_modules(folder / "needle", below, "needy")
@@ -27,7 +27,7 @@ def make_readable_stack(folder: Path) -> NeedleStack:
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
-    """A project that everybody may read, in which the owner has made an environment."""
+    """A project that everyone may read, with an environment that its owner has created."""
     with making_project(make_readable_stack) as project:
         load = f"module load {project.owner.stack.bundle_module}"
         done = project.as_owner(f"{load}; stackenv create --shared {project.root} tool")
@@ -37,7 +37,7 @@ def project() -> Iterator[Project]:
 
 @pytest.fixture
 def record(project: Project) -> Iterator[Path]:
-    """The record of the environment, which is put back when the test ends."""
+    """The path of the environment's record, which is restored after the test."""
     path = project.root / "venvs/tool-1.0/stackenv/record.json"
     text, found = path.read_bytes(), path.stat()
     yield path
@@ -48,7 +48,7 @@ def record(project: Project) -> Iterator[Path]:
 
 
 def start(project: Project, number: int, group: int, *words: str) -> subprocess.CompletedProcess[str]:
-    """Start the environment's Python as a user, with nothing in its environment but a home."""
+    """Start the environment's Python as the user `number`, with HOME and a minimal PATH."""
     python = project.root / "venvs/tool-1.0/bin/python"
     return subprocess.run(
         [*become_user(number, group), python, *(words or ("-c", READ))],
@@ -62,7 +62,7 @@ def start(project: Project, number: int, group: int, *words: str) -> subprocess.
 
 
 def open_to_all(project: Project) -> None:
-    """Let strangers read the project, as where software for a whole cluster is kept."""
+    """Let strangers read the project, as if it contained software for the complete cluster."""
     subprocess.run(["chmod", "-R", "o+rX", project.root], check=True)
 
 
@@ -96,7 +96,7 @@ def test_a_record_owned_by_a_stranger_is_refused_in_one_line(
     found = start(project, number, group, "-c", "import sys; print(len(sys.path))")
     assert found.returncode == 0 and found.stderr.count("\n") == 1
     assert f"its record, {record}, could have been written by another user" in found.stderr
-    # To read it is not to be able to write it, as a member can.
+    # A stranger can read the environment but not fix it, as a member can.
     asked = f"ask its owner ({OWNER}) to run: " if who == "stranger" else ""
     assert f"; hint: {asked}stackenv edit tool/1.0 --refresh" in found.stderr
 
@@ -188,7 +188,7 @@ def test_a_record_writable_by_a_stranger_through_an_acl_is_refused(project: Proj
 
 @pytest.mark.parametrize("owner", [MEMBER, STRANGER])
 def test_check_reports_the_owner_of_a_refused_record_and_fixes_it(project: Project, owner: int) -> None:
-    """As after a colleague has put a copy in its place, or somebody else."""
+    """As if a colleague or a stranger had replaced the record by a copy."""
     done = project.as_owner(f"stackenv edit tool --refresh --shared {project.root}")
     assert done.returncode == 0, done.stderr
     check = f"stackenv check tool --shared {project.root}"

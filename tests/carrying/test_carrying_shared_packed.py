@@ -1,4 +1,4 @@
-"""A packed environment of a project, started bare by its owner and by a colleague who has refreshed it."""
+"""A project's packed environment, started without modules by its owner and by a colleague."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from users import User
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A project in which the owner has made an environment, on a node where everybody may mount by FUSE."""
+    """A project whose packed environments are mounted by FUSE in a folder where everyone may write."""
     require_fuse()
     with making_project(make_readable_stack) as project:
         top = project.root.parent
@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def run_as(
     project: Project, user: User, number: int, folder: Path, script: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `script` as the user `number`, whom the node knows, and who may open /dev/fuse and fusermount3."""
+    """Run `script` as the user `number`, who has an account and may use /dev/fuse and fusermount3."""
     accounts = folder / "passwd"
     lines = "".join(f"user{n}:x:{n}:{n}::/:/bin/sh\n" for n in (OWNER, MEMBER))
     accounts.write_text(Path("/etc/passwd").read_text() + lines)

@@ -1,4 +1,4 @@
-"""What carrying costs at a start: nothing with the module loaded, a few questions of the kernel without."""
+"""The cost of carrying at a start: nothing with the module loaded, and a few system calls without it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from needy_stack import KINDS
 from traced_starts import bare, read_environment, start
 from worlds import World, make_world
 
-# How often depends on the length of what was read.
+# How often they are called depends on the size of the files that are read.
 AT_WILL = ("brk", "mmap", "munmap", "mremap")
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a user who has one environment that carries its stack, and off/1.0, which does not."""
+    """Return a user with an environment that carries its stack, and with off/1.0, which does not."""
     world = make_world(tmp_path_factory.mktemp(request.param), "eb5-pythonpath", request.param)
     made = world.user.stackenv("create", "off", "--no-carry", load=[world.stack.bundle_module])
     assert made.returncode == 0, made.stderr
@@ -27,13 +27,13 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def list_calls(python: Path, environ: Mapping[str, str], scratch: Path) -> list[str]:
-    """Return what a start of `python` asks the kernel for, by name and path; of memory it asks at will."""
+    """Return the system calls of a start of `python`, as names and paths, without those for memory."""
     trace = scratch / "trace"
     command = ["strace", "-qq", "-o", str(trace), str(python), "-c", "pass"]
     for _ in range(2):
-        # The second time all that Python compiles is there.
+        # In the second run everything that Python compiles already exists.
         subprocess.run(command, env=dict(environ), cwd=scratch, check=True, capture_output=True)
-    # Of a read or a write the text is none of these.
+    # Paths begin with a slash, so the text of reads and writes is not mistaken for a path.
     calls = (re.match(r'(\w+)\((?:[^"]*"(/[^"]*)")?', line) for line in trace.read_text().splitlines())
     found = [f"{call.group(1)} {call.group(2) or ''}" for call in calls if call]
     return [call for call in found if call.split()[0] not in AT_WILL]
@@ -46,7 +46,7 @@ LOADS = {"its modules": "module load Needle/1.0", "itself": "module use ~/module
 def test_carrying_adds_no_system_calls_when_the_module_is_loaded(
     world: World, loaded: str, tmp_path: Path
 ) -> None:
-    """The same system calls in the same order as in an environment that was made with --no-carry."""
+    """They are the same, in the same order, as in an environment that was created with --no-carry."""
     calls = {}
     for name in ("bio", "off"):
         environ = read_environment(world.user, LOADS[loaded].format(name))
@@ -69,9 +69,9 @@ def test_a_bare_start_reads_the_record_and_checks_each_modulefile_once(world: Wo
     start(prefix / "bin/python", bare(world.user), tmp_path)
     seen = start(prefix / "bin/python", bare(world.user), tmp_path)
     assert (seen.needle, seen.said) == (10, [])
-    # After an exec the second interpreter looks into the record alone.
+    # After a restart the second interpreter reads only the record.
     assert sorted(seen.looks(*files)) == sorted(files) and not seen.opened(*files)
     assert len(seen.opened(record)) == len(seen.looks(record)) == seen.interpreters
-    # No folder of modules is looked for, nor Lmod.
+    # No other file of the module folders is accessed, and Lmod is not used.
     roots = world.stack.modulepath.split(":")
     assert {path for _, path in seen.calls if path.startswith(tuple(roots))} == set(files)

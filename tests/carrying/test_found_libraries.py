@@ -1,4 +1,4 @@
-"""Whether libraries are found by LD_LIBRARY_PATH alone: what the loader is asked, and what it cannot be."""
+"""Detects whether packages need LD_LIBRARY_PATH: what the loader answers, and what it cannot be asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALLER = "int needle_find(void);\nint call(void) { return needle_find(); }\n"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of libraries, one of others by the same names, and extensions that find them or do not."""
+    """Build two different libraries of the same name, and extensions with and without an RPATH to one."""
     folder = tmp_path_factory.mktemp("built")
     (folder / "caller.c").write_text(CALLER)
     for value, name in enumerate(("lib", "other")):
@@ -43,7 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def install(packages: Path, built: Path, **kinds: str) -> Path:
-    """Put an extension of a kind into each of these packages below the folder `packages`."""
+    """Create each of these packages below `packages`, with an extension of the given kind."""
     for name, kind in kinds.items():
         place = packages / name / "deep"
         place.mkdir(parents=True)
@@ -59,7 +59,7 @@ def needs(packages: Path, *library_path: Path) -> bool:
     ("kind", "folder", "needed"),
     [
         *(("plain", "lib", True), ("rpath", "lib", False), ("runpath", "lib", False)),
-        # DT_RPATH comes before LD_LIBRARY_PATH, DT_RUNPATH behind it (ld.so(8)).
+        # DT_RPATH is searched before LD_LIBRARY_PATH, DT_RUNPATH after it (ld.so(8)).
         *(("rpath", "other", False), ("runpath", "other", True), ("plain", "missing", False)),
     ],
 )

@@ -1,4 +1,4 @@
-"""A start without modules imports no more than it must, for each import adds to every start."""
+"""A start without modules imports as little as possible, because each import slows down every start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from needy_stack import NeedleStack
 from users import make_user
 
 MODULES = "import sys; print(*sorted(sys.modules))"
-# Of carry.py alone: neither json nor what it would import is there yet.
+# Runs carry.py alone, before json and its imports are loaded.
 READ = """\
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("carry", sys.argv[1])
@@ -48,13 +48,13 @@ def test_a_bare_start_imports_only_two_more_modules_than_a_loaded_one(
 
 
 def list_compiled(prefix: Path) -> list[str]:
-    """Return which files of stackenv's a start of Python has compiled as they are now."""
+    """Return stackenv's files in the environment whose compiled versions are up to date."""
     return [
         file.name
         for file in sorted(prefix.glob("lib/python3*/site-packages/_stackenv_*.py"))
         for compiled in [Path(importlib.util.cache_from_source(str(file)))]
         if compiled.exists()
-        # PEP 552: time and size of the source.
+        # PEP 552: the header has the time and size of the source.
         and struct.unpack_from("<II", compiled.read_bytes(), 8)
         == (int(file.stat().st_mtime) & 0xFFFFFFFF, file.stat().st_size)
     ]
@@ -63,7 +63,7 @@ def list_compiled(prefix: Path) -> list[str]:
 def test_every_command_that_writes_stackenvs_files_compiles_them(
     needle_stack: NeedleStack, tmp_path: Path
 ) -> None:
-    """Who cannot write to the environment would do it at each start."""
+    """A user who cannot write to the environment would otherwise compile them at each start."""
     user = make_user(tmp_path, needle_stack)
     prefix, both = user.home / "venvs/bio-1.0", ["_stackenv_carry.py", "_stackenv_layers.py"]
     for command in (

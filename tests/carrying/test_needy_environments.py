@@ -1,4 +1,4 @@
-"""What becomes of the link, and the script in its place, when an environment on a needy Python is changed."""
+"""The link to a Python that needs its modules, and the script in its place, when environments are changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from traced_starts import bare
 from users import User
 
 UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"
-# By what makes it, with PYTHON and FOLDER, and how many of its names lead out of it.
+# The commands that create a venv, with PYTHON and FOLDER, and how many of its links lead out of it.
 MAKERS = {
     "venv": ("PYTHON -m venv --without-pip FOLDER", 1),
     "virtualenv": ("virtualenv -q --no-download -p PYTHON FOLDER", 1),
@@ -25,7 +25,7 @@ MAKERS = {
 
 @pytest.fixture(scope="module")
 def user(needy_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Return a user of such modules; each test has an environment of its own."""
+    """Return a user of such modules; each test uses its own environment."""
     return make_needy_user(tmp_path_factory.mktemp("needy-changed"), needy_stack)
 
 
@@ -34,7 +34,7 @@ def find_base(user: User) -> Path:
 
 
 def make(user: User, maker: str, folder: Path) -> None:
-    """Make a venv in `folder` with the modules loaded."""
+    """Create a venv in `folder` with the modules loaded."""
     base = find_base(user)
     command = MAKERS[maker][0].replace("PYTHON", str(base)).replace("FOLDER", str(folder))
     made = user.run(f"module load {BUNDLE} && {command.replace('OWN', base.name)}")
@@ -48,14 +48,14 @@ def stackenv(user: User, *words: str) -> str:
 
 
 def plan(user: User, *words: str) -> str:
-    """Return what is said with --dry-run to be done."""
+    """Return the plan that the command prints with --dry-run."""
     done = user.stackenv(*words, "--dry-run", load=[BUNDLE])
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def look(folder: Path) -> dict[str, str]:
-    """Return what each Python in bin is: where its link leads, `ours`, or of others."""
+    """Return what each Python in bin is: the target of its link, `ours` for stackenv's script, or `other`."""
     found = {}
     for path in (folder / "bin").glob("python*"):
         if path.is_symlink():
@@ -66,7 +66,7 @@ def look(folder: Path) -> dict[str, str]:
 
 
 def starts(user: User, folder: Path) -> bool:
-    """Return whether its Python starts bare; then it has what the modules bring."""
+    """Return whether Python starts without modules, and check that it then finds the modules' packages."""
     code = f"import sys; print(sys.prefix); {FIND}"
     done = run(folder / "bin/python", "-c", code, env=bare(user))
     assert done.returncode == 127 or (done.stdout, done.stderr) == (f"{folder}\n10\n", "")
@@ -121,7 +121,7 @@ def test_a_failed_adopt_keeps_the_link(user: User) -> None:
     folder = user.home / "failing"
     make(user, "venv", folder)
     before = look(folder)
-    # In the place of the folder of stackenv.
+    # A file in the place of stackenv's folder.
     (folder / "stackenv").write_text("mine\n")
     assert user.stackenv("adopt", str(folder), "failing", load=[BUNDLE]).returncode == 1
     assert look(folder) == before
@@ -159,7 +159,7 @@ def test_refresh_warns_when_the_site_has_turned_carrying_off(user: User) -> None
     assert (shown["reason"], shown["needs_modules"]) == ("site", True)
     (found,) = read_result(user.stackenv("check", "sites", "--json", **environ).stdout)
     assert found["rule"] == "carrying" and "starts only while its modules are loaded" in found["what"]
-    # As the message says.
+    # The command in the message works.
     assert user.stackenv("edit", "sites", "--no-carry", **environ).returncode == 0
     assert read_result(user.stackenv("check", "sites", "--json", **environ).stdout) == []
 
@@ -174,7 +174,7 @@ def test_refresh_restores_a_missing_or_replaced_script(user: User) -> None:
     assert found.returncode == 1 and f"bin/{name}" in found.stdout
     stackenv(user, "edit", "lost", "--refresh")
     assert starts(user, folder) and checks(user, "lost")
-    # As `uv venv` and `python -m venv --upgrade` do.
+    # `uv venv` and `python -m venv --upgrade` do this.
     script.unlink()
     script.symlink_to(find_base(user))
     (found,) = read_result(user.stackenv("check", "lost", "--json").stdout)
@@ -182,7 +182,7 @@ def test_refresh_restores_a_missing_or_replaced_script(user: User) -> None:
     assert found["why"] == "at worst, Python does not start without the modules"
     stackenv(user, "edit", "lost", "--refresh")
     assert starts(user, folder) and checks(user, "lost")
-    # A script of the user's own stays.
+    # The user's own script is kept.
     script.write_text(f'#!/bin/sh\nexec {find_base(user)} "$@"\n')
     script.chmod(0o755)
     assert "is your own file and is not changed" in stackenv(user, "edit", "lost", "--description", "mine")
@@ -237,13 +237,13 @@ def test_a_venv_made_by_the_environments_python_links_to_the_base_python(user: U
         started = user.run(f"module load {BUNDLE} && {below}/bin/python -c '{FIND}'")
         assert (started.stdout, started.stderr) == ("10\n", "")
         settings = (below / "pyvenv.cfg").read_text().splitlines()
-        # Which command has made it, and by which program, is for readers.
+        # The command and the program that created it are information for readers only.
         made.append(
             (look(below), [line for line in settings if not line.startswith(("executable", "command"))])
         )
         shutil.rmtree(below)
     assert made[0] == made[1]
-    # With pip it would be started: what is left of it leads to no script.
+    # Installing pip starts the new Python, which needs its modules; its link leads to the base Python, too.
     done = user.run(f"{load}{folder}/bin/python -m venv {user.home}/half")
     assert (done.returncode == 0) == bool(load), done.stderr
     assert (user.home / "half/bin/python").resolve() == find_base(user)
@@ -282,7 +282,7 @@ def test_refresh_adds_or_removes_the_script_as_the_base_python_changes(
     folder = user.home / "venvs/bio-1.0"
     assert "ours" in look(folder).values()
     write_python(tmp_path, needy_stack, f"-Wl,-rpath,{needy_stack.folder}/{needy_stack.library}/lib")
-    # The script starts it all the same.
+    # The script still starts it.
     assert starts(user, folder)
     stackenv(user, "edit", "bio", "--refresh")
     assert "ours" not in look(folder).values() and starts(user, folder) and checks(user, "bio")

@@ -1,4 +1,4 @@
-"""An environment on a Python that does not start without its modules, packed in both ways."""
+"""An environment on a Python that does not start without its modules, packed for both ways to mount it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Python that does not start without its modules is started by a script in the place of the link to it."""
+"""A Python that does not start without its modules is started by a script that replaces the link to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from users import User
 
 PRINT_ENVIRON = "import os, subprocess; print(sorted(os.environb.items())); print(sorted(subprocess.run("
 PRINT_ENVIRON += "['/usr/bin/env', '-0'], stdout=-1).stdout.split(bytes(1))[:-1]))"
-# bash changes, keeps for itself, or runs each of these.
+# bash changes, reserves or executes each of these variables.
 OF_BASH = {
     b"SHLVL": b"007",
     b"PWD": b"/nowhere",
@@ -52,7 +52,7 @@ OF_BASH = {
 }
 
 
-# What each program that bash has started may have otherwise.
+# Variables that may differ in each program that bash has started.
 OF_BASH_ITSELF = {"_", "PWD", "OLDPWD", "SHLVL"}
 
 
@@ -86,7 +86,7 @@ def test_a_script_replaces_the_link_to_the_base_python(user: User, python: Path)
     assert not own.is_symlink() and os.access(own, os.X_OK)
     assert Path(leads_to).resolve() == Path(record["python"]["executable"])
     assert {path.resolve() for path in python.parent.glob("python*")} == {own.resolve()}
-    # It may be moved.
+    # The environment can be moved, because the script does not contain its path.
     assert str(user.home) not in own.read_text().replace(record["python"]["executable"], "")
 
 
@@ -106,7 +106,7 @@ def test_a_bare_start_has_the_stack_and_passes_nothing_to_children(
     assert started.numpy and started.numpy.startswith(user.stack.software)
     assert started.prefix == str(python.parents[1])
     assert (started.child, sorted(f"{n}={v}" for n, v in started.environ.items())) == (started.given,) * 2
-    # The script, and the Python: no other process, and no second start.
+    # Only the script and Python are executed: no other process, and no restart.
     execs = [path for name, path in started.calls if name == "execve" and path != "/usr/bin/env"]
     assert [Path(path).name for path in execs] == ["python", PYTHON_FOLDER]
 
@@ -117,7 +117,7 @@ def test_a_bare_start_has_the_stack_and_passes_nothing_to_children(
     ids=["nothing", "usual", "of bash", "more"],
 )
 def test_the_callers_variables_are_kept_byte_for_byte(python: Path, given: dict[bytes, bytes]) -> None:
-    # Without it Python itself sets LC_CTYPE (PEP 538).
+    # Without LC_ALL Python itself sets LC_CTYPE (PEP 538).
     environ = {b"LC_ALL": b"C.UTF-8", **given}
     done = run(python, "-c", PRINT_ENVIRON, env=environ, cwd="/")
     assert (done.returncode, done.stderr) == (0, "")
@@ -131,7 +131,7 @@ def test_nothing_is_carried_when_the_modules_are_loaded(user: User, python: Path
     started = start(python, environ, tmp_path)
     assert (started.needle, started.said) == (10, [])
     assert without_bashs(started.child) == without_bashs(started.given)
-    # Nothing is to be given back.
+    # No variable must be restored.
     assert not [path for _, path in started.calls if "_stackenv_carry" in path]
     own = read_environment(user, "module use ~/modules; module load bio")
     started = start(python, own, tmp_path)
@@ -144,7 +144,7 @@ def test_the_callers_loaded_modules_keep_their_own_libraries(
 ) -> None:
     environ = read_environment(user, f"module load {loaded}")
     started = start(python, environ, tmp_path)
-    # Also with -S, where nothing is given back.
+    # With -S, too, where no variable is restored.
     by_site = run(python, "-S", "-c", FIND, env=environ).stdout
     if loaded.startswith("Needle"):
         value = 20 if loaded == "Needle/2.0" else 10
@@ -267,7 +267,7 @@ def test_python_options_work_as_with_a_link(user: User, python: Path, options: s
     words = (python, *options.split(), "-c", code)
     record = json.loads((python.parents[1] / "stackenv/record.json").read_text())
     base, libraries = record["python"]["executable"], ":".join(record["carried"]["libraries"])
-    # As by a link: the libraries are in front, and so nothing is started again.
+    # As with a link: LD_LIBRARY_PATH already has the libraries, so Python is not restarted.
     by_link = {**bare(user), "LD_LIBRARY_PATH": libraries}
     ours, others = run(*words, env=bare(user)), run(*words, executable=base, env=by_link)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, others.stdout, others.stderr)
@@ -320,7 +320,7 @@ def test_python_starts_through_a_link_to_the_environment(user: User, python: Pat
     for words in ((link / "bin/python",), (f"{link}//bin/./python",), (f"{link}/bin/../bin/python",)):
         done = run(*words, "-c", code, env=bare(user))
         assert (done.stdout, done.stderr) == ("10\nFalse\n", "")
-    # The kernel's folder of the moment, not the caller's word for it.
+    # The working directory of the kernel counts, not the caller's $PWD.
     done = run("../bin/python", "-c", code, env={**bare(user), "PWD": str(link / "bin")}, cwd=link / "bin")
     assert (done.stdout, done.stderr) == ("10\nFalse\n", "")
 
@@ -371,7 +371,7 @@ def test_gdb_runs_python_through_bash(user: User, python: Path) -> None:
 
 
 def test_ldd_lists_the_library_of_the_started_program(user: User, python: Path) -> None:
-    # As the page on carrying has it.
+    # The command of the page on carrying.
     program = f"""$({python} -c 'import os; print(os.readlink("/proc/self/exe"))')"""
     listed = user.run(f'module load {BUNDLE}; ldd "{program}"')
     assert f"{user.stack.folder}/{user.stack.library}/lib/libneedle.so.1" in listed.stdout, listed

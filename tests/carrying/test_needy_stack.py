@@ -1,4 +1,4 @@
-"""What the other tests in this folder begin with: what the modules of the two kinds of stacks do."""
+"""Checks of the two kinds of stacks that the other tests in this folder use."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_only_the_rpath_stack_works_without_ld_library_path(user: User) -> None:
     else:
         assert found.returncode == 1
         assert "ImportError: libneedle.so.1: cannot open shared object file" in found.stderr
-    # An RPATH is that of one file: a search by name does not go through it.
+    # An RPATH belongs to one file; a search by name does not use it.
     by_name = user.run(f"{load}; python -c '{FIND_BY_NAME}'")
     assert by_name.returncode == 1 and "OSError: libneedle.so.1: cannot open" in by_name.stderr
 

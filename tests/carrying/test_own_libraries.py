@@ -1,4 +1,4 @@
-"""A package of the environment's own that needs the modules' libraries, where their packages need none."""
+"""A package in the environment that needs libraries of the modules, whose own packages need none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSIONS = ("1.0", "1.1")
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory, rpath_stack: NeedleStack) -> User:
-    """Return a user with wheels of a package whose second version needs a library of the modules."""
+    """Return a user with wheels of two versions of a package; only the second needs the modules' library."""
     folder = tmp_path_factory.mktemp("own")
     user = make_user(folder, rpath_stack)
     wheels = folder / "wheels"
@@ -34,7 +34,7 @@ def user(tmp_path_factory: pytest.TempPathFactory, rpath_stack: NeedleStack) -> 
 
 
 def make_wheel(folder: Path, version: str, stack: NeedleStack | None) -> None:
-    """Make a wheel of the package `tip`; of a `stack` it has an extension that no RPATH leads to."""
+    """Make a wheel of the package `tip`; with `stack`, its extension needs a library that no RPATH finds."""
     files = {"tip/__init__.py": b"from needle import find\n"}
     if stack:
         source = folder / "_needle.c"
@@ -62,7 +62,7 @@ def make_wheel(folder: Path, version: str, stack: NeedleStack | None) -> None:
 
 
 def find(user: User, name: str) -> subprocess.CompletedProcess[str]:
-    """Ask the package, in the environment's Python without modules."""
+    """Use the package in the environment's Python, without modules."""
     return user.run(f"venvs/{name}-1.0/bin/python -c 'import tip; print(tip.find())'")
 
 
@@ -71,7 +71,7 @@ def carried(user: User, name: str) -> dict[str, Any]:
 
 
 def shown(user: User, name: str) -> tuple[bool, str]:
-    """Return what info says of the second start: as JSON, and in the line for people."""
+    """Return what info says about the restart: in JSON, and in the line of the text."""
     found = read_result(user.stackenv("info", name, "--json").stdout)["carried"]
     (line,) = [x for x in user.stackenv("info", name).stdout.splitlines() if x.startswith("carries ")]
     return found["restarts"], line
@@ -116,7 +116,7 @@ def test_check_finds_and_fixes_a_pip_installed_package_that_needs_libraries(user
     assert [(f["rule"], f["what"]) for f in found] == [
         ("carrying", "a package in it needs libraries of the modules, which the record does not contain")
     ]
-    # What the user has set is no library of the modules.
+    # Folders that the user has set do not count as libraries of the modules.
     other = user.stackenv("check", "whole", "--json", LD_LIBRARY_PATH=str(user.home))
     assert read_result(other.stdout) == []
     fixed = user.stackenv("check", name, "--fix", "--yes")

@@ -1,4 +1,4 @@
-"""The environment's Python in a container that has the home, and not the stack of modules."""
+"""The environment's Python in a container that has the home but not the modules."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from needy_stack import NeedleStack
 from programs import Carrier, have_or_skip, make_carrier
 
 SCRIPT = "import mine; print(mine.WHAT)"
-# An empty folder over each that the container does not have.
+# Mounts an empty folder over each folder that the container does not have.
 HIDING = 'for hidden in $1; do mount -t tmpfs none "$hidden" || exit 99; done; shift; exec "$@"'
 
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    """Return a user whose environment has a package of its own, which needs no module."""
+    """Return a user whose environment has its own package, which needs no modules."""
     carrier = make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack)
     (packages,) = carrier.prefix.glob("lib/python*/site-packages")
     (packages / "mine.py").write_text("WHAT = 'of the environment'\n")
@@ -25,7 +25,7 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 def run_without(carrier: Carrier, *hidden: str, code: str) -> subprocess.CompletedProcess[str]:
-    """Run `code` where the folders `hidden` are empty, in namespaces as of a container."""
+    """Run `code` in a mount namespace, as a container has one, where the folders `hidden` are empty."""
     if os.geteuid() != 0:
         have_or_skip("mounts are made by root")
     words = ["sh", "-c", f'"$0" -c "{code}"', carrier.python]
@@ -54,7 +54,7 @@ def test_the_missing_modulefile_is_reported_before_the_import_error(carrier: Car
     assert done.returncode == 1
     first, *rest = done.stderr.splitlines()
     assert first.startswith("stackenv: the environment bio/1.0 runs without its modules: the modulefile ")
-    # The script's own, of one frame.
+    # The script's own traceback, of one frame.
     assert rest[-1] == "ModuleNotFoundError: No module named 'needle'" and len(rest) == 3
 
 

@@ -1,7 +1,7 @@
-"""debugpy on the environment's Python, which no module was loaded for: as VS Code starts it, and by hand.
+"""debugpy with the environment's Python and no loaded modules: as VS Code starts it, and by hand.
 
-VS Code starts the adapter that comes with its extension by the environment's Python, that starts the
-launcher, and that the program: three starts of the environment's Python, and one for each child.
+VS Code uses the environment's Python to start the adapter of its extension; the adapter starts the launcher,
+and the launcher the program. So the environment's Python starts three times, and once for each child.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from debugging import ANSWER_S, Session, attend, connect
 from needy_stack import NeedleStack
 from programs import JUPYTERS_PACKAGES, REPORT, Carrier, share_carrier
 
-# An extension brings its own, and starts it by its path.
+# An extension has its own debugpy and starts it by its path.
 BUNDLED = JUPYTERS_PACKAGES / "debugpy"
-# Otherwise debugpy warns of Python's frozen modules, and its children's too.
+# Without these, debugpy warns about frozen modules, in children too.
 NO_WARNING = ["-Xfrozen_modules=off"]
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 LAST_LINE = len(REPORT.splitlines())
@@ -42,14 +42,14 @@ def ended(process: subprocess.Popen[Any]) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        # Which waits for it, and closes its pipes.
+        # Waits for the process and closes its pipes.
         with process:
             pass
 
 
 @contextlib.contextmanager
 def start_adapter(carrier: Carrier, folder: Path) -> Iterator[Session]:
-    """Start the adapter as an extension does; it has nothing to complain about."""
+    """Start the adapter as an extension does, and check that it prints no errors."""
     with (folder / "log").open("w") as log:
         adapter = subprocess.Popen(
             [carrier.python, str(BUNDLED / "adapter")],
@@ -65,8 +65,8 @@ def start_adapter(carrier: Carrier, folder: Path) -> Iterator[Session]:
 
 
 def start_program(carrier: Carrier, folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start report.py by `python -m debugpy`, as one types it."""
-    # Not pipes: the adapter, which it may start, may outlive it.
+    """Start report.py with `python -m debugpy`, as a user types it."""
+    # Files, not pipes: the adapter that it may start can outlive it.
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         return subprocess.Popen(
             [carrier.python, *NO_WARNING, "-m", "debugpy", *options, "report.py"],
@@ -79,7 +79,7 @@ def start_program(carrier: Carrier, folder: Path, *options: str) -> subprocess.P
 
 
 def check_stop(carrier: Carrier, session: Session) -> None:
-    """Check what the debugger sees at the last line of report.py, and let it end."""
+    """Check what the debugger sees at the last line of report.py, and let the program end."""
     attached = session.wait_for("debugpyAttach")
     attend(attached)
     find, numpy, inherited, again = session.evaluate_where_stopped(*SEEN)
@@ -90,7 +90,7 @@ def check_stop(carrier: Carrier, session: Session) -> None:
 
 
 def check_end(program: subprocess.Popen[bytes], folder: Path) -> None:
-    """Check how a program that `start_program` has started ends."""
+    """Check that a program of `start_program` ends without errors."""
     assert program.wait(ANSWER_S) == 0
     assert (folder / "err").read_text() == ""
     assert json.loads((folder / "out").read_text())["needle"] == 10
@@ -138,7 +138,7 @@ def test_a_program_connects_to_a_listening_editor(carrier: Carrier, tmp_path: Pa
             programs.append(start_program(carrier, tmp_path, "--connect", str(port), "--wait-for-client"))
             started.enter_context(ended(programs[0]))
 
-        # Where to listen; 0 is any port that is free.
+        # The address to listen on; port 0 is any free port.
         configuration = {"subProcess": True, "listen": {"host": "127.0.0.1", "port": 0}}
         session.begin("attach", configuration, {carrier.home / "report.py": LAST_LINE}, start)
         check_stop(carrier, session)

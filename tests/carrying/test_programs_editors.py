@@ -1,4 +1,4 @@
-"""What editors start of the environment, for which no module is loaded: type checkers, probes, a debugger."""
+"""What editors do with the environment while no modules are loaded: type checkers, probes, a debugger."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ import numpy.linalg
 
 identity = numpy.linalg.inv(numpy.eye(2))
 """
-# What python-environment-tools, which VS Code's Python extension comes with, asks each interpreter.
+# The code that python-environment-tools, part of VS Code's Python extension, runs in each interpreter.
 IDENTIFY = (
     "import json, sys; print(json.dumps({'version': list(sys.version_info), 'sys_prefix': sys.prefix, "
     "'executable': sys.executable, 'is64_bit': sys.maxsize > 2**32}))"
 )
-# As that extension reads an answer among what else may be printed.
+# Markers by which that extension finds the answer among other output.
 MARKED = """\
 import runpy, sys
 
@@ -37,7 +37,7 @@ sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 print("<<<")
 """
-# jedi, which completes in VS Code (`python.languageServer: Jedi`), vim and Emacs, asks the environment.
+# jedi, the completion of VS Code (`python.languageServer: Jedi`), vim and Emacs, queries the environment.
 COMPLETE = """\
 import json, sys
 import jedi
@@ -46,7 +46,7 @@ environment = jedi.create_environment(sys.argv[1], safe=False)
 for code in ("import needle; needle.fi", "import numpy; numpy.zeros_l"):
     print(*(found.name for found in jedi.Script(code, environment=environment).complete()))
 """
-# What PyCharm asks of an interpreter that is chosen: its folders of packages, and the packages.
+# What PyCharm asks a selected interpreter: its package folders and its packages.
 LIST = """\
 import json, sys
 from importlib.metadata import distributions
@@ -61,7 +61,7 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 def run(carrier: Carrier, *words: str, folder: Path, **changes: str) -> str:
-    """Return what a program prints that was started without modules; it has nothing to complain about."""
+    """Run a program without modules, check that it succeeds with an empty stderr, and return its output."""
     done = subprocess.run(
         words,
         env={**carrier.environ, **changes},
@@ -85,7 +85,7 @@ CHECKERS = {
 @pytest.mark.parametrize("checker", ["basedpyright", pytest.param("mypy", marks=pytest.mark.matrix)])
 def test_a_type_checker_finds_the_modules_packages(carrier: Carrier, checker: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
-    # The one with the modules' packages is what was chosen, not what is first on PATH.
+    # The environment's Python is passed as an option; it is not the first on PATH.
     run(carrier, *CHECKERS[checker], carrier.python, "script.py", folder=tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_pycharm_lists_the_modules_packages(carrier: Carrier, tmp_path: Path) ->
 
 def test_pycharm_runs_a_project_script_with_the_modules_packages(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("WHAT = 'of the project'\n")
-    # PyCharm puts the folders of a project there, and those of its own helpers.
+    # PyCharm adds the folders of the project, and those of its own helpers, to PYTHONPATH.
     variables = {"PYTHONPATH": str(tmp_path), "PYCHARM_HOSTED": "1", "PYTHONUNBUFFERED": "1"}
     script = "import mine, needle, numpy; print(mine.WHAT, needle.find())"
     assert (
@@ -125,10 +125,10 @@ def test_pycharm_runs_a_project_script_with_the_modules_packages(carrier: Carrie
 
 
 class Debugger(socketserver.StreamRequestHandler):
-    """What PyCharm answers to a process that its debugger is in: go on."""
+    """Answers a debugged process as PyCharm does: continue."""
 
     def handle(self) -> None:
-        """Say which protocol is spoken, and run; a line is a command, a number and what it needs."""
+        """Send the protocol version and the command to run; a line is a command, a number and arguments."""
         self.wfile.write(b"501\t1\t1.1\tUNIX\n101\t3\t\n")
         for _ in self.rfile:
             pass
@@ -137,7 +137,7 @@ class Debugger(socketserver.StreamRequestHandler):
 
 
 class Debuggers(socketserver.ThreadingTCPServer):
-    """Listens for the debugged process, and for those that it starts."""
+    """Listens for the debugged process and its children."""
 
     daemon_threads = False
     ended = 0
@@ -152,7 +152,7 @@ def listen() -> Iterator[Debuggers]:
 
 
 def test_pydevd_debugs_the_program_and_its_child_as_pycharm_does(carrier: Carrier) -> None:
-    # debugpy's own pydevd, which speaks PyCharm's protocol: that of PyCharm must be compiled first.
+    # The pydevd of debugpy, which speaks PyCharm's protocol; that of PyCharm would have to be compiled first.
     variables = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYCHARM_HOSTED": "1"}
     with listen() as server:
         words = ("--client", "127.0.0.1", "--port", str(server.server_address[1]), "--multiprocess")
@@ -168,5 +168,5 @@ def test_pydevd_debugs_the_program_and_its_child_as_pycharm_does(carrier: Carrie
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["needle"], found["again"]) == (10, 10)
-    # It, and the child that is a Python.
+    # The program, and its child that is a Python.
     assert server.ended == 2

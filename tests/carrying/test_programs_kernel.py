@@ -1,4 +1,4 @@
-"""A kernel that `python -m ipykernel install` has made, of which stackenv knows nothing."""
+"""A kernel that was created by `python -m ipykernel install`, without stackenv."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN = "of-the-tests"
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    """Return a user who has made a kernel without any module."""
+    """Return a user who has created a kernel while no modules were loaded."""
     carrier = share_carrier(tmp_path_factory, needle_stack, JUPYTERS_PACKAGES)
     words = [carrier.python, "-m", "ipykernel", "install", "--user", "--name", "plain"]
     done = subprocess.run(words, env=carrier.environ, capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def jupyter(carrier: Carrier, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    """Return a Jupyter in which no module is loaded, with the kernel started."""
+    """Return a Jupyter without loaded modules that has started the kernel."""
     with Jupyter(tmp_path_factory.mktemp("jupyter"), carrier.environ) as jupyter:
         jupyter.start("plain")
         yield jupyter
@@ -84,7 +84,7 @@ def test_jupyters_log_says_why_packages_are_missing_beside_another_python(
 
 @contextlib.contextmanager
 def serve(carrier: Carrier, folder: Path) -> Iterator[str]:
-    """Start a Jupyter server, for which no module is loaded; return its address."""
+    """Start a Jupyter server without loaded modules; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""pip of an environment for which no module is loaded, and the programs that it installs."""
+"""pip of an environment while no modules are loaded, and the programs that it installs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 def run(carrier: Carrier, *words: str, **changes: str) -> str:
-    """Return what a program of the environment's bin prints, started by its path, without modules."""
+    """Run a program in the environment's bin by its path, without modules, and return its output."""
     find_links = {name: carrier.user.environ[name] for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "TMPDIR")}
     done = subprocess.run(
         [str(carrier.prefix / "bin" / words[0]), *words[1:]],
@@ -36,7 +36,7 @@ def run(carrier: Carrier, *words: str, **changes: str) -> str:
 
 def test_pip_treats_the_modules_packages_as_installed(carrier: Carrier) -> None:
     said = run(carrier, "pip", "install", "--dry-run", "pandas")
-    # By the stub, which has the version of the module.
+    # The stub has the version of the module.
     assert "Requirement already satisfied: numpy>=1.23.2 in ./venvs/bio-1.0/" in said
     assert "needle     1.0" in run(carrier, "pip", "list")
     assert run(carrier, "pip", "check") == "No broken requirements found.\n"

@@ -1,4 +1,4 @@
-"""Snakemake, without any module: beside the environment, whose Python is in a rule, and installed in it."""
+"""Snakemake without modules: outside the environment, whose Python a rule runs, and installed in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from needy_stack import NeedleStack
 from programs import PROGRAMS, Carrier, share_carrier
 
 (SNAKEMAKES_PACKAGES,) = (PROGRAMS.parent).glob("lib/python*/site-packages")
-# env shows what a rule is started with.
+# caller.json has the variables that a rule is started with.
 RULES = """\
 rule all:
     input: "report.json", "script.txt"
@@ -36,7 +36,7 @@ def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 def run_rules(carrier: Carrier, folder: Path, how: str, *snakemake: str) -> None:
-    """Run the rules, of which script.txt is made as `how` says, and check what they have made."""
+    """Run the rules, where `how` is the action that creates script.txt, and check the created files."""
     (folder / "Snakefile").write_text(RULES.format(print=PRINT, how=how))
     (folder / "script.py").write_text(SCRIPT)
     done = subprocess.run(

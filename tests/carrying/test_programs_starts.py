@@ -1,4 +1,4 @@
-"""The environment's Python, started by a daemon, or behind a shell that has ended: without any module."""
+"""The environment's Python, started without modules by a daemon, or by a program that outlives a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the record of an environment holds of its stack: what the modules set in every session alike."""
+"""What an environment's record contains of its stack: what the modules set identically in each session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CARRIED_NAMES = ("SITE_DATA", "SITE_TEXT", "HOME", "HOSTNAME")
 
 
 class Recorder:
-    """A user with an environment, whose stack is recorded again with other modules."""
+    """A user with an environment, whose stack can be recorded again with more modules."""
 
     def __init__(self, folder: Path, stack: NeedleStack) -> None:
         self.user = make_user(folder, stack)
@@ -44,7 +44,7 @@ class Recorder:
         return path
 
     def record(self, *modules: str, **environ: str) -> Carried | None:
-        """Return what is recorded of these modules, on top of those of the environment."""
+        """Return what is recorded of these modules and those of the environment."""
         found = self.user.environ["MODULEPATH"]
         variables = {**self.user.environ, "MODULEPATH": f"{self.modulefiles}:{found}", **environ}
         lmod = Lmod.find(variables)
@@ -54,7 +54,7 @@ class Recorder:
         return complete_carried(based, stack, lmod, self.settings).carried
 
     def record_text(self, text: str, **environ: str) -> Carried:
-        """Return what is recorded of a module with this text."""
+        """Return what is recorded with an additional module whose modulefile is `text`."""
         self.write_module("Odd/1.0", text)
         carried = self.record("Odd/1.0", **environ)
         assert carried is not None
@@ -68,14 +68,14 @@ def recorder(tmp_path_factory: pytest.TempPathFactory, rpath_stack: NeedleStack)
 
 @pytest.fixture(scope="module")
 def usual(recorder: Recorder) -> Carried:
-    """What is recorded of the stack alone."""
+    """Return what is recorded of the stack alone."""
     carried = recorder.read_record().carried
     assert carried is not None
     return carried
 
 
 def added_to(usual: Carried, carried: Carried) -> list[str]:
-    """Return the entries of PYTHONPATH that a module has put before those of the stack."""
+    """Return the entries of PYTHONPATH that a module has put in front of those of the stack."""
     assert carried.python_path[-len(usual.python_path) :] == usual.python_path
     return list(carried.python_path[: -len(usual.python_path)])
 

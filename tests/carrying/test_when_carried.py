@@ -1,6 +1,6 @@
-"""When the environment's Python, started by its path, has its modules' packages, and what it says if not.
+"""When the environment's Python, started by its path, has its modules' packages, and what it prints if not.
 
-Each case on a stack with RPATH and on one whose library only LD_LIBRARY_PATH finds.
+Each case is tested on a stack with RPATH and on one whose library only LD_LIBRARY_PATH finds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worlds import NEXT, TWIN, World, kept, make_world
 STRANGER = 74013
 
 
-# What the packages come by makes no difference to whether they do: the normal run has each once.
+# Whether packages are carried does not depend on how they are found, so the normal run has each way once.
 STACKS = (
     *("rpath on eb5-pythonpath", "needy on eb4-prefixes"),
     pytest.param("rpath on eb4-prefixes", marks=pytest.mark.matrix),
@@ -29,7 +29,7 @@ STACKS = (
 
 @pytest.fixture(scope="module", params=STACKS)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a user and their stack, of each kind and by each way in which modules bring packages."""
+    """Return a user and a stack, for each kind of stack and each variable by which modules add packages."""
     kind, base = request.param.split(" on ")
     return make_world(tmp_path_factory.mktemp(kind), base, kind)
 
@@ -64,7 +64,7 @@ def touched_modulefile(world: World) -> Iterator[None]:
 
 @contextmanager
 def with_a_loop_in_the_modulefiles_place(world: World) -> Iterator[None]:
-    """Another error than that there is none: root may see what only a group may."""
+    """An error other than a missing file; a file without permissions would not do, as root can read it."""
     with kept(world.modulefile):
         world.modulefile.unlink()
         world.modulefile.symlink_to(world.modulefile.name)
@@ -103,10 +103,10 @@ def record_that_the_group_may_write(world: World) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Case:
-    """A start: what is loaded before, what is changed, and what comes of it.
+    """A start: what is loaded before it, what is changed, and the expected result.
 
-    `said` is what is in the one line on stderr, with {names} of the stack; `finds` what the package `needle`
-    gives, 0 where it is not there; `has_libraries` where LD_LIBRARY_PATH is already what is brought.
+    `said` is part of the one line on stderr, with {names} of the stack; `finds` is the value of the package
+    `needle`, 0 if it is not found; `has_libraries` says that LD_LIBRARY_PATH already has what is carried.
     """
 
     load: str = ""
@@ -179,7 +179,7 @@ NOT_CARRIED = {
 
 
 def begin(world: World, case: Case, scratch: Path) -> Start:
-    """Start the environment's Python as `case` has it."""
+    """Start the environment's Python as `case` describes."""
     names = {"stack": world.stack}
     with case.change(world):
         environ = read_environment(world.user, case.load.format(**names)) if case.load else bare(world.user)
@@ -223,7 +223,7 @@ def test_sys_path_is_the_same_as_with_the_modules_loaded(world: World, tmp_path:
     carried = begin(world, CARRIED["nothing is loaded"], tmp_path)
     assert loaded.path == itself.path
     assert sorted(carried.path) == sorted(loaded.path)
-    # The sitecustomize of EasyBuild 4 puts even the standard library behind all packages.
+    # With the sitecustomize of EasyBuild 4 even the standard library comes after all packages.
     base = f"{world.stack.software}/{world.stack.python_module}/"
     ours, theirs = ([entry for entry in s.path if not entry.startswith(base)] for s in (carried, loaded))
     assert ours == theirs and world.stack.needle_packages in ours
@@ -232,7 +232,7 @@ def test_sys_path_is_the_same_as_with_the_modules_loaded(world: World, tmp_path:
 def test_the_callers_path_entries_are_ordered_as_with_the_modules_loaded(
     world: World, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Of others: behind what is brought; of the user's own, below the home: in front of it."""
+    """The user's own entries, below the home, come before the carried ones; all others after them."""
     theirs, prefix = tmp_path_factory.mktemp("theirs"), tmp_path_factory.mktemp("prefix")
     own = world.user.home / "own"
     for folder in (theirs, prefix / f"lib/{PYTHON_FOLDER}/site-packages"):
@@ -254,7 +254,7 @@ def test_the_callers_path_entries_are_ordered_as_with_the_modules_loaded(
 
 
 def test_a_users_own_sources_come_first_as_with_the_modules_loaded(world: World, tmp_path: Path) -> None:
-    """Of a module of their own; not what they have installed by EasyBuild below the home."""
+    """These are sources of the user's own module, not software that EasyBuild installed in the home."""
     mine, tool = world.user.home / "mine", world.user.home / "software/Tool/lib"
     for folder in (mine, tool):
         folder.mkdir(parents=True)
@@ -319,7 +319,7 @@ def test_variables_chosen_by_the_site_are_passed_to_children(world: World, tmp_p
 
 
 def test_packages_named_like_standard_library_modules_are_not_imported(world: World, tmp_path: Path) -> None:
-    """As enum34 is in many environments: what the modules are found by must not import it for all."""
+    """Many environments have enum34, for example; the code that finds the modules must not import it."""
     folder = world.environment / f"lib/{PYTHON_FOLDER}/site-packages"
     names = ("json", "enum", "re", "hashlib", "functools")
     files = [folder / f"{name}.py" for name in names]

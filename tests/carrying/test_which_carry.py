@@ -1,4 +1,4 @@
-"""Which environments carry their stack: packed ones, adopted ones, those of a colleague; and not others."""
+"""Which environments carry their stack: packed, adopted, and colleagues' environments, but not all others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stacked import Stack, open_stack
 from traced_starts import Start, bare, start
 from users import User
 
-# By what it can, and by one word for all of that.
+# The kernel describes the CPU by its features, and by one name for all of them.
 CPUINFO, CPU_ALIAS = "/proc/cpuinfo", "/sys/devices/system/cpu/modalias"
 
 
@@ -36,9 +36,9 @@ def user(stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def require_carried(seen: Start, stack: NeedleStack, *exported: str) -> None:
-    """See that the start has found all of the stack, said nothing and handed on what it was given.
+    """Check that the start found the complete stack, printed nothing, and passed on the caller's variables.
 
-    `exported` are variables of a script by which Python was started.
+    `exported` are variables set by a script that started Python.
     """
     assert (seen.needle, seen.said) == (10, [])
     assert str(seen.numpy).startswith(f"{stack.software}/{stack.numpy_module}/")
@@ -47,7 +47,7 @@ def require_carried(seen: Start, stack: NeedleStack, *exported: str) -> None:
 
 
 def make(user: User, name: str, *options: str) -> Path:
-    """Make the environment `name` on Needle/1.0; return its Python."""
+    """Create the environment `name` on Needle/1.0; return its Python."""
     made = user.stackenv("create", name, *options, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     return user.home / f"venvs/{name}-1.0/bin/python"
@@ -62,7 +62,7 @@ def test_a_packed_environment_carries_its_stack_and_still_does_unpacked(
     assert packed.returncode == 0, packed.stderr
     seen = start(python, bare(user), tmp_path)
     assert seen.prefix.startswith(str(user.home.parent / "node"))
-    # What mounts it is a script of sh.
+    # A script of sh, which sets PWD, mounts the image.
     require_carried(seen, stack, "PWD")
     assert user.stackenv("unpack", "box").returncode == 0
     require_carried(start(python, bare(user), tmp_path), stack)
@@ -124,7 +124,7 @@ def test_create_no_carry_and_edit_carry_turn_carrying_off_and_on(
 
 @pytest.fixture(scope="module", params=KINDS)
 def project(request: pytest.FixtureRequest) -> Iterator[Project]:
-    """A project whose owner has made the environment tool/1.0, on a stack that all can read."""
+    """A project whose owner has created the environment tool/1.0 on a stack that everyone can read."""
 
     def make_stack(folder: Path) -> Stack:
         below = open_stack("eb5-pythonpath")
@@ -140,7 +140,7 @@ def project(request: pytest.FixtureRequest) -> Iterator[Project]:
 
 
 def start_in(project: Project, number: int, scratch: Path) -> Start:
-    """Start the project's environment, bare, as the user `number` of its group."""
+    """Start the project's environment without modules as the user `number` of its group."""
     scratch.mkdir(exist_ok=True)
     os.chown(scratch, number, GROUP)
     owner = project.owner if number == OWNER else project.member
@@ -169,20 +169,21 @@ def test_a_project_environment_carries_its_stack_after_a_colleagues_refresh(proj
 
 
 def run_elsewhere(python: Path, user: User, folder: Path, mount: str) -> Start:
-    """Start `python` bare on a machine that has been changed by the command `mount`."""
+    """Start `python` without modules on a machine that the command `mount` has changed."""
     if os.geteuid():
         pytest.skip("to change what a process sees takes root")
     return start(python, bare(user), folder, ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"])
 
 
 def put_over(path: str, text: str, folder: Path) -> str:
-    """Return the command that puts a file with `text`, in `folder`, over `path`."""
+    """Return the command that mounts a file with `text`, written to `folder`, over `path`."""
     file = folder / Path(path).name
     file.write_text(text)
     return f"mount --bind {file} {path}"
 
 
 def test_nothing_is_carried_on_a_cpu_that_lacks_a_recorded_feature(user: User, tmp_path: Path) -> None:
+    """The CPU is faked: files of the test are mounted over /proc/cpuinfo and the kernel's modalias."""
     python = make(user, "fast")
     lines = Path(CPUINFO).read_text().splitlines(keepends=True)
     recorded = json.loads((python.parents[1] / "stackenv/record.json").read_text())["carried"]
@@ -198,7 +199,7 @@ def test_nothing_is_carried_on_a_cpu_that_lacks_a_recorded_feature(user: User, t
         assert line.startswith("stackenv: ") and line.endswith("module load fast/1.0"), line
 
 
-# Has archspec, and the kernel, name another CPU of the kind, with the most instructions that this one lacks.
+# Makes archspec and the kernel name another CPU of this family: the one with the most features missing here.
 ANOTHER_CPU = """\
 import sys
 import archspec.cpu
@@ -220,6 +221,7 @@ main()
 def test_nothing_is_carried_when_the_record_names_a_newer_cpu(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
+    """The newer CPU is faked: archspec's answer is replaced while the environment is created."""
     made = subprocess.run(
         [sys.executable, "-c", ANOTHER_CPU, stack.bundle_module],
         env=user.environ,
@@ -242,10 +244,11 @@ def test_nothing_is_carried_when_the_record_names_a_newer_cpu(
 def test_the_stack_is_carried_if_the_cpus_name_or_features_match(
     user: User, stack: NeedleStack, tmp_path: Path
 ) -> None:
+    """The name and the features are faked one at a time, by mounted files of the test."""
     python = make(user, "renamed")
     for path, text in ((CPU_ALIAS, "cpu:another"), (CPUINFO, "flags : none\n")):
         seen = run_elsewhere(python, user, tmp_path, put_over(path, text, tmp_path))
-        # The shell that mounts sets it.
+        # The shell that mounts the file sets PWD.
         require_carried(seen, stack, "PWD")
 
 
@@ -270,7 +273,7 @@ def test_a_container_without_the_software_finds_no_packages_and_prints_nothing(
     hidden = Path(stack.needle_packages)
     seen = run_elsewhere(python, user, tmp_path, f"mount --bind {empty} {hidden}")
     assert seen.needle == "No module named 'needle'"
-    # As with the module loaded: Lmod does not look for what it names, nor does Python.
+    # The same as with the module loaded: neither Lmod nor Python checks whether the named folders exist.
     assert seen.said == []
 
 

@@ -1,4 +1,4 @@
-"""One start of an environment's Python: what it finds, says, hands on, and asks of the kernel."""
+"""One traced start of an environment's Python: packages, messages, variables of children, system calls."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ found = {
 }
 print(json.dumps(found))
 """
-# A line of strace's: what, and the first path in it.
+# A line of strace: the system call and its first path.
 CALL = re.compile(r'^(\w+)\([^"]*"([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the program `LOOK` has seen, and what was seen of it.
+    """What the program `LOOK` has found, and what was observed of it.
 
     Parameters
     ----------
     needle
-        What the package `needle` of the stack finds, or why it cannot be imported.
+        The value that the stack's package `needle` finds, or why it cannot be imported.
     numpy
-        The file of numpy; None when there is none.
+        The file of numpy; None if numpy is not found.
     path, prefix, environ
-        Of sys and os.
+        As in sys and os.
     given, child
-        The environment that Python was started with, and that of a child of it, sorted.
+        The variables that Python was started with, and those of a child of it, sorted.
     said
         The lines on stderr.
     calls
-        System calls of the process, by their names and paths, in their order; not of others it starts.
+        The system calls of the process, as names and paths in their order, without those of its children.
     """
 
     needle: int | str
@@ -68,14 +68,14 @@ class Start:
 
     @property
     def interpreters(self) -> int:
-        """How often the environment's Python was started: 1, and each exec of it by itself."""
+        """How often the environment's Python was started: 1, plus 1 for each time it executed itself."""
         return len([path for name, path in self.calls if name == "execve" and self.is_interpreter(path)])
 
     def is_interpreter(self, path: str) -> bool:
         return re.fullmatch(re.escape(self.prefix) + r"/bin/python[0-9.]*", path) is not None
 
     def looks(self, *paths: str | Path) -> list[str]:
-        """Return which of `paths` the kernel was asked about, each as often as it was, opened or not."""
+        """Return which of `paths` were accessed, opened or not; a path is repeated for each access."""
         wanted = {str(path) for path in paths}
         return [path for name, path in self.calls if path in wanted and name != "execve"]
 
@@ -86,21 +86,21 @@ class Start:
 
 
 def read_environment(user: User, load: str = "", **changes: str) -> dict[str, str]:
-    """Return the environment of a shell of Lmod's that has run `load`, without what only bash has set."""
+    """Return the variables of a shell with Lmod after `load`, without those that only bash has."""
     shell = user.run(f"{load}\nexec env -0", **changes)
     assert shell.returncode == 0, shell.stderr
     return dict(entry.split("=", 1) for entry in shell.stdout.split("\0")[:-1])
 
 
 def bare(user: User) -> dict[str, str]:
-    """Return the environment of what cron, an editor or sshd starts for the user: nothing of Lmod's."""
+    """Return the variables that cron, an editor or sshd gives the user's programs: without those of Lmod."""
     return {"HOME": str(user.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LOGNAME": "somebody"}
 
 
 def start(python: str | Path, environ: Mapping[str, str], scratch: Path, within: Sequence[str] = ()) -> Start:
-    """Start `python` with the program `LOOK` and with `environ`, below strace; the files are in `scratch`.
+    """Start `python` with the program `LOOK` and the variables `environ` under strace, in `scratch`.
 
-    `within` are the words of a command that runs it: as another user, or where something is hidden.
+    `within` is a command that runs it, for example as another user or where something is hidden.
     """
     program, trace = scratch / "look.py", scratch / "trace"
     program.write_text(LOOK)

@@ -1,4 +1,4 @@
-"""A user with environments on a stack of their own, which a test may change and finds as it was again."""
+"""A user with environments on a private stack, which a test may change and which is restored afterwards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from needy_stack import NeedleStack, describe_needle_stack, write_modules
 from stacked import open_stack
 from users import User, make_user
 
-# With them the carried ones are compared: another environment on the same modules, and one on the next.
+# Environments to compare with: another one on the same modules, and one on the next version.
 TWIN, NEXT = "twin", "next"
 
 
 @dataclass(frozen=True)
 class World:
-    """A user who has the environment bio/1.0 on Needle/1.0, and a stack that is theirs to change."""
+    """A user who has the environment bio/1.0 on Needle/1.0, and a stack that tests may change."""
 
     user: User
     stack: NeedleStack
@@ -38,7 +38,7 @@ class World:
 
     @property
     def modulefile(self) -> Path:
-        """Return that of the one module that the environment was made on."""
+        """Return the modulefile of the module that the environment is based on."""
         return self.modulefile_of(self.stack.bundle_module)
 
     def modulefile_of(self, module: str) -> Path:
@@ -46,7 +46,7 @@ class World:
 
 
 def make_world(folder: Path, base: str, kind: str) -> World:
-    """Make a stack of this kind, and its user, in `folder`."""
+    """Create a stack of this kind and its user in `folder`."""
     below = open_stack(base)
     (folder / "stack").mkdir()
     write_modules(folder / "stack", below, kind)
@@ -64,7 +64,7 @@ def make_world(folder: Path, base: str, kind: str) -> World:
 
 @contextmanager
 def kept(*paths: Path) -> Iterator[None]:
-    """Have each of `paths`, a file, as it was before: contents, times, mode and owner."""
+    """Restore the files `paths` after the block: their contents, times, mode and owner."""
     copies = [(path, path.with_name(f"{path.name}.kept")) for path in paths]
     for path, copy in copies:
         shutil.copy2(path, copy)
