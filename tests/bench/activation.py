@@ -1,9 +1,9 @@
-"""What activating an environment costs, as ratios within one run: python tests/bench/activation.py
+"""The cost of activating an environment, as ratios within one run: python tests/bench/activation.py
 
-Run by tests/run.sh's environment (.work/venv); the modules are those that the tests build. The processes of
-the first rows are what the function `conda` starts, and what it is measured against, with the environment of
-a shell that has loaded the module; the last row is of whole unloads by Lmod. Prints the medians of shuffled
-rounds, and of the ratios of each round.
+Run it with the Python of .work/venv; the modules are those that the tests build. The first rows compare the
+process that the function `conda` starts with another, in the environment of a shell that has loaded the
+module; the last row compares whole unloads by Lmod. Prints the medians of shuffled rounds, and the medians
+of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def time_process(command: list[str], environ: Mapping[str, str]) -> float:
 
 
 def time_in_turn(programs: Mapping[str, Timed]) -> dict[str, list[float]]:
-    """Return the seconds of each program, by round; in each round all run once, in another order."""
+    """Return the seconds of each program, by round; each round runs all of them once, in random order."""
     order = random.Random(0)
     for run in programs.values():
         run()
@@ -50,14 +50,14 @@ def time_in_turn(programs: Mapping[str, Timed]) -> dict[str, list[float]]:
 
 
 def read_environment(script: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment that a bash has after `script`."""
+    """Return the environment variables of a bash after `script`."""
     command = ["bash", "--norc", "--noprofile", "-c", f"{START}{script}\nenv -0"]
     done = subprocess.run(command, env=dict(environ), check=True, stdout=subprocess.PIPE, text=True)
     return dict(entry.split("=", 1) for entry in done.stdout.split("\0")[:-1])
 
 
 def list_programs(root: str, environ: Mapping[str, str]) -> dict[str, Timed]:
-    """Return what is timed, by name."""
+    """Return the calls that are timed, by name."""
     loaded = read_environment(f"module load {MODULE}", environ)
     active = read_environment(f"module load {MODULE}; conda activate one", environ)
     python, ours = f"{root}/bin/python", f"{root}/libexec/stackenv/activation.py"

@@ -1,11 +1,12 @@
-"""What an environment that carries its stack costs, as ratios within one run: python tests/bench/carried.py
+"""The cost of an environment that carries its stack, as ratios in one run: python tests/bench/carried.py
 
-Run by the Python of .work/venv, on modules that the tests make: of one kind all is found by sys.path, of the
-other a library needs LD_LIBRARY_PATH, and so one exec more; `script` is of a Python that itself needs one to
-start, and is started by a script of bash in the place of the link. `bare` is without any module. The medians
-are of whole processes run in turn, the ratio is that of the pairs. A large stack has 150 packages with 3000
-extension modules, each of which the loader is asked about. The last rows are of 100 tasks that one srun
-starts on the two nodes of a Slurm of its own, where one can be started; with --no-slurm they are left out.
+Run it with the Python of .work/venv; the modules are made like those of tests. With one kind (`rpath`),
+sys.path is enough to find everything; with the other (`needy`), a library needs LD_LIBRARY_PATH, which costs
+one more exec. `script` is a Python that itself needs such a library to start, and that a bash script starts
+instead of a link. `bare` means without any module. The medians are those of whole processes run in turn, the
+ratio is the median of the pairs' ratios. A large stack has 150 packages with 3000 extension modules, and the
+loader is asked about each. The last rows are for 100 tasks that one srun starts on the two nodes of a private
+Slurm, if one can be started; --no-slurm skips them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ PAIRS = 41
 CREATIONS, STEPS, STEPS_OF_NUMPY = 7, 7, 3
 LARGE_PACKAGES = 150
 TASKS = 100
-# An exec starts a Python twice.
+# With an exec, Python starts twice.
 WANTED = {"rpath": "<= 1.25", "needy": "<= 2.25"}
 NUMPY, NEEDLE = "import numpy", "import needle"
 Timed = Callable[[], object]
@@ -51,7 +52,7 @@ def time_call(call: Timed) -> float:
 
 
 def compare(what: str, wanted: str, first: Timed, second: Timed, pairs: int = PAIRS) -> Row:
-    """Return what two calls take: the medians of both, in turn, and of the pairs' ratios."""
+    """Return the row of two calls that are run in turn: both medians, and the median of the pairs' ratios."""
     times: list[tuple[float, float]] = []
     first(), second()
     for number in range(pairs):
@@ -65,14 +66,14 @@ def compare(what: str, wanted: str, first: Timed, second: Timed, pairs: int = PA
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> None:
-    """Run a command that must end well."""
+    """Run a command that must succeed."""
     done = subprocess.run(words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
 
 
 def start(python: str, code: str, environ: Mapping[str, str]) -> Timed:
-    """Return a call that runs `code` by `python`, and nothing else."""
+    """Return a call that only runs `code` with `python`."""
     return lambda: run([python, "-c", code], environ)
 
 
@@ -86,7 +87,7 @@ def read_loaded(user: User, name: str) -> dict[str, str]:
 
 
 def make_kind(folder: Path, kind: str) -> User:
-    """Return a user of the modules of one kind, with one environment that carries and one that does not."""
+    """Return a user of modules of one kind, with an environment that carries them and one that does not."""
     below = open_stack(BASE)
     write_modules(folder / "modules", below, kind)
     stack = describe_needle_stack(folder / "modules", below, kind)
@@ -98,11 +99,11 @@ def make_kind(folder: Path, kind: str) -> User:
 
 
 def measure_starts(user: User, kind: str) -> Iterator[Row]:
-    """Yield the rows of a Python that is started."""
+    """Yield the rows for starts of Python."""
     python, plain = (f"{user.home}/venvs/{name}-1.0/bin/python" for name in ("carrying", "plain"))
     base = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
     bare = {"PATH": "/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8"}
-    # Told already: no line is written, of which nothing is measured.
+    # STACKENV_TOLD: the user has been informed already, so that no line is written and measured.
     off = {**bare, "STACKENV_CARRY": "0", "STACKENV_TOLD": "carrying/1.0"}
     loaded = read_loaded(user, "carrying")
     run([python, "-c", f"{NUMPY}; {NEEDLE}"], bare)
@@ -122,7 +123,7 @@ def measure_starts(user: User, kind: str) -> Iterator[Row]:
 
 
 def measure_script(folder: Path) -> Iterator[Row]:
-    """Yield the rows of a Python that does not start without its modules, which a script starts."""
+    """Yield the rows for a Python that does not start without its modules, and is started by a script."""
     below = open_stack(BASE)
     write_modules(folder / "modules", below, "needy")
     user = make_needy_user(folder, describe_needle_stack(folder / "modules", below, "needy"))
@@ -142,7 +143,7 @@ def measure_script(folder: Path) -> Iterator[Row]:
 
 
 def measure_create(user: User, kind: str) -> Row:
-    """Return the row of `stackenv create`."""
+    """Return the row for `stackenv create`."""
 
     def create(*options: str) -> float:
         words = [STACKENV, "create", "new", "-m", user.stack.bundle_module, *options]
@@ -157,7 +158,7 @@ def measure_create(user: User, kind: str) -> Row:
 
 
 def make_large(user: User) -> str:
-    """Make a module with many packages, whose extensions need no more than they find; return its name."""
+    """Make a module with many packages, whose extensions find all their libraries; return its name."""
     stack = user.stack
     assert isinstance(stack, NeedleStack)
     extension = next(Path(stack.needle_packages).rglob("*.so"))
@@ -181,7 +182,7 @@ def make_large(user: User) -> str:
 
 
 def measure_large(user: User) -> Iterator[Row]:
-    """Yield the rows of a create on the large stack."""
+    """Yield the rows for `stackenv create` on the large stack."""
     module = make_large(user)
     folder = user.home / "plain"
     python = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
@@ -204,7 +205,7 @@ def measure_large(user: User) -> Iterator[Row]:
 
 
 def measure_steps(cluster: Cluster, user: User, kind: str) -> Iterator[Row]:
-    """Yield the rows of an srun of many tasks."""
+    """Yield the rows for an srun of many tasks."""
     python = f"{user.home}/venvs/carrying-1.0/bin/python"
     srun = f"srun --quiet --overcommit --nodes=2 --ntasks={TASKS}"
 
@@ -235,7 +236,7 @@ def main() -> None:
         f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {PAIRS} pairs, fewer of create and srun"
     )
     print(f"{'what':<62} {'wanted':>8} {'A ms':>8} {'B ms':>8} {'A/B':>6}")
-    # Where jobs find it too.
+    # A folder that jobs find too.
     with tempfile.TemporaryDirectory() as folder:
         users = {kind: make_kind(Path(folder, kind), kind) for kind in KINDS}
         for kind, user in users.items():

@@ -1,7 +1,7 @@
-"""What `stackenv check NAME` costs, as a ratio within one run: python tests/bench/check.py
+"""The cost of `stackenv check NAME`, as a ratio within one run: python tests/bench/check.py
 
-Run by the Python of .work/venv. The environment has numpy, scipy and pandas from PyPI, on a Python of the
-stacks that the tests build; to import them in it is what users would do otherwise.
+Run it with the Python of .work/venv. The environment has numpy, scipy and pandas from PyPI, on a Python of
+the stacks that the tests build. The ratio is to importing them there, as users would do otherwise.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def time_command(user: User, command: list[str]) -> float:
 
 
 def make_environment(folder: Path) -> User:
-    """Return a user with the environment sci."""
+    """Return a user with the environment `sci`."""
     user = make_user(folder, open_stack("eb5-pythonpath"))
     for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
         del user.environ[name]
-    # Where this machine gets packages from.
+    # pip's settings on this machine, to reach PyPI.
     user.environ.update({name: value for name, value in os.environ.items() if name.startswith("PIP_")})
     done = user.stackenv("create", "sci", *PACKAGES, load=(user.stack.python_module,))
     if done.returncode:
@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         user = make_environment(Path(folder))
         check = [STACKENV, "check", "sci"]
-        # In the environment as it is once loaded: nothing of Lmod is timed.
+        # With the variables of a shell that has loaded the module: Lmod is not timed.
         loaded = user.run('module use ~/modules; module load sci; env -0 > "$HOME/loaded"')
         assert loaded.returncode == 0, loaded.stderr
         pairs = (user.home / "loaded").read_text().split("\0")[:-1]

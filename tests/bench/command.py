@@ -1,9 +1,9 @@
-"""What the start of the command costs, as ratios within one run: python tests/bench/command.py
+"""The cost of starting the command, as ratios within one run: python tests/bench/command.py
 
-Run by the Python of .work/venv. Two programs are timed: what pip has installed, and what EasyBuild's module
-has on PATH, installed here as the easyconfig says. Each is run in turn with an empty isolated Python, the
-same interpreter; the medians are of whole processes, the ratio that of the pairs. Each run but the first
-finds the configuration that was read last, as it is for users.
+Run it with the Python of .work/venv. Two programs are timed: the one that pip installs, and the one of
+EasyBuild's module, installed here with the commands of the easyconfig. Each is run in turn with the same
+interpreter, isolated and without work. The medians are those of whole processes, the ratio is the median of
+the pairs' ratios. All runs but the first use the cached configuration, as users' commands do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stackenv_sources import PYTHON, make_source, make_wheels, run
 PAIRS = 41
 STACK = "eb5-pythonpath"
 ENVIRONMENTS = 100
-# What is typed, the environment variables with it, and the ratio that is wanted.
+# The label, the arguments, environment variables, and the largest ratio wanted.
 ROWS: tuple[tuple[str, list[str], dict[str, str], float | None], ...] = (
     ("--version", ["--version"], {}, 3),
     ("--help", ["--help"], {}, 6),
@@ -37,7 +37,7 @@ ROWS: tuple[tuple[str, list[str], dict[str, str], float | None], ...] = (
 
 
 def install(root: Path) -> Path:
-    """Install stackenv at `root` by the commands of easyconfigs/stackenv-VERSION.eb; return the command."""
+    """Install stackenv at `root` with the commands of easyconfigs/stackenv-VERSION.eb; return its command."""
     run(PYTHON, "-I", "-m", "venv", root / "venv")
     python = (root / "venv/bin/python", "-I", "-m")
     archive = next(make_source().glob("*.tar.gz"))
@@ -49,7 +49,7 @@ def install(root: Path) -> Path:
 
 
 def make_environments(home: Path, command: Path, environ: dict[str, str]) -> None:
-    """Make one environment in `home`, and copies of its modulefile and record: ENVIRONMENTS in all."""
+    """Create an environment in `home`, and copy its modulefile and record, for ENVIRONMENTS in total."""
     stack = open_stack(STACK)
     subprocess.run(
         [str(command), "create", "bench", "-m", stack.bundle_module],
@@ -77,7 +77,7 @@ def time_command(words: list[str], environ: dict[str, str]) -> float:
 
 
 def compare(words: list[str], environ: dict[str, str]) -> tuple[float, float, float]:
-    """Return the median seconds of `words` and of an empty Python run in turn, and of the pairs' ratios."""
+    """Return the median seconds of `words` and of a Python without work, and the median of their ratios."""
     empty = [os.path.realpath(PYTHON), "-I", "-c", "pass"]
     pairs = [(time_command(words, environ), time_command(empty, environ)) for _ in range(PAIRS + 1)][1:]
     first, second = (statistics.median(column) for column in zip(*pairs))
@@ -85,7 +85,7 @@ def compare(words: list[str], environ: dict[str, str]) -> tuple[float, float, fl
 
 
 def require_answers(command: Path, environ: dict[str, str]) -> None:
-    """End with a word when `command` does not list, or complete, what there is, or fails."""
+    """Exit with a message if `command` fails, or does not list or complete all environments."""
     for words in (["--version"], ["--help"]):
         done = subprocess.run([str(command), *words], env=environ, capture_output=True, text=True)
         if done.returncode or "stackenv" not in done.stdout:

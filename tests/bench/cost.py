@@ -1,7 +1,7 @@
-"""What the conda module costs, as ratios within one run: python tests/bench/cost.py
+"""The cost of the conda module, as ratios within one run: python tests/bench/cost.py
 
-Run by tests/run.sh's environment (.work/venv); the modules are those that the tests build. Prints a
-table; the medians are of whole processes: a shell that starts, defines `module`, and loads.
+Run it with the Python of .work/venv; the modules are those that the tests build. Prints a table; the
+medians are those of whole processes: a shell that starts, defines `module`, and loads the module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START = f'module() {{ eval "$({LMOD} bash "$@")"; }}\n'
 
 
 def time_script(script: str, environ: dict[str, str]) -> float:
-    """Return the seconds that a bash takes for `script`: what it prints itself, or start to end."""
+    """Return the seconds that a bash takes for `script`: those between the times it prints, or all."""
     begin = time.perf_counter()
     done = subprocess.run(
         ["bash", "--norc", "--noprofile", "-c", script],
@@ -40,7 +40,7 @@ def time_script(script: str, environ: dict[str, str]) -> float:
 
 
 def unload(load: str, module: str) -> str:
-    """Return the script that loads, and prints when the unload began and ended."""
+    """Return a script that runs `load`, and prints when the unload of `module` began and ended."""
     return f'{load}a=$EPOCHREALTIME\nmodule unload {module}\necho "TIMED $a $EPOCHREALTIME"\n'
 
 
@@ -57,7 +57,7 @@ def compare(first: str, second: str, environ: dict[str, str]) -> tuple[float, fl
 
 
 def measure_hook() -> tuple[float, float, float]:
-    """Return the seconds of `eb --module-only --force`, of our hooks inside, and of their load test."""
+    """Return the seconds of `eb --module-only --force`, of the hooks in it, and of their load test."""
     with tempfile.TemporaryDirectory() as folder:
         environ = {
             "HOME": folder,

@@ -1,7 +1,8 @@
-"""What a new environment costs, against `python3 -m venv`; uv against pip: python tests/bench/create.py
+"""The cost of a new environment, against `python3 -m venv`; uv against pip: python tests/bench/create.py
 
-Run by the Python of .work/venv, on a stack that the tests build. They take turns; each is a whole process.
-The ensurepip of that Python installs as a user's does, and not from the tests' copy.
+Run it with the Python of .work/venv; the stack is one that the tests build. Both commands of a comparison are
+run in turn, each as a whole process. The ensurepip of that Python runs pip as for users, and does not use the
+copy that tests use.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PAIRS = 5
 
 
 def count(folder: Path) -> int:
-    """Return how many files, links and folders there are, `folder` among them."""
+    """Return the number of files, links and folders, including `folder`."""
     return 1 + sum(len(folders) + len(files) for _, folders, files in os.walk(folder))
 
 
@@ -38,7 +39,7 @@ def time_call(call: Callable[[], object]) -> float:
 
 
 def compare(home: Path, environ: dict[str, str], *commands: tuple[str, list[str], Path], wanted: str) -> None:
-    """Run both of `commands` in turns; print what each takes, and makes at its path, and their ratio."""
+    """Run both `commands` in turn; print their times, the number of files that they make, and the ratio."""
     times: dict[Path, list[float]] = {made: [] for _, _, made in commands}
     entries = {}
     for number in range(PAIRS):
@@ -83,7 +84,7 @@ def main() -> None:
         venv = [python, "-m", "venv", str(home / "plain")], home / "plain"
         empty = ("stackenv create NAME, no packages", *create("light"))
         compare(home, environ, empty, ("python3 -m venv", *venv), wanted="<= 0.35")
-        # The cache of uv is filled by the first of them, as that of a user is.
+        # The first run fills uv's cache, as it does for a user.
         packages = ("biopython", "six")
         by_uv = ("stackenv create NAME biopython six --uv", *create("by-uv", *packages, "--uv"))
         by_pip = ("the same by pip", *create("by-pip", *packages))

@@ -1,7 +1,7 @@
-"""What a load of the module stackenv costs, beside that of an empty module: python tests/bench/own_module.py
+"""The cost of loading the module stackenv, compared to an empty one: python tests/bench/own_module.py
 
 Prints a table: medians of whole processes of Lmod, run in turn, and the median of the pairs' ratios; with
-nothing loaded, and with a stack loaded, which Lmod looks at again where MODULEPATH changes.
+nothing loaded, and with a stack loaded, which Lmod checks again when MODULEPATH changes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_modules(folder: Path) -> Path:
 
 
 def time_load(name: str, environ: dict[str, str]) -> float:
-    """Return the seconds that Lmod takes for the load of `name`."""
+    """Return the seconds that Lmod takes to load `name`."""
     begin = time.perf_counter()
     subprocess.run([LMOD, "bash", "load", name], env=environ, capture_output=True, check=True)
     return time.perf_counter() - begin

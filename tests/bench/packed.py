@@ -1,8 +1,8 @@
-"""What packing costs and gives, in one run: python tests/bench/packed.py
+"""The costs and benefits of packing, in one run: python tests/bench/packed.py
 
-Run by the Python of .work/venv, on the stack that the tests build; scipy, pandas and what they need come
-from the package index, by the settings of pip of whoever runs it. As root caches are dropped for the cold
-loads; otherwise those rows are left out.
+Run it with the Python of .work/venv; the stack is one that the tests build. scipy, pandas and their
+dependencies come from the package index, with your settings of pip. The cold loads need root, to drop the
+system's caches; otherwise 0 is printed for them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 
 def count_opens(script: str, folder: Path, environ: dict[str, str]) -> int:
-    """Return how many files below `folder` the processes of `script` open."""
+    """Return the number of files below `folder` that the processes of `script` open."""
     with tempfile.NamedTemporaryFile() as trace:
         strace = ["strace", "-f", "-qq", "-e", "trace=open,openat,execve", "-o", trace.name]
         run(*strace, "bash", "-c", script, environ=environ)
@@ -45,7 +45,7 @@ def count_opens(script: str, folder: Path, environ: dict[str, str]) -> int:
 
 
 def measure_loads(load: str, environ: dict[str, str], forget: Callable[[], None]) -> tuple[float, float]:
-    """Return the median seconds of `load` and the import: cold, and warm; 0 for cold without root."""
+    """Return the median seconds of `load`, cold and warm; 0 for cold without root."""
     cold = []
     for _ in range(RUNS if os.geteuid() == 0 else 0):
         forget()
@@ -63,7 +63,7 @@ def time_call(call: Callable[[], None]) -> float:
 
 
 def measure_tools(prefix: Path, folder: Path) -> list[Row]:
-    """Return how our steps compare with the plain commands, and what the verification takes besides."""
+    """Return the rows that compare stackenv's steps with plain commands, and the time of the verification."""
     mksquashfs, unsquashfs = (find_program(f"{n}squashfs", "squashfs-tools") for n in ("mk", "un"))
     plain = [mksquashfs, str(prefix), "", "-noappend", "-no-progress", *choose_compression(mksquashfs)]
     environ = dict(os.environ)
@@ -78,7 +78,7 @@ def measure_tools(prefix: Path, folder: Path) -> list[Row]:
             (back, lambda: extract_image(image, pack), words),  # noqa: B023
         ):
             timed = {}
-            # In turn the first of the two: what one leaves to be written, the other waits for.
+            # Each is first in turn, because the second waits for data that the first has not written yet.
             for which in ("ours", "plain") if number % 2 else ("plain", "ours"):
                 os.sync()
                 timed[which] = time_call(ours) if which == "ours" else time_command(command, environ)

@@ -1,7 +1,7 @@
-"""What personal modules cost, as ratios within one run: python tests/bench/personal.py
+"""The cost of personal modules, as ratios within one run: python tests/bench/personal.py
 
-Run by the Python of .work/venv, on the stack and the modules that the tests build. Prints a table;
-the medians are of whole processes: a shell that starts, defines `module`, and loads.
+Run it with the Python of .work/venv; the stack and the modules are those that the tests build. Prints a
+table; the medians are those of whole processes: a shell that starts, defines `module`, and loads the module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STACK = "eb5-pythonpath"
 
 
 def run(*command: str | Path, environ: dict[str, str]) -> str:
-    """Return what `command` prints; raise with its words when it fails."""
+    """Return the output of `command`; exit with its messages if it fails."""
     done = subprocess.run([str(w) for w in command], env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout}{done.stderr}")
@@ -31,7 +31,7 @@ def run(*command: str | Path, environ: dict[str, str]) -> str:
 
 
 def measure_venv(environ: dict[str, str]) -> tuple[float, float, float]:
-    """Return the load of a personal venv module, the same by hand, and the ratio."""
+    """Return the seconds to load a personal venv module, those to do it by hand, and the ratio."""
     stack = open_stack(STACK)
     environ = {**environ, "MODULEPATH": stack.modulepath}
     run(STACKENV, "create", "bench", "-m", stack.bundle_module, environ=environ)
@@ -42,7 +42,7 @@ def measure_venv(environ: dict[str, str]) -> tuple[float, float, float]:
 
 
 def measure_conda(environ: dict[str, str]) -> list[tuple[float, float, float]]:
-    """Return `conda activate` against the load of the environment's module: alone, and with conda's own."""
+    """Return comparisons of `conda activate`, conda's own and the module's, with loads of modules."""
     built = build_modules()
     environ = {**environ, "MODULEPATH": built.modulepath, "STACKENV_SITE_CONFIG": f"{WORK}/built/site.yaml"}
     run(STACKENV, "create", "cbench", "--conda", "activating", environ=environ)
@@ -54,7 +54,7 @@ def measure_conda(environ: dict[str, str]) -> list[tuple[float, float, float]]:
     load = f"{use}module load {MODULE}\n"
     activate = f"conda activate {home}/conda/envs/cbench-1.0\n"
     conda = f"{built.software}/{MODULE}/bin/conda"
-    # conda's own function, by the line of the site's guide, instead of the module's.
+    # conda's own function, defined as the site's guide says, instead of the module's.
     own = f'{load}unset -f conda\neval "$({conda} shell.bash hook)"\n'
     timed = 'a=$EPOCHREALTIME\n{}echo "TIMED $a $EPOCHREALTIME"\n'
     module = load + timed.format("module load cbench\n")

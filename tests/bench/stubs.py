@@ -1,9 +1,9 @@
-"""What the stubs of a venv cost, as ratios within one run: python tests/bench/stubs.py
+"""The cost of the stubs of a venv, as ratios within one run: python tests/bench/stubs.py
 
-Run by the Python of .work/venv, on modules of 12 and of 150 packages that this makes above a stack of the
-tests, with real numpy. Each row is of an environment with stubs against one made by --no-stubs of the same
-modules: the medians are of whole processes run in turn, the ratio is that of the pairs.
-Bare is without modules.
+Run it with the Python of .work/venv. It makes modules with 12 and with 150 packages, based on a stack of the
+tests with real numpy. Each row compares an environment with stubs to one with --no-stubs on the same modules.
+The medians are those of whole processes run in turn, the ratio is the median of the pairs' ratios. "Bare"
+means without modules.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from users import STACKENV, User, make_user
 
 PAIRS, CREATIONS = 11, 5
 SIZES = (12, 150)
-# As long as that of many a package with its README (numpy's is 7 kB).
+# As long as the README in the metadata of many packages (numpy's is 7 kB).
 DESCRIPTION = "about it\n" * 800
 MODULE = "Many/1.0"
 
@@ -44,7 +44,7 @@ def make_environments(folder: Path, size: int) -> User:
         Made(f"many{number}", requires=[f"many{number - 1}"] if number else [], description=DESCRIPTION)
         for number in range(size - 2)
     ]
-    # With the two of the bundle.
+    # The bundle has the other two.
     make_module(user, MODULE, packages, user.stack.bundle_module, python)
     for name, options in (("it", []), ("no", ["--no-stubs"])):
         run([STACKENV, "create", name, "-m", MODULE, *options], user.environ)
@@ -52,7 +52,7 @@ def make_environments(folder: Path, size: int) -> User:
 
 
 def measure_create(user: User) -> Row:
-    """Return the row of `stackenv create`."""
+    """Return the row for `stackenv create`."""
 
     def create(*options: str) -> float:
         begin = time.perf_counter()
@@ -71,7 +71,7 @@ def measure_create(user: User) -> Row:
 
 
 def measure_edit(user: User) -> Row:
-    """Return the row of `stackenv edit --stubs` of one without, against a refresh that finds all in order."""
+    """Return the row for `stackenv edit --stubs` without stubs, against a refresh that changes nothing."""
 
     def edit(option: str) -> float:
         begin = time.perf_counter()
@@ -87,7 +87,7 @@ def measure_edit(user: User) -> Row:
 
 
 def measure(user: User) -> Iterator[Row]:
-    """Yield the rows of what is started in both environments."""
+    """Yield the rows for commands in both environments, and for create and edit."""
     prefixes = [user.home / f"venvs/{name}-1.0" for name in ("it", "no")]
     bare = {"PATH": "/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8"}
     loaded = [read_loaded(user, name) for name in ("it", "no")]

@@ -1,4 +1,4 @@
-"""The hooks, each call timed into the file STACKENV_BENCH_TIMES; for cost.py."""
+"""The hooks for cost.py; the time of each call is written to the file STACKENV_BENCH_TIMES."""
 
 import functools
 import importlib.util
@@ -11,7 +11,7 @@ begin = time.perf_counter()
 spec = importlib.util.spec_from_file_location("stackenv_hooks_timed", HOOKS)
 ours = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ours)
-# The hooks have found the package.
+# Importable now, because the hooks have found the package.
 from stackenv.site import base, software  # noqa: E402
 
 

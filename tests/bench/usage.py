@@ -1,8 +1,8 @@
-"""What `stackenv usage` costs, as ratios within one run: python tests/bench/usage.py
+"""The cost of `stackenv usage`, as ratios within one run: python tests/bench/usage.py
 
-Run by the Python of .work/venv. The tree has 200,000 files: a package cache, two environments that link to
-it, and one that does not. A bare pass is os.scandir of each folder, with no stat(2) of anything. Cold runs,
-after the caches of the system were dropped, take root.
+Run it with the Python of .work/venv. The tree has 200,000 files: a package cache, two environments that link
+to it, and one that does not. A bare pass is os.scandir of each folder, without any stat(2). Cold runs need
+root, to drop the caches of the system.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def scan_bare(roots: list[Path]) -> None:
 
 
 def run_du(roots: list[Path]) -> tuple[int, int]:
-    """Return the bytes and inodes that two runs of du report for `roots`."""
+    """Return the bytes and inodes that two runs of du report for `roots` in total."""
     numbers = []
     for option in ("-B1", "--inodes"):
         done = subprocess.run(["du", "-sc", option, *roots], check=True, capture_output=True, text=True)
@@ -91,7 +91,7 @@ def time_call(call: Callable[[], object], cold: bool = False) -> float:
 def compare(
     first: Callable[[], object], second: Callable[[], object], cold: bool = False
 ) -> tuple[float, float, float]:
-    """Return the medians of both, in turns, and of their ratio."""
+    """Return the median seconds of two calls that are run in turn, and the median of the pairs' ratios."""
     runs = 3 if cold else RUNS
     pairs = [(time_call(first, cold), time_call(second, cold)) for _ in range(runs)]
     a, b = (statistics.median(column) for column in zip(*pairs))
