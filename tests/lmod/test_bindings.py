@@ -1,4 +1,4 @@
-"""The bindings to Lmod: real modulefiles, loaded by the real Lmod, compared with what bash gets."""
+"""The bindings to Lmod: real modulefiles, loaded by the real Lmod, compared with a load in bash."""
 
 from __future__ import annotations
 

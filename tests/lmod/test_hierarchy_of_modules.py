@@ -1,4 +1,4 @@
-"""What leads to a module of a hierarchy, as real Lmod's spider says it."""
+"""The modules that a module of a hierarchy requires, as the spider of a real Lmod reports them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stackenv.errors import ModuleError
 from stackenv.lmod.spider import list_versions, read_ways
 
 A, B = ("GCC/1", "MPI/1", "Bundle/2.0"), ("GCC/2", "MPI/2", "Bundle/10.0")
-# By a terminal's width, and as another site's pages show it.
+# Wrapped at the width of a terminal, and as the pages of another site show it.
 WRAPPED = """\
 
 ----------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def use(folder: Path) -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """Two compilers, and behind each an MPI and a bundle; Alone can be loaded at once."""
+    """Return two compilers with an MPI and a bundle behind each; Alone can be loaded directly."""
     tree, below = Tree(tmp_path), tmp_path / "below"
     for (gcc, mpi, bundle), number in ((A, 1), (B, 2)):
         tree.write(gcc, use(below / f"c{number}"))
@@ -64,7 +64,7 @@ def test_required_modules_are_added_in_front(tree) -> None:
     lmod = tree.lmod()
     assert lmod.add_required_modules(["Alone", "Bundle/2.0"], []) == ["Alone", *A]
     assert lmod.add_required_modules(["Bundle", "Both"], ["GCC/2", "MPI/2"]) == [*B, "Both/1"]
-    # What is named already decides, too.
+    # A module that is already named decides, too.
     assert lmod.add_required_modules(["GCC/1", "Both"], []) == ["GCC/1", "Both/1"]
     assert lmod.add_required_modules(["Missing", "Alone/3"], []) == ["Missing", "Alone/3"]
     assert lmod.load(*lmod.add_required_modules(["Bundle/10.0"], [])).environ["BUNDLE"] == "2"

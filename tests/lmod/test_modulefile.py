@@ -1,4 +1,4 @@
-"""What Lmod makes of the modulefile: its checker, its modes, the price of a load, the notices."""
+"""The modulefile in Lmod: its checker, its queries, the cost of a load, and the notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from built import LMOD
 
 MODULE = "Anaconda3/2024.02-1"
-# How each shell checks what it does not run, and the name by which Lmod knows it.
+# For each shell, its name in Lmod and the command that checks code without running it.
 SHELLS = {
     "bash": ("bash", ["bash", "-n"]),
     "zsh": ("zsh", ["zsh", "-n"]),
@@ -31,14 +31,14 @@ CALL = re.compile(r'^(\w+)\((?:[A-Z_]+|\d+)?(?:, )?"([^"]*)".* = (-?\d+)')
 
 
 def require(program: str) -> None:
-    """Skip on a laptop, and fail in CI, where `program` is missing."""
+    """Skip on a laptop, and fail in CI, if `program` is missing."""
     if not shutil.which(program):
         message = f"{program} is not installed"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
 
 
 class Lmod:
-    """Lmod, with nothing of the caller's environment."""
+    """Lmod without the caller's environment."""
 
     def __init__(self, modulepath: str, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Lmod:
         }
 
     def with_users_folders(self) -> list[Path]:
-        """Set the variables of the user's folders; return the folders."""
+        """Create the user's folders and set their variables; return the folders."""
         folders = [
             self.folder / name.lower() for name in ("HOME", "SCRATCH", "WORKSPACE", "STACKENV_TEST_PLACE")
         ]
@@ -73,9 +73,9 @@ class Lmod:
         )
 
     def trace(self, *arguments: str) -> list[tuple[str, str, int]]:
-        """Return the system calls with a path that Lmod makes: name, path, result."""
+        """Return Lmod's system calls that have a path, as name, path and result."""
         require("strace")
-        # A file for each process: in one for all, calls are cut in two where processes take turns.
+        # A file for each process: in a common file, calls are split where processes alternate.
         logs = Path(tempfile.mkdtemp(dir=self.folder))
         traced = ("strace", "-ff", "-qq", "-s", "4096", "-e", "trace=%file", "-o", str(logs / "process"))
         done = self.run(*traced, LMOD, "bash", *arguments)
@@ -89,13 +89,13 @@ class Lmod:
 
 @pytest.fixture
 def lmod(built_modules, tmp_path: Path) -> Lmod:
-    """The built modules, without HOME, SCRATCH and WORKSPACE."""
+    """Return an Lmod with the built modules, without HOME, SCRATCH and WORKSPACE."""
     return Lmod(built_modules.modulepath, tmp_path)
 
 
 @pytest.fixture
 def more(lmod: Lmod, tmp_path: Path) -> Path:
-    """A folder of modules of this test's own, ahead of the built ones: an empty one, one with PYTHONPATH."""
+    """Return a folder with two modules ahead of the built ones: one is empty, one sets PYTHONPATH."""
     folder = tmp_path / "more"
     for name, text in {
         "Empty/1.0": "-- empty\n",
@@ -177,7 +177,7 @@ def test_a_load_opens_no_file_of_the_installation(lmod: Lmod, built_modules) -> 
 
 
 def load_for_python(lmod: Lmod) -> dict[str, str]:
-    """Return the environment that `lmod python load` makes, as EasyBuild makes it."""
+    """Return the environment after `lmod python load`, executed as EasyBuild does."""
     code = lmod.run(LMOD, "python", "load", MODULE).stdout
     show = "\nimport os, sys\nsys.stdout.write('\\0'.join(k + '=' + v for k, v in os.environ.items()))"
     done = lmod.run(sys.executable, "-c", code + show)
@@ -239,7 +239,7 @@ NOTICE_OF_A_MODULE = (
 
 @pytest.fixture(params=START)
 def on_terminal(request, lmod: Lmod, more: Path):
-    """Return a function that loads modules on a terminal, and gives its lines and those of stderr's file."""
+    """Return a function that loads modules on a terminal; it returns the lines there and in stderr's file."""
     command, start = START[request.param]
     require(command.split()[0])
     require("script")

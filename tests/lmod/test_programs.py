@@ -1,4 +1,4 @@
-"""Programs that drive Lmod, such as EasyBuild and Jupyter: they get variables and run no shell code."""
+"""Programs that use Lmod, such as EasyBuild and Jupyter: they set variables and run no shell code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stacks that the other tests build on: their modules, and who wins in a venv on top of them."""
+"""The stacks of the other tests: their modules, and which packages win in a venv on top of them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 from built import LMOD
 from stacked import STACKS, Stack, open_stack
 
-# Of a plain venv with a numpy of its own: does it win over the module's, and are the module's other
-# packages there?
+# For a plain venv with its own numpy: whether it wins over the module's, and whether the other packages of
+# the module are visible.
 WHO_WINS = {
     "eb4-pythonpath": (False, True),
     "eb5-pythonpath": (False, True),
     "eb4-prefixes": (True, True),
     "eb5-prefixes": (True, False),
 }
-# The order of sys.path with --system-site-packages, of the folders of packages.
+# The order of the folders of packages in sys.path with --system-site-packages.
 ORDER = {
     "eb4-pythonpath": ["bundle", "easybuild", "venv", "base"],
     "eb5-pythonpath": ["bundle", "venv", "base"],
@@ -42,7 +42,7 @@ print(total.total([1, 2]), total.NUMPY, numpy.__version__)
 
 @dataclass(frozen=True)
 class Place:
-    """A stack, and a folder for what is tried on it."""
+    """A stack, and a folder to try things in."""
 
     stack: Stack
     folder: Path
@@ -72,7 +72,7 @@ class Place:
         return done
 
     def probe(self, modules: str, python: str) -> dict:
-        """Return sys.path, and where numpy, packaging and pip are, as `python` sees them."""
+        """Return sys.path and the locations of numpy, packaging and pip in `python`."""
         return json.loads(self.run(modules, f"{python} -c {shlex.quote(PROBE)}").stdout)
 
     def root(self, module: str) -> str:
@@ -86,7 +86,7 @@ def place(request, tmp_path_factory) -> Place:
 
 @pytest.fixture(scope="module")
 def with_venv(place: Place) -> Place:
-    """A plain venv on the bundle, with numpy 2.1.1 in it."""
+    """Create a plain venv with numpy 2.1.1 on the bundle."""
     place.run(
         place.stack.bundle_module, "python -m venv venv", "venv/bin/python -m pip install -q numpy==2.1.1"
     )

@@ -1,4 +1,4 @@
-"""Modulefiles of a test's own, and an Lmod that sees them alone."""
+"""A test's own modulefiles, and an Lmod that sees only these."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from stackenv.lmod.bindings import Lmod
 
 
 def quote_lua(text: str) -> str:
-    """Return `text` as a string of Lua, with each byte as Lua's own decimal escape."""
+    """Return `text` as a Lua string, with each byte as a decimal escape."""
     return '"' + "".join(f"\\{byte:03}" for byte in text.encode()) + '"'
 
 
 class Tree:
-    """Modulefiles in a folder, and an Lmod that sees them and nothing else of the caller's."""
+    """Modulefiles in a folder, and an Lmod that sees only these, without the caller's environment."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "modules"
@@ -49,7 +49,7 @@ def load_in_bash(lmod: Lmod, *names: str) -> dict[str, str]:
     return dict(os.fsdecode(entry).split("=", 1) for entry in done.stdout.split(b"\0") if entry)
 
 
-# Lmod's books, which it lays out by its width of a line, and what bash makes by itself.
+# Lmod's module table, whose pieces depend on a line width, and variables that bash itself sets.
 NOT_COMPARED = ("_ModuleTable", "_", "SHLVL", "PWD", "OLDPWD")
 
 
@@ -58,7 +58,7 @@ def compared(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_stack(tree: Tree) -> None:
-    """Write a bundle that needs a Python, which loads a compiler that is sticky."""
+    """Write a bundle that depends on a Python, which loads a sticky compiler."""
     tree.write("Compiler/1", 'setenv("COMPILER", "1")', 'add_property("lmod", "sticky")')
     tree.write("Python/3.11", 'load("Compiler")', 'prepend_path("PATH", "/sw/Python/3.11/bin")')
     tree.write("Bundle/2.0", 'depends_on("Python/3.11")', 'prepend_path("PYTHONPATH", "/sw/Bundle/2.0/lib")')

@@ -1,4 +1,4 @@
-"""A real Slurm of the tests' own: two nodes on this machine, and people who log in to it."""
+"""A Slurm cluster for the tests: two nodes on this machine, and users who log in to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from built import LMOD, WORK
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "unshare", "nsenter")
-# Above them, what a job asks for is refused.
+# A job that requests more is refused.
 NODE_CPUS, NODE_MEMORY_MB = 12, 2000
 GPU_DEVICES = ("/dev/null", "/dev/zero")
 INIT = Path(LMOD).parents[1] / "init"
@@ -54,13 +54,13 @@ GetEnvTimeout=60
 PartitionName=epyc2 Nodes=ALL Default=YES MaxTime=1-0
 PartitionName=bdw Nodes=ALL MaxTime=1-0
 """
-# For an array of 20: none goes on before all run, and have time for that.
+# For an array of 20 jobs: each waits up to a minute until all of them run.
 BARRIER = """\
 touch "up.$SLURM_ARRAY_TASK_ID"
 for _ in $(seq 600); do set -- up.*; [ "$#" -lt 20 ] || break; sleep 0.1; done
 [ "$#" -eq 20 ] || exit 71
 """
-# What the packages of Lmod and of a site put there (EPEL: z00_lmod.sh and 00-modulepath.sh).
+# What the packages of Lmod and of a site put into /etc/profile.d (EPEL: z00_lmod.sh and 00-modulepath.sh).
 PROFILE = """\
 export SLURM_CONF={folder}/slurm.conf
 export BASH_ENV={init}/bash
@@ -76,7 +76,7 @@ esac
 
 @dataclass(frozen=True)
 class Job:
-    """A job that has ended: the files of its output, joined, and what Slurm says of it."""
+    """A finished job: its joined output files, and the state and exit status that Slurm reports."""
 
     output: str
     state: str
@@ -85,7 +85,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Slurm that runs; `world` is the process in whose /etc people log in."""
+    """A running Slurm; `world` is the process whose /etc applies to users who log in."""
 
     folder: Path
     nodes: tuple[str, ...]
@@ -98,11 +98,11 @@ class Cluster:
 
     @property
     def local(self) -> Path:
-        """What each node, and the login node, has of its own below this path."""
+        """A path with different contents on each node and on the login node, like a local disk."""
         return self.folder / "local"
 
     def log_in(self, script: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `script` in a login bash, with nothing of the caller's environment, as at a login node."""
+        """Run `script` in a login bash without the caller's environment, as on a login node."""
         clean = ("env", "-i", f"HOME={self.home}", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", "TERM=dumb")
         return subprocess.run(
             [
@@ -117,12 +117,12 @@ class Cluster:
         )
 
     def run_slurm(self, *words: str) -> str:
-        """Return what one of Slurm's commands prints."""
+        """Return the output of a Slurm command."""
         environ = {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
         return subprocess.run(words, env=environ, capture_output=True, text=True, check=True).stdout
 
     def wait(self, job_id: str, timeout_s: int = 90) -> Job:
-        """Return the job `job_id`, or its array, when it has ended."""
+        """Wait for the job or job array `job_id` to end, and return it."""
         deadline = time.monotonic() + timeout_s
         while True:
             shown = self.run_slurm("scontrol", "show", "job", "--oneliner", job_id).splitlines()
@@ -139,7 +139,7 @@ class Cluster:
 
 
 def find_hindrance() -> str:
-    """Return why no Slurm can be started here; empty when nothing is in the way."""
+    """Return why Slurm cannot be started here, or an empty string if it can."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     missing = [name for name in PROGRAMS if not shutil.which(name, path=path)]
     if missing:
@@ -152,12 +152,13 @@ def find_hindrance() -> str:
 
 @contextmanager
 def start_cluster(modulepath: str, variables: Mapping[str, str]) -> Iterator[Cluster]:
-    """Start a Slurm whose users log in to `modulepath` and `variables`; end it with the context."""
-    # Not pytest's folder: munged wants its socket where all may go, and 108 characters are a socket's name.
+    """Start a Slurm whose users have MODULEPATH and `variables` set at login; stop it with the context."""
+    # Not in pytest's folder: munged requires a socket that everybody can reach, and its path may have at most
+    # 108 characters.
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stackenv-slurm-", dir="/tmp")))
         ports = choose_ports(3)
-        # By its port, for the machine's control groups are named after the nodes.
+        # Named after their ports, because the machine's control groups are named after the nodes.
         nodes = tuple(f"node{port}" for port in ports[1:])
         proctrack = write_configuration(folder, ports, nodes)
         write_world(folder, {"MODULEPATH": modulepath, **variables})
@@ -196,7 +197,7 @@ def choose_ports(number: int) -> list[int]:
 
 
 def write_configuration(folder: Path, ports: list[int], nodes: tuple[str, ...]) -> str:
-    """Write what the daemons read; return how they track a job's processes."""
+    """Write the configuration of the daemons; return how they track a job's processes."""
     folder.chmod(0o755)
     for name in ("run", "log", "state", "home", "local", *(f"spool/{node}" for node in nodes)):
         (folder / name).mkdir(parents=True, mode=0o755)
@@ -212,7 +213,7 @@ def write_configuration(folder: Path, ports: list[int], nodes: tuple[str, ...]) 
     ]
     proctrack = "cgroup" if os.access(FREEZER / "cgroup.procs", os.W_OK) else "linuxproc"
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n")
-    # Slurm counts them by their devices: these stand in for GPUs.
+    # Slurm counts GPUs by their device files: these devices stand in for them.
     (folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in GPU_DEVICES))
     (folder / "slurm.conf").write_text(
         CONFIGURATION.format(
@@ -238,7 +239,7 @@ def write_world(folder: Path, variables: Mapping[str, str]) -> None:
 
 
 def wait_for_nodes(cluster: Cluster, timeout_s: int = 30) -> None:
-    """Return when all nodes take jobs."""
+    """Wait until all nodes accept jobs."""
     deadline = time.monotonic() + timeout_s
     while True:
         environ = {**os.environ, "SLURM_CONF": str(cluster.folder / "slurm.conf")}

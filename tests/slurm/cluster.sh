@@ -1,12 +1,12 @@
 #!/bin/sh
-# Starts munged, slurmctld and a slurmd for each node, says `ready`, and ends them when stdin ends: also
-# when the tests are killed.
+# Starts munged, slurmctld and a slurmd for each node, prints `ready`, and stops them when stdin is closed,
+# which also happens when the tests are killed.
 #
 #   unshare --mount sh cluster.sh FOLDER NODE...
 #
-# Below FOLDER are slurm.conf, and passwd and profile.d, which stand in for /etc's here, for the daemons
-# and jobs: the home of root is one of the tests, and a login shell sets up what a site has it set up.
-# FOLDER/local is on each node another folder, as a node's own disk is.
+# FOLDER contains slurm.conf, and passwd and profile.d, which replace those in /etc for the daemons and
+# jobs: the home of root is a folder of the tests, and a login shell is set up as at a site.
+# FOLDER/local is a different folder on each node, like a node's local disk.
 set -eu
 folder=$1
 shift
@@ -14,7 +14,7 @@ nodes="$*"
 SLURM_CONF=$folder/slurm.conf
 export SLURM_CONF
 
-# What runs would go on without them.
+# Running jobs would continue without the daemons.
 end_jobs() {
     scancel --user=root && waited=0 || return 0
     while [ -n "$(squeue --noheader)" ] && [ "$waited" -lt 100 ]; do

@@ -1,4 +1,4 @@
-"""A real Slurm, and what its one user has: conda environments and personal modules."""
+"""A real Slurm, and the conda environments and personal modules of its only user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from built import WORK, BuiltModules
 from cluster import Cluster, find_hindrance, start_cluster
 from stacked import open_stack
 
-# What the guide has users make, from the modules of the site.
+# What users create by following the guide, from the site's modules.
 MAKE = """\
 set -e
 module load Anaconda3
@@ -35,7 +35,7 @@ print("ran in", os.path.basename(sys.prefix), *sys.argv[1:])
 
 @pytest.fixture(scope="session")
 def cluster(built_modules: BuiltModules) -> Iterator[Cluster]:
-    """Start a Slurm; where that cannot be, skip on a laptop and fail in CI."""
+    """Start a Slurm; if that is impossible, skip on a laptop and fail in CI."""
     hindrance = find_hindrance()
     if hindrance:
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""A module with the mpi4py of this machine, as a site has it beside its bundles."""
+"""A module with this machine's mpi4py, as a site has one beside its bundles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def give_up(why: str) -> None:
 
 
 def write_mpi_module(folder: Path) -> None:
-    """Write a module with this machine's mpi4py, where there is one, as a site has it beside its bundles."""
+    """Write a module with this machine's mpi4py, if there is one."""
     packages = folder / "mpi4py/1/packages"
     packages.mkdir(parents=True)
     where = ["/usr/bin/python3", "-c", "import mpi4py; print(*mpi4py.__path__)"]
@@ -31,7 +31,7 @@ def write_mpi_module(folder: Path) -> None:
 
 
 def require_mpi() -> None:
-    """Give up where there is no Open MPI, or no mpi4py that fits the stack's Python."""
+    """Skip or fail without Open MPI, or without an mpi4py for the stack's Python."""
     if not shutil.which("mpirun.openmpi"):
         give_up("no Open MPI (sh tests/prepare.sh installs it)")
     version = "import sys, mpi4py.MPI; print(*sys.version_info[:2], sep='.')"

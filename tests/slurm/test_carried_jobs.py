@@ -1,4 +1,4 @@
-"""The Python of an environment without any module, as srun, sbatch and mpirun start it on a real Slurm."""
+"""An environment's Python without loaded modules, started by srun, sbatch and mpirun on a real Slurm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from needy_stack import KINDS, NeedleStack, make_needle_stack
 from stacked import open_stack
 
 BASE = "eb5-pythonpath"
-# An environment of each kind, all of what the tests ask for in its modules, and one of another generation.
+# An environment of each kind, whose modules have all packages of these tests, and one on another generation.
 MAKE = """\
 set -e
 module use {folder}/modules
@@ -29,7 +29,7 @@ module purge
 module load {other}
 stackenv create other-{kind}
 """
-# One whose Python does not start without its modules: a script starts it.
+# An environment whose Python does not start without its modules, so that a script starts it.
 SCRIPTED = "scripted"
 MAKE_SCRIPTED = """\
 set -e
@@ -38,7 +38,7 @@ module load {bundle}
 module load mpi4py/1
 stackenv create {kind}
 """
-# What a process finds and has in its environment; the packages are of the modules alone.
+# Prints what a process imports, and its environment; only the modules have these packages.
 SHOW = """\
 import json, os, sys
 shown = {"path": sys.path, "node": os.environ.get("SLURMD_NODENAME"), "environ": dict(os.environ)}
@@ -50,14 +50,14 @@ except ImportError as error:
 # One write a line: the ranks of a step share their output.
 os.write(1, (json.dumps(shown) + "\\n").encode())
 """
-# A workflow: it works with its packages, and starts what it was given.
+# A workflow that uses its packages and starts the command that it is given.
 START = """\
 import subprocess, sys
 import needle
 assert needle.find() == 10
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """
-# What may be in a job script or a rule of a workflow: modules of another generation.
+# Loads modules of another generation, as a job script or a rule of a workflow may do.
 GENERATION = """\
 #!/bin/bash
 env -0 >"$1.before"
@@ -82,7 +82,7 @@ shown = {"total": int(total[0]), "node": os.environ["SLURMD_NODENAME"], "environ
 for rank in world.gather(shown) or []:
     print(json.dumps(rank))
 """
-# By the library that Slurm has for it: what a rank is told comes through a descriptor that it inherits.
+# With Slurm's own PMI2 library, by which a rank gets its data through a file descriptor that it inherits.
 RANK_OF_PMI2 = """\
 import ctypes, json, os
 import needle
@@ -92,20 +92,20 @@ status = library.PMI2_Init(*map(ctypes.byref, values)) or library.PMI2_Finalize(
 shown = {"status": status, "size": values[1].value, "rank": values[2].value, "found": needle.find()}
 os.write(1, (json.dumps({**shown, "node": os.environ["SLURMD_NODENAME"]}) + "\\n").encode())
 """
-# Both nodes are this machine: for what is shared in /dev/shm or in /tmp they would use the same names.
+# Both nodes are this machine: their names for shared files in /dev/shm or /tmp would collide.
 MPI = """\
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo
 export SLURM_PMIX_TMPDIR={local}
 """
-# Not of the one process alone, but of the step or the shell around it.
+# Variables that depend on the step (a prefix) or the shell (a name), not only on the process.
 OF_THE_STEP, OF_THE_SHELL = "SLURM_", "_"
-# What loading the modules sets, and what stackenv itself may set.
+# Prefixes of variables that loading the modules sets, or that stackenv itself may set.
 OURS = ("LD_", "PYTHON", "EB", "LOADEDMODULES", "_LMFILES_", "STACKENV_", "_STACKENV", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
 class Carrying:
-    """A user of a Slurm who has environments on the modules of each kind, and nothing loaded."""
+    """A Slurm user with environments on modules of each kind, and no module loaded."""
 
     cluster: Cluster
     stacks: dict[str, NeedleStack]
@@ -114,13 +114,13 @@ class Carrying:
         return f"{self.cluster.home}/venvs/{name}-1.0/bin/python"
 
     def log_in(self, script: str) -> str:
-        """Return what `script` prints, in a login shell; nothing is said beside it."""
+        """Return what `script` prints in a login shell; assert that it succeeds without a message."""
         done = self.cluster.log_in(script)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout
 
     def run_job(self, name: str, script: str, options: str = "") -> Job:
-        """Return the job of `script` that this user has submitted, when it has ended."""
+        """Submit `script` as this user, and return the job when it has ended."""
         file = self.cluster.home / f"{name}.sh"
         file.write_text(script)
         number = self.log_in(f"sbatch --parsable {options} {file.name}")
@@ -160,12 +160,12 @@ def carrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrying]:
 
 
 def read_shown(text: str) -> list[dict[str, Any]]:
-    """Return what each process of `SHOW` or `RANK` has shown."""
+    """Return what each process of `SHOW` or `RANK` has printed."""
     return [json.loads(line) for line in text.splitlines()]
 
 
 def without_the_call(environ: dict[str, str]) -> dict[str, str]:
-    """Return what of an environment does not depend on which step or job it is."""
+    """Return the variables that do not depend on the step or job."""
     return {
         name: value
         for name, value in environ.items()
@@ -174,13 +174,13 @@ def without_the_call(environ: dict[str, str]) -> dict[str, str]:
 
 
 def read_environ(file: Path) -> dict[str, str]:
-    """Return what `env -0` has written."""
+    """Return the variables that `env -0` has written, except those of the step or job."""
     pairs = file.read_text().split("\0")[:-1]
     return without_the_call(dict(pair.split("=", 1) for pair in pairs))
 
 
 def require_found(carrying: Carrying, kind: str, shown: dict[str, Any]) -> None:
-    """See that a process has found the modules' packages, and has nothing of them in its environment."""
+    """Assert that a process found the modules' packages and has none of their variables."""
     stack = carrying.stacks[kind]
     assert shown.get("found") == 10, shown
     assert shown["numpy"].startswith(f"{stack.software}/{stack.numpy_module}/")
@@ -190,7 +190,7 @@ def require_found(carrying: Carrying, kind: str, shown: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
 def test_srun_on_two_nodes_finds_the_packages_without_adding_variables(carrying: Carrying, kind: str) -> None:
     srun = "srun --quiet --nodes=2 --ntasks-per-node=2 --output"
-    # A file for each, for Slurm may have the lines of one in those of another.
+    # A file for each task, because Slurm may mix the lines of several tasks.
     for what, python in (("ours", carrying.python(kind)), ("other", "/usr/bin/python3")):
         carrying.log_in(f"{srun}={what}-{kind}-%t {python} show.py")
     nodes = []
@@ -217,7 +217,7 @@ def test_a_job_with_export_none_finds_its_packages(carrying: Carrying, kind: str
     require_found(carrying, kind, shown)
 
 
-# All by the one that has been started again; the other has nothing that a child could inherit.
+# All with the kind whose Python is started a second time; the other has nothing that a child could inherit.
 @pytest.mark.parametrize(
     ("how", "kind"), [("sbatch", "needy"), ("srun", "needy"), ("subshell", "needy"), ("subshell", "rpath")]
 )
@@ -281,7 +281,7 @@ def test_srun_pmix_ranks_on_two_nodes_find_their_packages(carrying: Carrying, ki
 
 
 def require_ranks(carrying: Carrying, ranks: list[dict[str, Any]]) -> None:
-    """See that four ranks on two nodes have worked together, and have nothing of ours in the environment."""
+    """Assert that four ranks on two nodes worked together, and have none of stackenv's variables."""
     assert sorted(rank["node"] for rank in ranks) == sorted(2 * carrying.cluster.nodes)
     for rank in ranks:
         assert rank["total"] == sum(number + 10 for number in range(4))

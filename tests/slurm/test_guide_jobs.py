@@ -1,4 +1,4 @@
-"""What users write into job scripts, on a real Slurm: it works, or one message says what to add."""
+"""Typical job scripts on a real Slurm: they work, or one message says what to add."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from cluster import BARRIER, Cluster
 
-# The guide's submission script, word by word, below a first line that Slurm demands.
+# The guide's submission script, word for word, below a first line that Slurm requires.
 DIRECTIVES = """\
 #SBATCH --job-name pandas-test-job
 #SBATCH --nodes 1
@@ -56,9 +56,9 @@ PERSONAL = "ml use ~/modules; ml biopy"
 ACTIVATE_LINES = ACTIVATE.replace(" && ", "\n")
 PERSONAL_SCRIPT = f"{BASH}{PERSONAL}\npython pandas_test.py\n"
 RAN, RAN_PERSONAL = "ran in pandas", "ran in biopy-1.0"
-# Of stackenv's module, where a process has inherited it without its function.
+# From stackenv's module, if a process has inherited it without its function.
 ADD = "this shell has no function `conda`; hint: add `module load Anaconda3/2024.02-1` to this script"
-# Slurm's own.
+# Slurm's own messages.
 NO_ENVIRONMENT = "execve(): python: No such file or directory"
 NO_SCRIPT = "sbatch: error: line must start with #! followed by the path to an interpreter."
 
@@ -70,17 +70,17 @@ class Row:
     Parameters
     ----------
     script
-        Of the job; empty for a command that waits for its own end.
+        The job script; empty if `command` waits for its own end.
     command
-        What is typed to start it.
+        The command that starts the job.
     shell
-        What was typed before.
+        The commands typed before it.
     output
-        A line that the output holds, on its own.
+        A complete line of the output.
     failed
         Whether the job, or the command, ends with an error.
     times
-        How often the line is there.
+        How often the line occurs.
     """
 
     script: str
@@ -95,12 +95,12 @@ NONE = "sbatch --parsable --export=NONE job.sh"
 WRAP = "sbatch --parsable --wrap"
 ARRAY = "#SBATCH --array=1-20\n"
 TWO_NODES = "#SBATCH --nodes=2 --ntasks-per-node=1\n"
-# On two nodes at once, after what a script has activated.
+# On two nodes at once, in the environment that the script has activated.
 ON_BOTH = f"{BASH}{TWO_NODES}{LOADED}\nconda activate pandas\nsrun python pandas_test.py\n"
 PERSONAL_ON_BOTH = f"{BASH}{TWO_NODES}{PERSONAL}\nsrun python pandas_test.py\n"
 INHERIT = "export SLURM_EXPORT_ENV=ALL\n"
 
-# From a login shell where nothing is loaded, unless `shell` says so.
+# From a login shell where nothing is loaded, unless `shell` loads it.
 ROWS = {
     # The guide's script, in the shells that people submit from.
     "the guide's script": Row(GUIDE),
@@ -111,7 +111,7 @@ ROWS = {
     "from a loaded shell": Row(GUIDE, shell=LOADED),
     "from an active environment": Row(GUIDE, shell=ACTIVE),
     "without eval from an active environment": Row(SHORT, shell=ACTIVE),
-    # What is loaded already need not be loaded again.
+    # A module that is already loaded need not be loaded again.
     "activate alone, from a loaded shell": Row(f"{BASH}{ACTIVATE}\n", shell=LOADED),
     "activate alone, from an active environment": Row(f"{BASH}{ACTIVATE}\n", shell=ACTIVE),
     "python alone, from an active environment": Row(
@@ -121,11 +121,11 @@ ROWS = {
     "sh by --wrap that sources Lmod's init and loads, from a loaded shell": Row(
         "", RAN, f"{WRAP} '{SOURCE['sh']}; {LOADED}; {ACTIVATE}'", LOADED
     ),
-    # dash, which is sh here, does not hand on the function that bash has exported.
+    # dash, which is sh here, does not pass on the function that bash has exported.
     "bash by --wrap, from a loaded shell": Row(
         "", ADD, f"{WRAP} 'bash -c \"{ACTIVATE}\"'", LOADED, failed=True
     ),
-    # An environment of the job's own.
+    # Jobs that do not inherit the environment of the submitting shell.
     "--export=NONE": Row(GUIDE, command=NONE),
     "--export=NONE without eval": Row(SHORT, command=NONE),
     "--export=NONE from an active environment": Row(GUIDE, command=NONE, shell=ACTIVE),
@@ -197,7 +197,7 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def typed(cluster: Cluster) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Start all rows, and return what each has answered: a job waits a second for the next round."""
+    """Start all rows in parallel, as a job waits a second for Slurm's next round; return their answers."""
 
     def start(number: int, row: Row) -> subprocess.CompletedProcess[str]:
         folder = cluster.home / f"row{number}"
@@ -225,7 +225,7 @@ def test_a_typical_job_ends_with_the_expected_output_and_state(
 
 
 def test_the_test_slurm_tracks_processes_by_cgroups_where_available(cluster: Cluster) -> None:
-    """By control groups of the first kind, and where nobody can make them here, by who started whom."""
+    """With control groups v1, or by parent processes where control groups cannot be created."""
     job = cluster.wait(cluster.log_in("sbatch --parsable --wrap 'cat /proc/self/cgroup'").stdout.strip())
     assert ("/slurm_node" in job.output) == (cluster.proctrack == "cgroup")
     if cluster.proctrack != "cgroup":

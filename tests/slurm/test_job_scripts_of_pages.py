@@ -1,4 +1,4 @@
-"""The job scripts on the pages of docs/, submitted as they stand to a real Slurm."""
+"""The job scripts on the pages of docs/, submitted unchanged to a real Slurm."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from own_prefix import install_thin_module
 from pages import JobScript, list_job_scripts
 from stacked import open_stack
 
-# What the scripts start, and where it is to run.
+# What the scripts start, and the environment in which it must run.
 STARTED = {
     "count.py": "ran in biopy-1.0",
     "pandas_test.py": "ran in pandas",
     "simulation.py": "ran in simulation-1.0",
 }
-# The environment of the page on MPI, which is of a module with mpi4py.
+# The environment of the MPI page, which is based on a module with mpi4py.
 SIMULATION = "module load {bundle} mpi4py && stackenv create simulation"
 SCRIPTS = [
     pytest.param(script, id=f"{Path(script.page).stem}-{number}")
@@ -34,7 +34,7 @@ SCRIPTS = [
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> str:
-    """Return the words for `module use` of the modules `stackenv` and mpi4py; `simulation` is based on it."""
+    """Create the environment `simulation`; return the arguments of `module use` for stackenv and mpi4py."""
     mpi = tmp_path_factory.mktemp("mpi")
     write_mpi_module(mpi)
     use = shlex.join((str(install_thin_module(tmp_path_factory.mktemp("site"))), f"{mpi}/modules"))

@@ -1,4 +1,4 @@
-"""What `stackenv job` writes, handed to a real Slurm."""
+"""Job scripts written by `stackenv job`, submitted to a real Slurm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster import BARRIER, Cluster, Job
 
 RUN = "python ~/pandas_test.py"
 ACTIVE = "module load Anaconda3; conda activate other\n"
-# cron gives neither a profile nor BASH_ENV.
+# cron provides neither a profile nor BASH_ENV.
 CRON = 'env -i HOME="$HOME" PATH=/usr/bin:/bin SLURM_CONF="$SLURM_CONF"'
 HOSTILE = [
     *(
@@ -37,7 +37,7 @@ COUNTING = 'python -c \'import os; print("number", os.environ["SLURM_ARRAY_TASK_
 
 
 def submit(cluster: Cluster, typed: str) -> Job:
-    """Type what submits a job; return it when it has ended."""
+    """Submit a job by typing `typed`; return the job when it has ended."""
     answer = cluster.log_in(typed)
     assert answer.returncode == 0, answer.stderr
     return cluster.wait(answer.stdout.strip())
@@ -110,7 +110,7 @@ def test_array_jobs_run_at_once_and_each_has_its_own_output(cluster: Cluster) ->
     typed = f"stackenv job biopy --array 1-20 --submit -- bash -c {shlex.quote(BARRIER + COUNTING)}"
     answer = cluster.log_in(typed, folder)
     number = answer.stdout.strip()
-    # As scontrol tells it: of the array, or of a job of it that runs already.
+    # As scontrol reports it: for the array, or for one of its jobs that already runs.
     told = re.fullmatch(r".*; its output: (\S+)_(?:NUMBER|\d+)\.out\n", answer.stderr)
     assert told and told.group(1) == f"{folder}/slurm-{number}"
     job = cluster.wait(number)
@@ -190,7 +190,7 @@ def test_a_rejected_job_is_reported_in_slurms_words_with_a_hint(
 
 @pytest.fixture
 def packed(cluster: Cluster) -> str:
-    """Return the name of an environment that is packed into one file, and mounted on a node's own disk."""
+    """Return the name of a packed environment that is mounted on a node's own disk."""
     if not os.access("/dev/fuse", os.W_OK):
         pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
     configuration = cluster.home / "mounts.yaml"
@@ -204,7 +204,7 @@ def packed(cluster: Cluster) -> str:
 
 
 def test_tasks_on_two_nodes_run_in_a_packed_environment(cluster: Cluster, packed: str) -> None:
-    """Each node mounts the image on a disk of its own: the script has nothing for that."""
+    """Each node mounts the image on its own disk, without a command for that in the script."""
     own = "Bio.__file__.startswith(sys.prefix)"
     code = f"import os, sys, Bio; print(os.environ['SLURMD_NODENAME'], {own}, sys.prefix)"
     job = submit(cluster, f"stackenv job {packed} --nodes 2 --submit -- python -c {shlex.quote(code)}")

@@ -1,4 +1,4 @@
-"""What `stackenv job` takes for Slurm: the same as sbatch, which is asked; and what it says of the rest."""
+"""The values that `stackenv job` accepts: the same as sbatch, which is asked; and its words on all others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from stackenv.slurm.values import describe_fault
 
-# No controller answers there: sbatch refuses what it cannot read before it looks for one.
+# No controller answers there: sbatch refuses values that it cannot parse before it contacts one.
 CONFIGURATION = """\
 ClusterName=none
 SlurmctldHost=localhost(127.0.0.1)
@@ -71,6 +71,7 @@ def test_a_value_is_refused_if_and_only_if_sbatch_refuses_it(option: str, value:
     ],
 )
 def test_an_invalid_value_is_refused_with_its_option_named(option: str, value: str) -> None:
+    """Also a value that sbatch itself accepts and only Slurm's controller would refuse."""
     assert f"--{option} " in describe_fault(option, value)
 
 

@@ -1,4 +1,4 @@
-"""`stackenv job`, typed in a job or beside variables of sbatch: what is submitted is what was typed."""
+"""`stackenv job`, typed in a job or with variables of sbatch set: what was typed is submitted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster import Cluster
 
 SHOWN = shlex.quote('echo "$SLURM_PROCID of $SLURM_NTASKS"')
 IN_ARRAY = shlex.quote("echo ${SLURM_ARRAY_TASK_ID-none} ${SLURM_STEP_ID-none}")
-# What srun would take from the job around.
+# Settings that srun would inherit from the surrounding job.
 AROUND = {
     "a step": "srun --quiet -n1 -N1",
     "an allocation": "salloc --quiet -n4",
@@ -43,7 +43,7 @@ def test_a_job_submitted_from_a_job_runs_as_from_a_login_node(
 def test_sbatch_in_an_array_job_does_not_inherit_the_array_number(
     cluster: Cluster, options: str, number: str
 ) -> None:
-    """Also of an array that is asked for in front of the script, not of stackenv."""
+    """Also if the new job's own array was requested from sbatch, not from stackenv."""
     folder = cluster.home / f"array{number}"
     folder.mkdir()
     inner = f"stackenv job biopy -- bash -c {IN_ARRAY} | sbatch --wait --output=inner {options}"
@@ -86,13 +86,13 @@ def test_a_variable_that_overrides_a_printed_script_is_reported(cluster: Cluster
 
 
 def test_a_command_runs_once_if_only_sbatch_was_asked_for_tasks(cluster: Cluster) -> None:
-    """As mpirun wants it; docs/users/mpi.md says so."""
+    """mpirun requires this; see docs/users/mpi.md."""
     answer = cluster.log_in(f"stackenv job biopy -- bash -c {SHOWN} | sbatch --parsable -n 2")
     assert cluster.wait(answer.stdout.strip()).output == "0 of 2\n"
 
 
 def tell_error(number: int) -> str:
-    """Return the sentence that this machine's Slurm has for an error."""
+    """Return the message of this machine's Slurm for an error."""
     sbatch = shutil.which("sbatch")
     assert sbatch
     linked = subprocess.run(["ldd", sbatch], capture_output=True, text=True, check=True).stdout
@@ -114,7 +114,7 @@ def tell_error(number: int) -> str:
     ],
 )
 def test_each_slurm_error_has_its_own_hint(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
-    """A stand-in for sbatch says what Slurm says: the Slurm of the tests keeps no accounts."""
+    """A fake sbatch prints Slurm's message, because the Slurm of the tests has no accounts."""
     (tmp_path / "site.yaml").write_text("version: 1\njobs:\n  account_hint: gratis, paygo or teaching\n")
     words = f"sbatch: error: Batch job submission failed: {tell_error(number)}"
     (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho {shlex.quote(words)} >&2\nexit 1\n")

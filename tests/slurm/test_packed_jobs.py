@@ -1,4 +1,4 @@
-"""Packed environments in the jobs of a real Slurm: each job has mounts of its own, and takes them with it."""
+"""Packed environments in jobs of a real Slurm: each job has its own mounts, which end with the job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ conda create --yes --quiet --name big python >create.log
 stackenv adopt big
 stackenv pack big
 """
-# The second job is in the middle of its imports when the first ends.
+# The second job is still importing when the first one ends.
 WAITING = """\
 import os, sys, time
 import Bio
@@ -51,7 +51,7 @@ def packed(cluster: Cluster) -> Iterator[Cluster]:
 
 
 def submit(cluster: Cluster, body: str, *options: str) -> str:
-    """Submit a script of `body`; return the number of the job."""
+    """Submit a script with `body`; return the number of the job."""
     script = cluster.home / f"packed-{abs(hash((body, options)))}.sh"
     script.write_text(f"#!/bin/bash\n{body}")
     done = cluster.log_in(f"sbatch --parsable {' '.join(options)} {script}")
@@ -60,7 +60,7 @@ def submit(cluster: Cluster, body: str, *options: str) -> str:
 
 
 def list_squashfuses(job: str) -> list[str]:
-    """Return the command lines of the squashfuse processes that mount for `job`."""
+    """Return the command lines of the squashfuse processes that serve the mounts of `job`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
