@@ -177,7 +177,7 @@ THINGS = {
 
 
 @pytest.mark.parametrize("thing", THINGS)
-def test_a_missing_or_special_record_file_is_reported_in_one_line(
+def test_a_missing_or_unusual_record_file_is_reported_in_one_line(
     world: World, record: Path, thing: str, tmp_path: Path
 ) -> None:
     record.unlink()
