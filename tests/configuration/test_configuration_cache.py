@@ -70,7 +70,7 @@ def cache_of(environ: dict[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("path", [SHIPPED_FILE, SHIPPED_FILE.with_name("ubelix.yaml"), None], ids=str)
-def test_the_cached_configuration_equals_the_files(path, site, environ, loads):
+def test_the_cached_configuration_equals_the_file(path, site, environ, loads):
     environ["STACKENV_SITE_CONFIG"] = str(path or site)
     first, second = read_configuration(environ), read_configuration(environ)
     assert loads == [path or site]
@@ -225,7 +225,7 @@ def test_the_file_is_read_each_time_without_a_home(environ, home, loads, site, t
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
 @pytest.mark.parametrize("place", [".", ".cache", ".cache/stackenv", f".cache/{CACHE_FILE}"])
-def test_files_of_another_user_are_neither_read_nor_changed(environ, loads, place):
+def test_a_cache_file_or_folder_of_another_user_is_not_used(environ, loads, place):
     if place != ".":
         read_configuration(environ)
     path = Path(environ["HOME"], place)

@@ -70,7 +70,7 @@ PLACE = "caches:\n  pip:\n    - parent: /data\n      folder: "
         ("caches:\n  pip:\n    - {parent: /a, folders: b}", "4: caches.pip[0].folder: missing; allowed: "),
     ],
 )
-def test_an_invalid_cache_is_an_error_with_its_line(faults, text, fault):
+def test_an_invalid_entry_of_caches_is_an_error_with_its_line(faults, text, fault):
     assert fault in "\n".join(line for line in faults(f"{text}\n") if line.startswith(fault))
 
 

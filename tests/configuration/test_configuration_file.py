@@ -145,7 +145,7 @@ def test_an_empty_file_is_an_error(faults, text):
         (b"a: " + b"{a: " * 30, "1:77: nested too deep; allowed: 20 levels"),
     ],
 )
-def test_invalid_yaml_is_one_error_with_its_line(faults, text, fault):
+def test_a_file_that_is_not_a_configuration_is_one_error(faults, text, fault):
     lines = faults(text)
     assert [line[: len(fault)] for line in lines] == [fault]
 

@@ -160,7 +160,7 @@ def test_timeouts_of_1_and_3600_seconds_are_allowed(load, value):
 
 
 @pytest.mark.parametrize(("word", "value"), [("yes", True), ("off", False), ("True", True)])
-def test_each_yaml_spelling_of_a_boolean_is_read(load, word, value):
+def test_yaml_spellings_of_booleans_are_read(load, word, value):
     assert load(f"conda: {{freeze_base: {word}}}\n").freeze_base is value
 
 
