@@ -16,9 +16,9 @@ def easybuild(request: pytest.FixtureRequest, tmp_path: Path) -> EasyBuild:
 
 @pytest.fixture(scope="module", params=list(VERSIONS))
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
-    """A software tree in which Anaconda3 is built; tests leave its modulefile as they find it.
+    """A software tree with a built Anaconda3, whose modulefile each test leaves unchanged or restores.
 
-    It is load-tested in bash, or as the test file's LOAD_TEST says.
+    The load test runs in bash, or as the test file's LOAD_TEST says.
     """
     easybuild = make_easybuild(request.param, tmp_path_factory.mktemp(request.param))
     easybuild.build(**getattr(request.module, "LOAD_TEST", {}))

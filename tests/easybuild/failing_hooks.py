@@ -1,9 +1,9 @@
-"""A site's own hooks, which fail, beside stackenv's: EasyBuild loads this file.
+"""A site's own hooks, which fail, together with stackenv's: EasyBuild loads this file.
 
-FAIL_IN names a hook, pre_fetch for example: the build ends there; with CRASH eb itself ends, with BUG another
-error than EasyBuild's comes. With REPORT, the path of a folder, FAIL_IN names hooks, separated by commas: at
-each the running eb forks, the child fails there, and the build goes on as if nothing had been. What a child
-said, and what it left of the modulefile MODULE, lies in the folder.
+FAIL_IN names a hook, such as pre_fetch, in which the build fails. With CRASH, eb itself ends there; with BUG,
+the error is not one of EasyBuild's. With REPORT, the path of a folder, FAIL_IN names several hooks, separated
+by commas: at each of them, the running eb forks, the child fails, and the build goes on undisturbed. What a
+child printed, and what it left of the modulefile MODULE, is then in the folder.
 """
 
 import faulthandler
@@ -20,7 +20,7 @@ from stackenv.hooks.stackenv_hooks import combine_with
 
 
 def fail(name):
-    """End the build in the way that is asked for."""
+    """End the build in the requested way."""
     if os.environ.get("CRASH"):
         os._exit(9)
     if os.environ.get("BUG"):
@@ -29,13 +29,13 @@ def fail(name):
 
 
 def list_changed():
-    """Return the folders in which a build that fails puts back what was."""
+    """Return the folders in which a failing build restores what it has changed."""
     software = Path(install_path())
     return [Path(install_path("mod")), software / ".stackenv-kept", software / ".locks"]
 
 
 def fail_in_child(name, report):
-    """Fail in a fork of this process; write what it said and left; put back what it changed."""
+    """Fail in a fork of this process; record what it printed and left; restore what it changed."""
     changed = list_changed()
     aside = report / "aside"
     for number, folder in enumerate(changed):
@@ -48,7 +48,7 @@ def fail_in_child(name, report):
         words = os.open(report / f"{name}.words", os.O_WRONLY | os.O_CREAT, 0o644)
         os.dup2(words, 1)
         os.dup2(words, 2)
-        # One that hangs ends with where it was, so that it costs one test and not the build of all.
+        # A child that hangs ends with a traceback, so that one test fails and not the build of all tests.
         faulthandler.dump_traceback_later(60, exit=True)
         fail(name)
     status = os.waitpid(child, 0)[1]

@@ -22,7 +22,7 @@ VERSIONS = {"eb4": "4.9.4", "eb5": "5.4.1"}
 FAILING_HOOKS = Path(__file__).with_name("failing_hooks.py")
 
 
-# Most tests are not about the shells in which the module is proven; the site's defaults name all seven.
+# Most tests do not depend on the shells of the load test; the site's defaults name all seven.
 IN_BASH = "version: 1\nconda:\n  load_test: {shells: [bash]}\n"
 IN_ALL_SHELLS = {"STACKENV_SITE_CONFIG": ""}
 
@@ -47,7 +47,7 @@ class EasyBuild:
         run_as: dict[str, Any] | None = None,
         **environ: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `eb` as a site does; its words go into the failure when `check` finds a bad status."""
+        """Run `eb` as a site does; with `check`, a nonzero status is a failure that shows the output."""
         binary = WORK / self.folder / "bin"
         done = run_within(
             300,
@@ -77,7 +77,7 @@ class EasyBuild:
 
 
 def run_within(seconds: int, command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `command`; when it takes longer, fail with its processes and where in its sources Python is."""
+    """Run `command`; if it takes longer, fail and show its processes and the tracebacks of its Pythons."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -100,7 +100,7 @@ def run_within(seconds: int, command: list[str], **settings: Any) -> subprocess.
         said = process.communicate()
         pytest.fail(f"{command} has not ended after {seconds} s:\n{listed.stdout}\n{''.join(said)}")
     except BaseException:
-        # Ctrl-C does not reach a session of its own.
+        # Ctrl-C does not reach a process in a session of its own.
         os.killpg(process.pid, signal.SIGKILL)
         raise
     return subprocess.CompletedProcess(command, process.returncode, *said)

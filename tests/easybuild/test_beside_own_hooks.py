@@ -1,4 +1,4 @@
-"""Hooks of a site beside those of stackenv: EasyBuild takes one file, as docs/admins/own-hooks.md says."""
+"""A site's hooks with stackenv's, in the one file that EasyBuild takes, as docs/admins/own-hooks.md shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackenv import __version__
 
 MODULE = "Anaconda3/2024.02-1"
 OLD = "-- the modulefile of an earlier build\n"
-# What sites do in hooks: they note, they change other software's easyconfigs, and they add to modulefiles.
+# What sites do in hooks: they write notes, change other software's easyconfigs, and add to modulefiles.
 OWN = """\
 import os
 from easybuild.tools.build_log import EasyBuildError
@@ -47,14 +47,14 @@ def end_hook(*args, **kwargs):
 
 
 def last_lines() -> str:
-    """Return the lines of the page with which the site's file ends."""
+    """Return the lines of the page that belong at the end of the site's file."""
     (lines,) = re.findall(r"(?s)```python\n(.+?)```", (CHECKOUT / "docs/admins/own-hooks.md").read_text())
     return "\n" + lines
 
 
 @pytest.fixture
 def own(tmp_path) -> Path:
-    """The site's file, as the page has it."""
+    """The site's hooks file, as the page shows it."""
     hooks = tmp_path / "hooks.py"
     hooks.write_text(OWN + last_lines())
     return hooks
@@ -62,7 +62,7 @@ def own(tmp_path) -> Path:
 
 @pytest.fixture
 def module(built) -> Path:
-    """The production modulefile, put back afterwards."""
+    """The production modulefile, restored afterwards."""
     path = built.modules / f"{MODULE}.lua"
     text = path.read_bytes()
     yield path
@@ -70,7 +70,7 @@ def module(built) -> Path:
 
 
 def configure(way: str, hooks: Path, folder: Path) -> dict[str, str]:
-    """Have EasyBuild find its hooks in one of the ways in which a site says it once and for all."""
+    """Return variables that configure the hooks permanently, in one of the two ways of EasyBuild."""
     if way == "variable":
         return {"EASYBUILD_HOOKS": str(hooks), "NOTES": str(folder / "notes")}
     (folder / "config.cfg").write_text(f"[config]\nhooks = {hooks}\n")
@@ -84,7 +84,7 @@ def test_hooks_of_the_site_and_of_stackenv_are_both_called(built, module, own, t
     built.build("--module-only", "--force", hooks=None, **configure(way, own, tmp_path))
     written = module.read_text()
     assert written.count('setenv("OF_THE_SITE", "1")') == 1
-    # The part of stackenv's comes last, as it was.
+    # The part of stackenv comes last, unchanged.
     assert written.endswith(ours.partition("\n")[2]) and written.count(f"stackenv {__version__} sha256:") == 1
     notes = (tmp_path / "notes").read_text().splitlines()
     assert list(dict.fromkeys(notes)) == [
@@ -171,7 +171,7 @@ def test_a_hooks_file_that_overrides_hooks_of_stackenv_stops_eb(easybuild, tmp_p
     assert done.returncode != 0
     assert f"{hooks} defines hooks that replace stackenv's" in words
     assert f"which would then not be called: {lost}\n" in words
-    # What to type is all of it there, also in EasyBuild 4, which cuts an error after 300 characters.
+    # The message shows every line to type, also in EasyBuild 4, which cuts an error after 300 characters.
     assert all(line in words for line in last_lines().split("\n"))
     assert "Traceback" not in words
     assert not (easybuild.modules / "other").exists()
@@ -179,7 +179,7 @@ def test_a_hooks_file_that_overrides_hooks_of_stackenv_stops_eb(easybuild, tmp_p
 
 @pytest.mark.each_value("easybuild")
 def test_a_python_without_stackenv_stops_eb_and_names_file_and_package(easybuild, tmp_path) -> None:
-    # Of the eb of the tests stackenv is a part: this is what import does where it is not.
+    # The tests' eb has stackenv installed; with this, an import fails as if it had not.
     missing = "import sys\nsys.modules['stackenv'] = None\n"
     hooks = tmp_path / "hooks.py"
     hooks.write_text(missing + OWN + last_lines())

@@ -1,4 +1,4 @@
-"""The site configuration's channels hold in the built installation, whatever an old ~/.condarc says."""
+"""The site configuration's channels apply in the built installation, whatever an old ~/.condarc says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
 
 @pytest.fixture
 def conda(site: EasyBuild, tmp_path: Path):
-    """Run the built conda as a user with an old ~/.condarc."""
+    """A function that runs the built conda as a user with an old ~/.condarc."""
     (tmp_path / ".condarc").write_text(OLD_CONDARC)
     root = site.prefix / "software/Anaconda3/2024.02-1"
 

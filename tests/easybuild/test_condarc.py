@@ -1,4 +1,4 @@
-"""The site's condarc, before a build installs it: the installed conda is asked whether it accepts it."""
+"""Before a build installs the site's condarc, the installed conda is asked whether it accepts the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODULE = "Anaconda3/2024.02-1"
 
 @pytest.fixture
 def validate(built_modules, tmp_path):
-    """Return a function that has the built conda, 24.7.1, judge the condarc of a site configuration."""
+    """A function that has the built conda, 24.7.1, check the condarc of a site configuration."""
     installation = CondaInstallation("Anaconda3", MODULE, f"{built_modules.software}/{MODULE}")
     (tmp_path / ".condarc").write_text("ssl_verify: maybe\n")
 
@@ -89,6 +89,7 @@ def test_a_path_in_channel_alias_is_an_error(validate) -> None:
 
 
 def test_a_conda_that_cannot_be_asked_is_a_warning(validate, tmp_path) -> None:
+    """It is no error yet, because the load test checks the installation."""
     python = tmp_path / "bin/python"
     python.parent.mkdir()
     python.write_text("#!/bin/sh\necho broken >&2; exit 3\n")

@@ -1,4 +1,4 @@
-"""A build that fails never costs the production modulefile."""
+"""A failed build never loses the production modulefile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runner import FAILING_HOOKS, IN_ALL_SHELLS, WORK
 
-# In EasyBuild's order; it runs the step testcases only where an easyconfig has test cases.
+# In EasyBuild's order. The step testcases is missing, because it runs only if an easyconfig has test cases.
 STEPS = (
     *("fetch", "ready", "source", "patch", "prepare", "configure", "build", "test", "install"),
     *("extensions", "postiter", "postproc", "sanitycheck", "cleanup", "module", "permissions", "package"),
@@ -25,7 +25,7 @@ def in_version(point: str, version: str) -> str:
 
 @pytest.fixture
 def old(built) -> Path:
-    """The production modulefile, with a text of its own; put back afterwards."""
+    """The production modulefile, with the text OLD; restored afterwards."""
     module = built.modules / MODULE
     text = module.read_bytes()
     module.write_text(OLD)
@@ -35,7 +35,7 @@ def old(built) -> Path:
 
 @pytest.fixture(scope="module")
 def failures(built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder with what forks of one build, each failing at one point, have said and left."""
+    """The folder with what forks of one build, each failing at one point, have printed and left."""
     report = tmp_path_factory.mktemp("failures")
     module = built.modules / MODULE
     module.write_text(OLD)
@@ -52,7 +52,7 @@ def test_the_old_modulefile_is_restored_when_a_step_fails(built, failures, point
     assert left["status"] != 0
     words = (failures / f"{name}.words").read_text()
     assert f"the test fails in {name}" in words
-    # As faulthandler begins, if the fork has not ended.
+    # The beginning of faulthandler's traceback, if the fork hung.
     assert "Timeout (" not in words
     assert left["modulefile"] == OLD
     assert not left["kept"]
@@ -62,7 +62,7 @@ def test_the_old_modulefile_is_restored_when_a_step_fails(built, failures, point
     "point", ["pre_module", *(pytest.param(p, marks=pytest.mark.matrix) for p in POINTS if p != "pre_module")]
 )
 def test_the_old_modulefile_is_restored_when_eb_ends_in_a_step(built, old, point) -> None:
-    """Without a fork: eb as it is."""
+    """Here eb itself fails, and not a fork of it."""
     name = in_version(point, built.version)
     done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN=name)
     assert done.returncode != 0

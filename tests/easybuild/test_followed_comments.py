@@ -1,4 +1,4 @@
-"""What the comments of the shipped and generated files tell admins to type does what they say."""
+"""The commands in the comments of shipped and generated files do what the comments say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SITE_CONFIGURATION = (
 
 
 def list_commands(text: str) -> list[str]:
-    """Return what is indented in the comments of `text`."""
+    """Return the indented lines of the comments in `text`, which are commands."""
     return re.findall(r"^#     +(\S.*)$", text, re.MULTILINE)
 
 
@@ -97,7 +97,7 @@ OWN = "# Of the site.\n[install]\ntimeout = 7\n[global]\nindex-url = https://mir
 
 
 def in_overlay(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run `command` in the folder of the shipped files, on a machine with a /usr and an /etc of its own."""
+    """Run `command` in the folder of the shipped files, with a /usr and an /etc that it can change safely."""
     script = f"mount -t tmpfs tmpfs {folder} && cd {folder} || exit 99\n"
     for place in ("usr", "etc"):
         options = f"lowerdir=/{place},upperdir={place},workdir={place}.work"

@@ -1,4 +1,4 @@
-"""What the hook adds to a real build, and what it leaves alone."""
+"""What the hook adds to a real build, and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner import IN_ALL_SHELLS
 
 from stackenv import __version__
 
-# Of the fixture `built`, in conftest.py.
+# Used by the fixture `built` in conftest.py.
 LOAD_TEST = IN_ALL_SHELLS
 OTHER = """\
 easyblock = 'Tarball'
@@ -77,7 +77,7 @@ def test_the_modulefile_of_other_software_is_unchanged(easybuild, tmp_path) -> N
     easyconfig = tmp_path / "other-1.0.eb"
     easyconfig.write_text(OTHER)
     easybuild.run(str(easyconfig), hooks=None)
-    # A first build finds an empty folder where a second finds EasyBuild's own files.
+    # A second build finds EasyBuild's own files where the first one found an empty folder.
     easybuild.run(str(easyconfig), "--rebuild", hooks=None)
     without = (easybuild.modules / "other/1.0.lua").read_bytes()
     easybuild.run(str(easyconfig), "--rebuild")
@@ -165,7 +165,7 @@ def test_base_is_marked_as_frozen_if_conda_supports_it(built, tmp_path) -> None:
     record, mark = root / "conda-meta/conda-25.5.1-py312_0.json", root / "conda-meta/frozen"
     built.build("--module-only", "--force")
     assert not mark.exists()
-    # No conda 25.5 can be had here: its record is what the hook goes by.
+    # No conda 25.5 is available here; the hook looks only at its record.
     record.write_text("{}")
     try:
         done = built.build("--module-only", "--force")

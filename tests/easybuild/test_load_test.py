@@ -1,4 +1,4 @@
-"""The load test of a build: what it takes for a trace of the module, and what not."""
+"""The load test of a build: which changes it reports as left behind by the module, and which it accepts."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ CONDA = (
 
 @pytest.fixture
 def load_test(built_modules, monkeypatch):
-    """Return a function that runs the load test with `more` in the modulefile and `path` as PATH.
+    """A function that runs the load test with `more` in the modulefile and `path` as PATH.
 
-    Of Anaconda3; with a `mamba`, of Miniforge3.
+    The module is Anaconda3 or, with `mamba`, Miniforge3.
     """
     monkeypatch.setenv("LMOD_CMD", LMOD)
 
@@ -48,7 +48,7 @@ def load_test(built_modules, monkeypatch):
 
 
 def make_odd_path(folder: Path) -> str:
-    """Return a PATH that Lmod, or conda's activation, does not leave as it is; another conda is on it."""
+    """Return a PATH that Lmod or conda's activation rewrites; another conda is on it."""
     (folder / "conda").write_text("#!/bin/sh\n")
     (folder / "conda").chmod(0o755)
     return f":/usr/local/bin:/opt/x/:/opt//y:.:/opt/../z::/opt/a : /opt/b:{folder}:{SYSTEM}:"
@@ -94,7 +94,7 @@ def test_a_change_that_unload_leaves_behind_is_an_error(load_test, tmp_path, mor
 
 
 def test_a_conda_function_left_after_unload_is_found_in_every_shell(load_test, tmp_path) -> None:
-    """But tcsh, whose `conda` is an alias."""
+    """Except tcsh, where `conda` is an alias."""
     shells = tuple(shell for shell in SHELLS if shell != "tcsh")
     with pytest.raises(VerificationError) as raised:
         load_test(CONDA, shells, make_odd_path(tmp_path))
@@ -110,7 +110,7 @@ def test_mamba_is_tested_too_and_a_function_left_behind_is_found(load_test) -> N
         load_test(CONDA.replace("conda", "mamba"), shells, mamba="mamba")
     words = str(raised.value)
     assert [shell for shell in shells if f"in {shell}: no mamba after unload" in words] == list(shells)
-    # The module of a conda without it, whose test would try it.
+    # As with the module of a conda without mamba whose load test tried mamba nevertheless.
     with pytest.raises(VerificationError, match="in bash: mamba activate base: "):
         load_test(
             "execute{cmd='mamba() { return 3; }', modeA={'load'}}",

@@ -1,4 +1,4 @@
-"""The hook under other naming schemes than EasyBuild's default: a hierarchy, and folders of classes."""
+"""The hook with other module naming schemes than EasyBuild's default: a hierarchy, and a folder per class."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ sys.path.insert(0, str(CHECKOUT / "tests/shells"))
 from dialects import DIALECTS
 
 MODULE = "Anaconda3/2024.02-1"
-# What users give to `module use`, and what is in front of the name there. The third is EasyBuild's default:
-# its modules/lang has links to the modulefiles.
+# The folder that users pass to `module use`, and the prefix of the name there. The third is EasyBuild's
+# default, whose modules/lang has links to the modulefiles.
 SCHEMES = {
     "HierarchicalMNS": ("all/Core", ""),
     "CategorizedModuleNamingScheme": ("all", "lang/"),
@@ -40,7 +40,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module", params=list(VERSIONS))
 def site(request, scheme: str, tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
-    """A software tree of the scheme, in which Anaconda3 is built; its modulefile is left as it is."""
+    """A software tree of the scheme with a built Anaconda3, whose modulefile is left unchanged."""
     easybuild = make_easybuild(request.param, tmp_path_factory.mktemp("scheme"))
     easybuild.build(f"--module-naming-scheme={scheme}")
     return easybuild
@@ -48,7 +48,7 @@ def site(request, scheme: str, tmp_path_factory: pytest.TempPathFactory) -> Easy
 
 @pytest.fixture
 def module(site: EasyBuild, scheme: str):
-    """The modulefile; put back afterwards."""
+    """The modulefile, restored afterwards."""
     folder, front = SCHEMES[scheme]
     path = (site.prefix / "modules" / folder / f"{front}{MODULE}.lua").resolve()
     text = path.read_bytes()
@@ -75,7 +75,7 @@ def test_users_load_the_schemes_short_name_and_messages_show_it(site, scheme, mo
     used = in_bash(IN_MODULES.format(name=f"{front}Anaconda3"), modulepath)
     assert used.stdout == f"{root}\n", used.stderr
     assert "conda: not found" in used.stderr
-    # A script that has inherited the module and not the function is told what to add.
+    # A script that has inherited the module but not the function gets a message that says what to add.
     told = in_bash(f"module load {front}Anaconda3; unset -f conda; conda activate x", modulepath)
     assert f"`module load {front}{MODULE}`" in told.stderr
 

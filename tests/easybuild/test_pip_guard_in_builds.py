@@ -1,4 +1,4 @@
-"""EasyBuild's own pip installs into Python modules, whatever the site's guard of pip says to people."""
+"""EasyBuild's own pip installs into Python modules, although the site's pip guard stops users."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_modules_set_no_pip_variables(modules) -> None:
 
 @pytest.fixture
 def in_usr(tmp_path: Path):
-    """Return a function that runs a command on a machine whose /usr has the guard: an overlay of our own."""
+    """The words that run a command with the guard in /usr, which is an overlay for this command alone."""
     if os.geteuid():
         pytest.skip("only root can put a file into /usr for the commands of this test alone")
     script = (

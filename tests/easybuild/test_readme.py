@@ -1,4 +1,4 @@
-"""The commands of README and of the pages for admins do all their own set-up, or say what is missing."""
+"""The commands in README and in the pages for admins set up all they need, or say what is missing."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def test_the_demonstration_completes_and_installs_nothing_twice() -> None:
 
 
 def test_each_python_module_that_a_page_runs_is_installed_by_that_page() -> None:
+    """Except venv and pip, which come with Python."""
     builds = 0
     for page in [CHECKOUT / "README.md", *(CHECKOUT / "docs/admins").glob("*.md")]:
         text = page.read_text()
@@ -44,7 +45,7 @@ def test_each_python_module_that_a_page_runs_is_installed_by_that_page() -> None
 def test_prepare_without_root_names_missing_programs_and_changes_nothing(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can become somebody else; without root the check is the real one")
-    # Everything but fish and lmod, and no apt or dpkg to ask.
+    # All tools except fish and lmod, and neither apt nor dpkg.
     for tool in TOOLS:
         (tmp_path / tool).symlink_to(shutil.which(tool) or f"/missing/{tool}")
     tmp_path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""TAB in real interactive shells on a terminal of their own, once the module of stackenv is loaded."""
+"""TAB completion in real interactive shells on a terminal, after the module of stackenv is loaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATE = {
 
 @pytest.fixture
 def start(environ, tmp_path) -> Iterator:
-    """Return the function that starts a shell on a terminal, with `module`, and runs `lines` in it."""
+    """A function that starts a shell with `module` on a terminal, and runs `lines` in it."""
     terminals = []
     spare_manual_pages(environ)
 
@@ -46,7 +46,7 @@ def start(environ, tmp_path) -> Iterator:
 
 
 def completes(terminal: Terminal) -> bool:
-    """Whether TAB makes `site` of `si`."""
+    """Return whether TAB completes `si` to `site`."""
     seen = terminal.type("stackenv si\t--help")
     assert "No such command 'si'" in seen or "Usage: stackenv site" in seen, seen
     return "Usage: stackenv site" in seen
@@ -82,7 +82,7 @@ def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(star
         )
         return set((tmp_path / name).read_text(errors="replace").splitlines())
 
-    # What the shell keeps of any first TAB, and Lmod of its first load, stays.
+    # The shell keeps something of any first TAB, and Lmod of its first load: both come before the comparison.
     terminal.type("true /etc/host\t")
     terminal.type(f"module load {MODULE}; module unload stackenv")
     before = look("before")

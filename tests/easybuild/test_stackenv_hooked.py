@@ -1,4 +1,4 @@
-"""What the hooks make of the modulefile of stackenv itself, and what they refuse."""
+"""What the hooks do to the modulefile of stackenv itself, and what they refuse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(easybuild: EasyBuild) -> str:
 
 @dataclass
 class WithOwnModules(EasyBuild):
-    """A tree that others use at the same time, with a folder of modules of the test's own."""
+    """A tree that other tests use at the same time, with the test's own folder of modules."""
 
     own_modules: Path
 
@@ -63,7 +63,7 @@ def test_module_only_updates_the_module(kept, tmp_path) -> None:
     site.write_text(IN_BASH + ELSEWHERE)
     done = rebuild(kept, STACKENV_SITE_CONFIG=str(site))
     assert "== stackenv: load test passed in bash" in done.stdout
-    # Those folders are pytest's, for one user alone.
+    # pytest's folders can be read by one user only.
     assert f"users cannot read the site configuration {site}" in (done.stdout + done.stderr).replace(
         "\n", " "
     )

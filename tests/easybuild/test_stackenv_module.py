@@ -43,7 +43,7 @@ def offline(source: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=list(VERSIONS))
 def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
-    """A software tree with stackenv as it is now, built once in a run of the tests, for all its workers."""
+    """A software tree with the current stackenv, built once in a test run for all its workers."""
     top = tmp_path_factory.getbasetemp()
     folder = (top.parent if os.environ.get("PYTEST_XDIST_WORKER") else top) / f"stackenv-{request.param}"
     with FileLock(f"{folder}.lock"):
@@ -70,14 +70,14 @@ def installation(tree: EasyBuild) -> Path:
 
 
 def in_bash(script: str, environ: dict[str, str], **rest) -> subprocess.CompletedProcess[str]:
-    """Run `script` behind the load of the module."""
+    """Load the module and run `script`."""
     text = f"{DIALECTS['bash'].start(LMOD)}\nmodule load {MODULE}\n{script}"
     command = ["bash", "--norc", "--noprofile", "-c", text]
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, **rest)
 
 
 def command_paths(command: click.Command, name: str) -> list[str]:
-    """Return the commands that there are, as their pages are called."""
+    """Return the names of the man pages of all commands."""
     below = [(part, child) for part, child in getattr(command, "commands", {}).items() if not child.hidden]
     return [name, *(path for part, child in below for path in command_paths(child, f"{name}-{part}"))]
 
@@ -98,7 +98,7 @@ def test_unload_leaves_the_shell_as_it_was(tree, environ, tmp_path, shell, manua
     assert loaded.path[0] == str(root / "bin")
     assert loaded.environment["MANPATH"].split(":")[0] == str(root / "man")
     changed = differences(before, loaded)
-    # A script gets no function, and no variable but those of the environment.
+    # In a script, the load defines no function, and no variable except those of the environment.
     assert set(changed.pop("variables", {"new": ()})["new"]) <= ADDED
     assert set(changed) <= ADDED
     assert differences(before, after) == {}
@@ -144,7 +144,7 @@ def test_python_and_library_variables_of_loaded_modules_are_ignored(environ, tmp
         "LD_LIBRARY_PATH": poisoned_libraries(tmp_path / "libraries"),
     }[variable]
     poison = f"export {variable}={value}\n"
-    # The poison works: the OS Python cannot stand it.
+    # The poison works: the OS Python fails with it.
     assert in_bash(f"{poison}{PYTHON} -c 'import json'", environ).returncode
     done = in_bash(f"{poison}stackenv --version && stackenv site check", environ)
     assert done.returncode == 0, done.stderr
@@ -155,7 +155,7 @@ def test_python_and_library_variables_of_loaded_modules_are_ignored(environ, tmp
 @pytest.mark.parametrize("variable", ["PYTHONHOME", "LD_LIBRARY_PATH", "PYTHONPATH"])
 @pytest.mark.parametrize("value", ["/a/library", "", None], ids=["set", "empty", "unset"])
 def test_programs_that_stackenv_starts_get_the_users_environment(environ, tmp_path, variable, value) -> None:
-    # Lmod itself, behind a script that notes its environment.
+    # The real Lmod, called by a script that records its environment.
     lmod = tmp_path / "lmod"
     lmod.write_text(f'#!/bin/sh\nenv > "{tmp_path}/seen"\nexec "{LMOD}" "$@"\n')
     lmod.chmod(0o755)
@@ -192,7 +192,7 @@ def test_each_command_has_a_valid_man_page(tree) -> None:
         assert re.match(rf'\.TH "{title}" "1" "[0-9-]+" "{re.escape(__version__)}" ', text)
         assert "\b" not in text
         assert "Exit status: 0 success, 1 failure" in text
-        # Each page that it refers to is there; that of a group refers to those of its commands.
+        # Each page that it refers to exists; only the page of a group refers to others: to its commands'.
         named = set(re.findall(r"See \\fB(.*)\(1\)", text))
         assert named <= {page.stem for page in pages.values()}
         assert bool(named) == (path.stem in ("stackenv", "stackenv-site", "stackenv-kernel"))

@@ -1,4 +1,4 @@
-"""The questions of most users, by name: conda and our code are both asked; none is handed over."""
+"""The questions of most users, by name. conda and stackenv both answer them; none is handed over to conda."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENVIRONMENTS = "@HOME@/conda/envs"
 STATE = f"{ENVIRONMENTS}/one/conda-meta/state"
 OF_PACKAGES = f"{ENVIRONMENTS}/one/etc/conda/env_vars.d"
 NO_PROMPT = "changeps1: false\n"
-# What a home has after a year: each key is one that conda's documentation shows.
+# A ~/.condarc after a year of use: conda's documentation shows each of these keys.
 EVERYDAY_CONDARC = """\
 # my channels
 channels:
@@ -34,7 +34,7 @@ changeps1: False
 
 
 def ask(command: str | tuple[str, ...], *before: str, **more: Any) -> Case:
-    """Return the case of a command, after others; words are separated by spaces, or given."""
+    """Return the case of `command` after the commands `before`; a text is split at spaces, a tuple is not."""
     words = command if isinstance(command, tuple) else tuple(command.split())
     return Case(words, before=tuple(tuple(line.split()) for line in before), **more)
 

@@ -1,4 +1,4 @@
-"""Questions about a condarc: each place of one, each key that matters, and folders of environments."""
+"""Questions about a condarc: each of its places, each key that matters, and folders of environments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from activation_world import Case, Gone, Link, Mode
 
 
 def list_condarc_places() -> dict[str, Case]:
-    """Return a case for each place in which conda looks for a condarc, and for its order there."""
+    """Return a case for each place in which conda looks for a condarc, and for the order of these places."""
     folders = {
         "/etc/conda": "@ETC@/conda",
         "/var/lib/conda": "@LIB@/conda",

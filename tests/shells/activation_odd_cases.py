@@ -1,4 +1,4 @@
-"""Questions that are asked now and then, and in odd places; some are for conda to answer."""
+"""Rare questions, and questions in odd situations; some are left for conda to answer."""
 
 from __future__ import annotations
 
@@ -385,6 +385,6 @@ OTHERS = {
     **ODD_STATES,
     **USAGE,
 }
-# Each of many in each of several places.
+# Each of many values in each of several places.
 PRODUCTS = {**list_condarc_places(), **LEVEL_NUMBERS, **odd_states()}
 CASES = {**EVERYDAY, **OTHERS, **PRODUCTS}

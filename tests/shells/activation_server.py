@@ -1,13 +1,13 @@
-"""A process that has imported conda, or our answer to its activation, and forks for each question.
+"""A process that has imported conda, or stackenv's replacement for it, and forks for each question.
 
     ROOT/bin/python -I activation_server.py conda
     ROOT/bin/python -I -S activation_server.py FILE VERSION
 
 A question is a line of JSON on standard input: `arguments`, `environ`, `folder` and `dialect` (sh, csh or
-fish); the answer a line with `status`, `stdout` and `stderr`. conda is asked as `conda shell.posix+json
-ARGUMENTS` would be. FILE is a module with the function `find_answer(command, arguments, environ, root,
-dialect, version)`, which is told that conda is of VERSION: its mapping is printed as JSON, its words on
-standard error.
+fish); the answer is a line with `status`, `stdout` and `stderr`. conda is asked as by `conda shell.posix+json
+ARGUMENTS`. FILE is a module with the function `find_answer(command, arguments, environ, root, dialect,
+version)`, which gets VERSION as the version of conda: the mapping that it returns is printed as JSON, its
+messages on standard error.
 """
 
 import importlib.util
@@ -23,12 +23,12 @@ ROOT = str(Path(sys.executable).parents[1])
 
 
 def import_conda():
-    """Return what answers as the program `conda` does."""
-    # What its first call of all imports: each fork has it then.
+    """Return a function that answers as the program `conda` does."""
+    # Import what conda's first call would import, so that each fork has it already.
     from conda.cli.main import main
 
     def ask(arguments, environ, dialect):
-        # conda/__init__.py sets it, whatever the caller has.
+        # conda/__init__.py sets it, whatever value the caller has.
         os.environ["CONDA_ROOT"] = sys.prefix
         sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json", *arguments]
         return main()
@@ -37,7 +37,7 @@ def import_conda():
 
 
 def import_ours(file, version):
-    """Return what answers as the file does; it may read no more than an interpreter without site has."""
+    """Return a function that answers as `file` does, which may import only what Python without site has."""
     sys.path.insert(0, str(Path(file).parent))
     spec = importlib.util.spec_from_file_location("native_activation", file)
     module = importlib.util.module_from_spec(spec)
@@ -56,7 +56,7 @@ def import_ours(file, version):
 
 
 def run_apart(ask, question, files):
-    """Answer a question in this process, which is the question's own, and end it."""
+    """Answer a question in this process, which was forked for it, and end the process."""
     status = 70
     try:
         os.chdir(question["folder"])
@@ -75,7 +75,7 @@ def run_apart(ask, question, files):
 
 
 def read_back(file):
-    """Return what was written, with bytes that are no UTF-8 as surrogates."""
+    """Return what was written, with bytes that are not UTF-8 as surrogates."""
     file.seek(0)
     return file.read().decode(errors="surrogateescape")
 

@@ -1,7 +1,7 @@
-"""A conda installation, a machine and a home of the tests' own, in which conda and our code are asked alike.
+"""A conda installation, a machine and a home, in which conda and stackenv answer the same questions.
 
-The installation is one that the tests have built, in a folder of its own: its files may be changed. /etc and
-/var/lib are folders of the tests as well (in a mount namespace), for conda reads its configuration there.
+The installation is a copy of one that the tests have built, so that its files may be changed. /etc and
+/var/lib, where conda reads its configuration, are folders of the tests as well (in a mount namespace).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from environments import make_environment
 
 SERVER = Path(__file__).with_name("activation_server.py")
 OURS = "libexec/stackenv/stackenv_native_activation.py"
-# The conda of the tests' distributions, and of tests/shells/oldest_conda.py: the ends of what is answered.
+# The conda of the tests' distributions and of tests/shells/oldest_conda.py: the ends of the supported range.
 NEWEST, OLDEST = "24.7.1", "22.9.0"
-# What the user database and the loader need.
+# The files that the user database and the dynamic loader need.
 OF_ETC = ("passwd", "group", "nsswitch.conf", "ld.so.cache")
 MOUNTING = """
 mount --bind "$1" /etc && mount --bind "$2" /var/lib && shift 2 &&
@@ -41,13 +41,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Mode:
-    """The permissions that what is there is given."""
+    """New permissions, for a file or folder that exists."""
 
     mode: int
 
 
 class Gone:
-    """In place of a file's text: there is none; what is there is removed."""
+    """In place of a file's text: the file or folder is removed."""
 
 
 class Folder:
@@ -58,18 +58,18 @@ class Folder:
 class Case:
     """One question, and all that its answer depends on.
 
-    @ROOT@, @HOME@, @ETC@ and @LIB@ in any text are the world's folders; `environ` is what differs from a
-    shell that has loaded the module (None: unset), and `before` the commands that conda has answered and
-    the shell carried out.
+    @ROOT@, @HOME@, @ETC@ and @LIB@ in any text stand for the world's folders. `environ` holds what differs
+    from a shell that has loaded the module (None: unset), and `before` the commands that conda has answered
+    and the shell has carried out before the question.
     """
 
     command: tuple[str, ...]
     environ: Mapping[str, str | None] = field(default_factory=dict)
     files: Mapping[str, Any] = field(default_factory=dict)
     before: tuple[tuple[str, ...], ...] = ()
-    # Whether one of these may fail, and nothing comes after it.
+    # Whether a command of `before` may fail; the commands after it are then left out.
     may_fail: bool = False
-    # After these, and before the question.
+    # Changes of files and variables after `before`, and before the question.
     then: Mapping[str, Any] = field(default_factory=dict)
     then_environ: Mapping[str, str | None] = field(default_factory=dict)
     folder: str = "@HOME@"
@@ -78,7 +78,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a program answered: the mapping, or None when it failed, and its words."""
+    """A program's answer (None if it failed), its exit status, and its messages on standard error."""
 
     answer: dict[str, Any] | None
     status: int
@@ -86,7 +86,7 @@ class Outcome:
 
 
 class Server:
-    """The process of activation_server.py, asked one question after the other."""
+    """A process of activation_server.py, which answers one question after the other."""
 
     def __init__(self, command: Sequence[str | Path]) -> None:
         self.process = subprocess.Popen(
@@ -103,7 +103,7 @@ class Server:
     def ask(
         self, arguments: Sequence[str], environ: Mapping[str, str], folder: str, dialect: str = "sh"
     ) -> Outcome:
-        """Return the answer to one question; `answer` is None too where ours hands it over."""
+        """Return the outcome of one question; `answer` is also None where stackenv hands over to conda."""
         question = {"arguments": list(arguments), "environ": dict(environ), "folder": folder}
         question["dialect"] = dialect
         self.questions.write(json.dumps(question) + "\n")
@@ -124,7 +124,7 @@ class Server:
 
 
 class World:
-    """The folders, and the two programs that are asked in them."""
+    """The folders, and the two programs that answer questions in them."""
 
     def __init__(self, installation: Path, folder: Path, version: str = NEWEST) -> None:
         self.folder, self.root, self.home = folder, folder / "root", folder / "home"
@@ -140,7 +140,7 @@ class World:
         self.ours = Server([*self.inside(), python, "-I", "-S", SERVER, self.root / OURS, version])
 
     def inside(self) -> list[str | Path]:
-        """Return the command that starts another one in this world, without root's way past permissions."""
+        """Return the words that start a command in this world, without root's right to ignore permissions."""
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         return ["unshare", "--mount", *user, "sh", "-c", MOUNTING, "sh", self.etc, self.lib]
 
@@ -149,17 +149,17 @@ class World:
         self.ours.stop()
 
     def fill(self, text: str) -> str:
-        """Return `text` with the folders' paths; in the machine's folders as conda sees them."""
+        """Return `text` with the paths of the installation and the home."""
         for mark, path in (("@ROOT@", self.root), ("@HOME@", self.home)):
             text = text.replace(mark, str(path))
         return text
 
     def path_of(self, name: str) -> Path:
-        """Return where a case's file is."""
+        """Return the path of a case's file."""
         return Path(self.fill(name).replace("@ETC@", str(self.etc)).replace("@LIB@", str(self.lib)))
 
     def put(self, files: Mapping[str, Any], undo: list[tuple[Path, Any]]) -> None:
-        """Make what a case has beside the everyday; note in `undo` what was there outside the home."""
+        """Create a case's own files; note in `undo` what to restore outside the home."""
         for name, content in files.items():
             path = self.path_of(name)
             if not path.is_relative_to(self.home):
@@ -174,7 +174,7 @@ class World:
 
     @contextmanager
     def arranged(self, case: Case) -> Iterator[dict[str, str]]:
-        """Make the world of a case, and the environment in which its question is asked."""
+        """Set up the world of a case; give the environment in which its question is asked."""
         undo: list[tuple[Path, Any]] = []
         try:
             make_home(self.home)
@@ -189,7 +189,7 @@ class World:
             remove(self.home)
 
     def run_before(self, case: Case, environ: dict[str, str]) -> dict[str, str]:
-        """Return the environment after the commands that go before a case's question."""
+        """Return the environment after the commands that precede a case's question."""
         for command in case.before:
             outcome = self.ask_conda(dataclasses.replace(case, command=command, dialect="sh"), environ)
             if outcome.answer is None:
@@ -225,26 +225,26 @@ class World:
         return [self.fill(word) for word in case.command], environ, self.fill(case.folder), case.dialect
 
     def evaluate(self, case: Case) -> tuple[Outcome, Outcome] | None:
-        """Return what conda and our code answer to a case's question; None when it is handed over."""
+        """Return the outcomes of conda and of stackenv for a case; None if stackenv hands over to conda."""
         with self.arranged(case) as environ:
             ours = self.ours.ask(*self.question(case, environ))
             assert ours.status == 0, ours.stderr
             return None if ours.answer is None else (self.ask_conda(case, environ), ours)
 
     def ask_forked_conda(self, case: Case) -> Outcome:
-        """Return what the conda answers that all other questions are put to."""
+        """Return the outcome of the forked conda, which gets all other questions."""
         with self.arranged(case) as environ:
             return self.ask_conda(case, environ)
 
     def ask_started_conda(self, case: Case) -> Outcome:
-        """Return what a conda answers that is started for this one question."""
+        """Return the outcome of a conda that is started for this one question."""
         conda = ("-I", f"{self.root}/bin/conda", "shell.posix+json")
         done = self.start(case, *conda)
         answer = None if done.returncode else json.loads(done.stdout)
         return Outcome(answer, done.returncode, done.stderr)
 
     def start(self, case: Case, *program: str) -> subprocess.CompletedProcess[str]:
-        """Run the installation's Python with the words of `program`, and those of the case behind them."""
+        """Run the installation's Python with the words of `program`, followed by those of the case."""
         with self.arranged(case) as environ:
             words, _, folder, _ = self.question(case, environ)
             variables = [f"{name}={value}" for name, value in environ.items()]
@@ -260,7 +260,7 @@ class World:
 
 
 def make_home(home: Path) -> None:
-    """Make the home that all cases begin with."""
+    """Create the home with which all cases begin."""
     for name in ("one", "two", "three"):
         make_environment(home / "conda/envs" / name, name.upper())
     make_environment(home / ".conda/envs/four", "FOUR")
@@ -272,7 +272,7 @@ def make_home(home: Path) -> None:
 
 
 def carry_out(answer: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` as a shell has it after conda's answer, but for what the scripts do."""
+    """Return `environ` after a shell has carried out conda's answer, without the effects of scripts."""
     after = dict(environ)
     if "PATH" in answer["path"]:
         after["PATH"] = ":".join(answer["path"]["PATH"])
@@ -282,7 +282,7 @@ def carry_out(answer: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str
 
 
 def read_entry(path: Path) -> Any:
-    """Return what `make_entry` makes this entry of again."""
+    """Return the content from which `make_entry` recreates this entry."""
     if path.is_symlink():
         return Link(str(path.readlink()))
     if path.is_dir():
@@ -292,14 +292,14 @@ def read_entry(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Kept:
-    """A file as it was, with its times."""
+    """The original content of a file, with its permissions and times."""
 
     content: bytes
     status: os.stat_result
 
 
 def make_entry(path: Path, content: Any) -> None:
-    """Make `path` what `content` says; folders above it as they are needed."""
+    """Create, change or remove `path` as `content` says; create missing parent folders."""
     if isinstance(content, Mode):
         path.chmod(content.mode)
         return

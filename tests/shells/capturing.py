@@ -1,4 +1,4 @@
-"""Environments whose activation the tests capture, and the findings by their kind."""
+"""Environments whose activation the tests capture, and the findings by kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stackenv.conda.activation.captured import CapturedActivation
 
 
 def write_environment(prefix: Path, files: dict[str, str]) -> Path:
-    """Make an environment of `files`, by their paths below etc/conda or, of the state, conda-meta."""
+    """Create an environment with `files`, by their paths below etc/conda; `state` goes into conda-meta."""
     for folder in ("conda-meta", "bin", "etc/conda/activate.d", "etc/conda/deactivate.d"):
         (prefix / folder).mkdir(parents=True)
     for name, text in files.items():
@@ -20,7 +20,7 @@ def write_environment(prefix: Path, files: dict[str, str]) -> Path:
 
 
 def capture(folder: Path, script: str, **files: str) -> CapturedActivation:
-    """Capture an environment with one script for sh, with `csh` and `off` for tcsh and deactivate.d."""
+    """Capture an environment with one sh script; `csh` and `off` are scripts for tcsh and deactivate.d."""
     names = {"csh": "activate.d/a.csh", "off": "deactivate.d/a.sh"}
     scripts = {names[key]: text for key, text in files.items()}
     return capture_activation(
@@ -29,5 +29,5 @@ def capture(folder: Path, script: str, **files: str) -> CapturedActivation:
 
 
 def details(captured: CapturedActivation, kind: str) -> dict[str, str]:
-    """Return the findings of one kind: what was seen, by whom it is of."""
+    """Return the details of the findings of one kind, by their subjects."""
     return {finding.subject: finding.detail for finding in captured.findings if finding.kind == kind}

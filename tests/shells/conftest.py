@@ -34,7 +34,7 @@ def stack(built_modules, tmp_path: Path) -> Stack:
 
 @pytest.fixture(scope="session")
 def activation_world(built_modules, tmp_path_factory) -> Iterator[World]:
-    """Return an installation of the tests' own, with conda and our answer ready to be asked."""
+    """The tests' own copy of an installation, with conda and stackenv ready to answer questions."""
     installation = Path(built_modules.software, built_modules.miniconda)
     world = World(installation, tmp_path_factory.mktemp("activation"))
     yield world
@@ -43,7 +43,7 @@ def activation_world(built_modules, tmp_path_factory) -> Iterator[World]:
 
 @pytest.fixture(params=list(DIALECTS))
 def dialect(request: pytest.FixtureRequest):
-    """Each shell; one that is missing skips on a laptop and fails in CI."""
+    """Each shell; a test of a missing shell is skipped on a laptop and fails in CI."""
     found = DIALECTS[request.param]
     if not shutil.which(found.command[0]):
         if os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""How each shell says what the tests want: start with Lmod, set, unset, take a snapshot."""
+"""The syntax of each shell for what the tests do: start with Lmod, set, unset, take a snapshot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# The functions that conda's own hook, and ours, could leave behind.
+# The functions that conda's own hook or stackenv could leave behind.
 FUNCTION_NAMES = (
     "conda __conda_activate __conda_deactivate __conda_reactivate __conda_exe __conda_hashr "
     "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt "
@@ -16,26 +16,27 @@ FUNCTION_NAMES = (
 
 
 def spare_manual_pages(environ: Mapping[str, str]) -> None:
-    """Have a first interactive fish in this home not read all manual pages, in the background, for seconds.
+    """Keep the first interactive fish in this home from reading all manual pages.
 
-    It makes completions of them where it does not find the folder (__fish_config_interactive.fish of fish 3).
+    It would read them in the background for seconds, to generate completions, if the folder were missing
+    (__fish_config_interactive.fish of fish 3).
     """
     Path(environ["HOME"], ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
 
 
 def quote_csh(text: str) -> str:
-    """Quote for the tests' own scripts: written apart from the quoter that is under test."""
+    """Quote `text` for the tests' own scripts, independently of the quoter under test."""
     return "'" + text.replace("'", "'\"'\"'").replace("!", "\\!") + "'"
 
 
 def quote_fish(text: str) -> str:
-    """Quote for the tests' own scripts: written apart from the quoter that is under test."""
+    """Quote `text` for the tests' own scripts, independently of the quoter under test."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """One shell: its command, and its words."""
+    """One shell: its command and its syntax."""
 
     name: str
     command: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The home of a test's user, with environments that say which one they are."""
+"""The home of a test's user, with environments whose `python` prints which one they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ACTIVATION = {
 
 
 def make_environment(prefix: Path, variable: str = "", script: str = "") -> Path:
-    """Make what conda takes for an environment, with a python that says which one it is."""
+    """Create what conda accepts as an environment, with a `python` that prints the environment's name."""
     (prefix / "conda-meta").mkdir(parents=True)
     (prefix / "conda-meta/history").touch()
     (prefix / "bin").mkdir()
@@ -32,9 +32,9 @@ def make_environment(prefix: Path, variable: str = "", script: str = "") -> Path
 
 @dataclass(frozen=True)
 class Stack:
-    """The built modules, and a home of this test's own with the environments one, two, three.
+    """The built modules, and the test's own home with the environments one, two and three.
 
-    `command` is what is typed where `module` is loaded: conda, or mamba; its installation is `used`.
+    `command` is what is typed after a load of `module`, conda or mamba; `used` is its installation.
     """
 
     modulepath: str
@@ -66,7 +66,7 @@ class Stack:
         return path
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return a login's environment, with nothing of the machine's own."""
+        """Return the environment of a login, with nothing from this machine."""
         return {
             "HOME": str(self.home),
             "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -1,4 +1,4 @@
-"""conda 22.9.0, the oldest whose answers are known, in place of an installation's own."""
+"""conda 22.9.0, the oldest supported version, in place of an installation's own conda."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from built import WORK
 from copied_installations import copy_installation, separate_packages
 from filelock import FileLock
 
-# conda-lock 2 carries the whole of conda 22.9.0; that needs toolz, and the interface that ruamel.yaml lost.
+# conda-lock 2 contains the complete conda 22.9.0, which needs toolz and an interface that ruamel.yaml lost.
 WHEELS = ("conda-lock==2.5.8", "toolz==1.0.0", "ruamel.yaml==0.17.40")
 VENDORED = "conda_lock/_vendor/conda/"
 
 
 def download_wheels() -> list[Path]:
-    """Return the files of WHEELS, which are downloaded once."""
+    """Download WHEELS once; return their files."""
     folder = WORK / "oldest-conda"
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
@@ -30,7 +30,7 @@ def download_wheels() -> list[Path]:
 
 
 def make_oldest_installation(installation: Path, root: Path) -> Path:
-    """Make at `root` the installation with conda 22.9.0; return `root`."""
+    """Create a copy of `installation` at `root`, with conda 22.9.0; return `root`."""
     copy_installation(installation, root)
     packages = separate_packages(root)
     for name in ("conda", "ruamel"):

@@ -1,4 +1,4 @@
-"""A script of neutral steps, run by a real shell with a real Lmod, and what it left to look at."""
+"""A script of steps that fit every shell, run by a real shell with a real Lmod, and its results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Snapshot:
 
 @dataclass
 class Result:
-    """What a session left: its words, the snapshots by name, the statuses in order."""
+    """The results of a session: its output, the snapshots by name, and the exit statuses in order."""
 
     stdout: str
     stderr: str
@@ -88,7 +88,7 @@ class Session:
     names: list[str] = field(default_factory=list)
 
     def do(self, *commands: str) -> Session:
-        """Run `commands`, which all shells understand alike."""
+        """Run `commands`, which mean the same in all shells."""
         for command in commands:
             self.lines += [command]
         return self
@@ -112,7 +112,7 @@ class Session:
         return self
 
     def snapshot(self, name: str) -> Session:
-        """Look at the shell, under `name`."""
+        """Take a snapshot of the shell, called `name`."""
         folder = self.folder / f"snapshot-{name}"
         folder.mkdir(parents=True)
         self.names.append(name)
@@ -120,7 +120,7 @@ class Session:
         return self
 
     def run(self, timeout_s: int = 120) -> Result:
-        """Run the steps; return what is left to look at."""
+        """Run the steps; return their results."""
         start = [self.dialect.start(self.lmod)]
         if self.strict and self.dialect.family == "sh":
             start += ["set -eu"]

@@ -1,4 +1,4 @@
-"""What an activation costs on a parallel file system: the files that it opens and looks at, by strace."""
+"""The cost of an activation on a parallel file system: the files it opens and looks up, counted by strace."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CALL = re.compile(r'^(\w+)\((?:AT_FDCWD, |(\d+)(?:, )?)?(?:"([^"]*)")?.*\) += (-
 
 @dataclass(frozen=True)
 class Cost:
-    """How often a process of the installation's Python opened something there, and looked for something."""
+    """How often a process opened files below given folders, and how often it looked files up there."""
 
     opens: int
     looks: int
 
 
 def trace(stack: Stack, commands: str) -> list[str]:
-    """Return the calls of each process that the installation's Python was, of a bash that runs `commands`."""
+    """Run `commands` in bash; return the system calls of each process of the installation's Python."""
     folder = stack.folder("trace")
     script = f"{DIALECTS['bash'].start(LMOD)}\nmodule load {stack.miniconda}\n{commands}\n"
     done = subprocess.run(
@@ -45,7 +45,7 @@ def find_root(stack: Stack) -> str:
 
 
 def count(calls: str, folders: tuple[str, ...]) -> Cost:
-    """Return what the process with these calls did below `folders`, whether it was there or not."""
+    """Count the opens and look-ups below `folders` in these calls, of existing and missing files alike."""
     opens = looks = 0
     opened: dict[str, str] = {}
     for name, number, path, result in CALL.findall(calls):
@@ -61,7 +61,7 @@ def count(calls: str, folders: tuple[str, ...]) -> Cost:
 
 @pytest.fixture
 def folders(stack: Stack) -> tuple[str, ...]:
-    """The installation, and the standard library of its Python, which is in a distribution's own."""
+    """The installation, and the standard library of its Python (in a real distribution, a part of it)."""
     python = f"{find_root(stack)}/bin/python"
     done = subprocess.run(
         [python, "-I", "-c", "import os; print(os.path.dirname(os.__file__))"],
@@ -86,7 +86,7 @@ def test_an_activation_opens_few_files(
     processes = trace(stack, commands)
     assert len(processes) == commands.count("conda "), "one process each"
     cost = count(processes[-1], folders)
-    # The program itself, what was compiled, and the installation's configuration.
+    # The program itself, the compiled activation and the installation's configuration.
     assert 5 <= cost.opens <= most.opens, f"{cost} of {most}"
     assert 10 <= cost.looks <= most.looks, f"{cost} of {most}"
 

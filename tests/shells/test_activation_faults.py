@@ -1,4 +1,4 @@
-"""What goes wrong in an activation is said in conda's own words, with its status, and changes nothing."""
+"""Errors of an activation: conda's own message and exit status, and an unchanged shell."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from session import Result, Session, differences
 pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 LOAD = "module load Anaconda3/2024.02-1"
-# For root everything can be read, unless it gives that up.
+# Root can read every file unless it gives up these capabilities.
 AS_USERS_ARE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
-# The last line of each traceback in a report of conda's.
+# The last line of each traceback in one of conda's error reports.
 EXCEPTION = re.compile(r"^ *((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", re.MULTILINE)
 
 
@@ -63,14 +63,14 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 def words_of(stderr: str) -> list[str]:
-    """Return what of conda's words does not depend on the time, the folder and the program that called it."""
+    """Return conda's message without what depends on the time, the folder and the calling program."""
     if "ERROR REPORT" in stderr:
         return EXCEPTION.findall(stderr)
     return [line.rstrip() for line in stderr.splitlines() if line.strip()]
 
 
 def ask_conda(root: str, result: Result, command: str) -> subprocess.CompletedProcess[str]:
-    """Return what conda itself says to `command` in the shell as it was before."""
+    """Run conda itself with `command`, in the environment of the snapshot `before`."""
     conda = [f"{root}/bin/python", "-I", f"{root}/bin/conda", "shell.posix", *command.split()]
     environ = result.snapshots["before"].environment
     return subprocess.run(
@@ -127,7 +127,7 @@ def test_deactivate_fails_as_in_conda_when_the_condarc_is_not_yaml(session: Sess
 
 
 def test_an_unreadable_prefix_is_treated_as_conda_treats_it(session: Session, stack) -> None:
-    """Its scripts and its variables cannot be seen: it is on PATH, and nothing else of it."""
+    """Its scripts and variables cannot be read: it is on PATH, and has no other effect."""
     close_prefix(stack.home)
     result = session.check(LOAD).snapshot("before").check("conda activate one").snapshot("after").run()
     condas = ask_conda(stack.root("2024.02-1"), result, "activate one")
@@ -138,7 +138,7 @@ def test_an_unreadable_prefix_is_treated_as_conda_treats_it(session: Session, st
 
 
 def test_a_deleted_environment_can_still_be_deactivated(session: Session, stack) -> None:
-    """What its scripts have set stays: those that take it away have vanished with it."""
+    """The variables that its scripts set are kept, because the scripts that unset them are deleted too."""
     result = (
         session.check(LOAD, "conda activate two")
         .snapshot("two")
@@ -158,7 +158,7 @@ def test_a_deleted_environment_can_still_be_deactivated(session: Session, stack)
 def test_an_error_ends_conda_csh_even_if_the_file_is_read_in_two_blocks(
     stack, tmp_path: Path, argument: str
 ) -> None:
-    # tcsh reads a file in blocks of 4,096 bytes; with a long prefix this one is in two.
+    # tcsh reads a file in blocks of 4,096 bytes; with a long prefix, conda.csh spans two.
     root = Path(stack.root("2024.02-1"))
     text = (root / "libexec/stackenv/conda.csh").read_text()
     begin, marker, end = text.partition("# Unset the variables first")

@@ -1,4 +1,4 @@
-"""What a night of a user's brings: half-set variables, a broken ~/.condarc, old lines in scripts."""
+"""Broken situations that users get into: half-set variables, a broken ~/.condarc, old lines in scripts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_broken_condarc_is_reported_in_condas_own_words_only(session, stack) -
     (stack.home / ".condarc").write_text("channels: [a\n")
     result = session.check(LOAD, "conda activate one").run()
     assert result.statuses[1] != 0
-    # conda shows its own report; nothing of ours may stand above it.
+    # conda shows its own report; stackenv must not print anything above it.
     assert result.stderr.lstrip().startswith("# >>>>"), result.stderr
     assert ".condarc" in result.stderr and "KeyError" not in result.stderr
 

@@ -1,4 +1,4 @@
-"""What a conda environment's activation does, captured by real shells from real scripts."""
+"""The capture of what a conda environment's activation does, by real shells from real scripts."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_capture_does_not_depend_on_the_user_who_runs_it(tmp_path: Path, monke
     for name in ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "A", "PYTHONPATH"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))
-    # tempfile asks TMPDIR only once in a process.
+    # tempfile reads TMPDIR only once per process.
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.chdir(tmp_path)
     assert capture_activation(Path("e")) == first
@@ -211,7 +211,7 @@ def test_a_missing_bash_or_environment_is_an_error(tmp_path: Path, monkeypatch) 
 
 
 def activate(session: Session, name: str) -> tuple[Snapshot, Snapshot]:
-    """Return the shell before and after `conda activate NAME` through the built module."""
+    """Return snapshots of the shell before and after `conda activate NAME`, with the built module loaded."""
     folder = session.folder / name
     folder.mkdir()
     session = replace(session, folder=folder, lines=[], names=[])
@@ -237,7 +237,7 @@ def test_a_capture_matches_what_conda_activate_sets(stack, tmp_path: Path) -> No
     for name in ("bare", "acting"):
         before, after = activate(session, name)
         changed.append({n: v for n, v in after.environment.items() if before.environment.get(n) != v})
-    # What every activation sets is conda's own, or the conda module's.
+    # What the activation of `bare` sets too comes from conda itself or from the conda module.
     bare, acting = changed
     captured = capture_activation(stack.environments / "acting")
     assert dict(captured.set_variables) == {n: v for n, v in acting.items() if n not in bare}

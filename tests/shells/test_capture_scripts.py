@@ -1,4 +1,4 @@
-"""What scripts of an activation do that no module can repeat: found in real shells, and told."""
+"""Effects of activation scripts that no module can reproduce: found in real shells, and reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ for finding in capture_activation(pathlib.Path(sys.argv[1])).findings:
 
 
 def capture_within(command: list[str], prefix: Path, **environ: str) -> list[str]:
-    """Return the findings, kind and subject, of a capture in another process that `command` starts."""
+    """Capture in another process, which `command` starts; return the kind and subject of each finding."""
     done = subprocess.run(
         [*command, sys.executable, "-c", CODE, str(prefix)],
         env={"PATH": "/usr/bin:/bin", **environ},
@@ -36,7 +36,7 @@ def capture_within(command: list[str], prefix: Path, **environ: str) -> list[str
 def test_a_host_name_that_cannot_be_varied_is_reported(tmp_path: Path) -> None:
     prefix = write_environment(tmp_path / "environment", {"activate.d/a.sh": "export THING=$(hostname)"})
     assert "not tried host name" not in capture_within([], prefix)
-    # A user namespace of its own, in which no further one may be made.
+    # A user namespace in which no further one can be created.
     script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"'
     assert "not tried host name" in capture_within(["unshare", "-U", "-r", "sh", "-c", script, "-"], prefix)
 
@@ -46,7 +46,7 @@ def test_temporary_folders_are_removed_even_if_a_script_closed_them(tmp_path: Pa
     (tmp_path / "others").mkdir(mode=0o750)
     script = f"mkdir -p $HOME/x/y; ln -s '{tmp_path}/others' $HOME/link; chmod 0 $HOME/x $HOME $TMPDIR"
     prefix = write_environment(tmp_path / "environment", {"activate.d/a.sh": script})
-    # Without root's rights over closed folders, whoever runs the tests.
+    # In a user namespace, root has no special rights over closed folders either.
     assert capture_within(["unshare", "-U"], prefix, TMPDIR=str(tmp_path / "tmp")) == ["not tried host name"]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert (tmp_path / "others").stat().st_mode & 0o777 == 0o750
@@ -62,7 +62,7 @@ def test_changes_to_the_shell_itself_are_reported(tmp_path: Path) -> None:
     for kind, subject in {**subjects, "umask": "0027", "folder": "current folder"}.items():
         assert details(captured, kind) == {subject: "left by activate.d/a.sh"}, kind
     assert details(captured, "shell option").keys() == {"pipefail on", "nullglob on"}
-    # conda sources in a function too: what is declared there is gone after it.
+    # conda, too, sources scripts within a function: a `declare -x` there ends with the function.
     assert captured.set_variables == ()
 
 
@@ -94,7 +94,7 @@ def test_a_script_that_ends_the_shell_is_reported(tmp_path: Path, script: str, d
     files = {f"activate.d/{name}": text for name, text in scripts.items()}
     prefix = write_environment(tmp_path / "e", {**files, "deactivate.d/a.sh": "unset A; exit 4"})
     captured = capture_activation(prefix, 20)
-    # What is behind it never runs; what deactivate.d does is seen all the same.
+    # Scripts after the one that ends the shell never run; those of deactivate.d are examined nevertheless.
     assert captured.set_variables == (("A", "1"),)
     failed = details(captured, "failed")
     assert failed["activate.d/b.sh"].startswith(detail)

@@ -1,6 +1,6 @@
-"""An installation that has changed since its module was made: conda is asked, and the answer is the same.
+"""Installations that changed after their module was created: conda is asked, and the answer is the same.
 
-The program is started as the shells' function `conda` starts it, for `conda activate one` in sh.
+The program is started as the shell function `conda` starts it, for `conda activate one` in sh.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COMPILED = "libexec/stackenv/activation.compiled"
 HISTORY = "conda-meta/history"
 PLUGIN = "[conda]\nlate = late_plugin\n"
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
-# What an activation may open for writing: nothing that is on a disk.
+# What an activation may open for writing: no file on a disk.
 DEVICES = ("/dev/null", "/dev/tty")
 
 
 @dataclass(frozen=True)
 class Installation:
-    """An installation of this test's own, and a home with the environment one."""
+    """The test's own copy of an installation, and a home with the environment `one`."""
 
     root: Path
     home: Path
@@ -44,7 +44,7 @@ class Installation:
         return next(self.root.glob("lib/python3*/site-packages"))
 
     def command(self, *words: str) -> list[str]:
-        """Return what the function `conda WORDS` of sh starts."""
+        """Return the command that the sh function `conda` starts for these words."""
         program = self.root / "libexec/stackenv/activation.py"
         return [f"{self.root}/bin/python", "-ISB", str(program), "sh", "base,hide,hide-modules", *words]
 
@@ -63,13 +63,13 @@ class Installation:
         return subprocess.run(command, env=self.environ(), capture_output=True, text=True, check=False)
 
     def activate(self) -> str:
-        """Return the code of an activation."""
+        """Activate `one`; return the shell code that is printed."""
         done = self.run(self.command("activate", "one"))
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
     def trace(self, calls: str, *before: str) -> str:
-        """Return the calls of this kind that an activation makes, in all its processes."""
+        """Return the system calls of this kind that an activation makes, in all its processes."""
         trace = self.home.parent / "trace"
         strace = ["strace", "-f", "-qq", "-e", f"trace={calls}", "-o", str(trace)]
         done = self.run([*before, *strace, *self.command("activate", "one")])
@@ -80,7 +80,7 @@ class Installation:
         return "/site-packages/conda/" in self.trace("openat", *before)
 
     def compile(self) -> str:
-        """Compile what an activation runs, as the hook does; return why conda will be asked, if it will."""
+        """Compile the activation as the hook does; return why conda will be asked, or an empty text."""
         return compile_activation(CondaInstallation("Conda", "Conda/1", str(self.root)), 60)
 
 
@@ -94,7 +94,7 @@ def installation(built_modules: BuiltModules, tmp_path: Path) -> Installation:
 
 @pytest.fixture
 def own_packages(installation: Installation) -> Installation:
-    """Return an installation into which packages can be installed."""
+    """An installation with its own folder of packages, into which packages can be installed."""
     separate_packages(installation.root)
     assert installation.asks_conda(), "its folder of packages is another one"
     assert installation.compile() == ""
@@ -112,7 +112,7 @@ def touch(path: Path) -> None:
 
 
 def cut(share: float) -> Callable[[Path], None]:
-    """Return what leaves so much of a file."""
+    """Return a function that cuts a file to this share of its length."""
 
     def cut_file(path: Path) -> None:
         content = path.read_bytes()
@@ -129,13 +129,13 @@ def put(content: bytes) -> Callable[[Path], None]:
 
 
 def compiled_by_another(path: Path) -> None:
-    """Leave what another Python has compiled: the first line says which one it was."""
+    """Make the file look compiled by another Python, which the first line names."""
     _, newline, code = path.read_bytes().partition(b"\n")
     path.write_bytes(b"cpython-39 30911f0" + newline + code)
 
 
 def flip(share: float) -> Callable[[Path], None]:
-    """Return what changes one byte there."""
+    """Return a function that changes one byte of a file, at this share of its length."""
 
     def flip_byte(path: Path) -> None:
         content = bytearray(path.read_bytes())
@@ -182,7 +182,7 @@ def test_conda_is_asked_after_a_change(installation: Installation, name: str) ->
 
 def test_conda_is_asked_when_the_compiled_activation_is_unreadable(installation: Installation) -> None:
     (installation.root / COMPILED).chmod(0)
-    # For root everything can be read, unless it gives that up.
+    # Root can read every file unless it gives up these capabilities.
     without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     assert installation.asks_conda(*without)
 
@@ -201,7 +201,7 @@ def test_an_activation_compiled_from_a_broken_file_is_not_used(installation: Ins
 def test_activation_works_while_the_hook_replaces_the_other_files(
     installation: Installation, built_modules: BuiltModules
 ) -> None:
-    """One after the other, in the hook's order, and nothing that they import is missed meanwhile."""
+    """They are replaced one by one, in the hook's order; users never import one that is half written."""
     known = installation.activate()
     conda = CondaInstallation("Conda", "Conda/1", str(installation.root))
     settings = load_configuration(CHECKOUT / "site-config/default.yaml")
@@ -234,7 +234,7 @@ def test_activation_tolerates_a_closed_stderr_or_stdout(installation: Installati
 
 
 def test_a_file_is_read_completely_when_reads_are_short(installation: Installation) -> None:
-    """As on a network's file system; here no read of a file on a disk is short."""
+    """A read may be short on a network file system; it is mocked, because no read from a disk is short."""
     condarc = installation.home / ".condarc"
     condarc.write_text("channels:\n  - conda-forge\nchangeps1: false\n")
     code = (
@@ -292,7 +292,7 @@ def test_conda_is_asked_when_its_version_is_untested(own_packages: Installation)
 
 
 def describe_files(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Return the files and folders below `folder`: when each was changed, its size, its number."""
+    """Return the modification time, size and inode number of `folder` and of everything in it."""
     found = {}
     for path in (folder, *folder.rglob("*")):
         status = path.lstat()

@@ -1,4 +1,4 @@
-"""Processes that inherit the loaded module: the message that says what to add, or it works."""
+"""Processes that inherit the loaded module: conda works there, or a message says what to add."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from session import differences
 
 pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations, pytest.mark.with_mamba]
 
-# {0} is the command.
+# {0} is the command, conda or mamba.
 WITHOUT_FUNCTION = {
     "sh -c": ["sh", "-c", "{0} activate one"],
     "make": ["make", "-f", "makefile"],
@@ -61,7 +61,7 @@ def test_a_child_process_without_the_function_says_what_to_add(child, stack, how
 
 
 def test_conda_init_reverse_removes_its_blocks_in_the_shell_and_in_a_child(session, stack) -> None:
-    """By the files: conda itself ends with status 1, for the stand-in has nothing for fish and xonsh."""
+    """Only the files count: conda ends with status 1, because the stand-in lacks those of fish and xonsh."""
     root = f"{stack.software}/Anaconda3/2024.02-1"
     files = {shell: stack.home / f".{shell}rc" for shell in ("bash", "zsh")}
     for shell, file in files.items():

@@ -1,4 +1,4 @@
-"""A conda module of the same name in several software trees, by CPU: at two paths, and at one."""
+"""A conda module of the same name in a software tree for each type of CPU, at two paths and at one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVE = "conda activate base; echo $CONDA_PREFIX"
 
 @pytest.fixture(scope="module")
 def trees(built_modules, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the trees `zen2` and `haswell`, in each the module by `stackenv site install`."""
+    """A folder with the trees `zen2` and `haswell`, each with a module that `stackenv site install` wrote."""
     folder = tmp_path_factory.mktemp("trees")
     for cpu in ("zen2", "haswell"):
         copy_bare_installation(Path(built_modules.software, MODULE), folder / cpu / "software" / MODULE)
@@ -41,7 +41,7 @@ def test_each_tree_loads_its_own_conda_also_in_a_job_from_another_tree(trees) ->
     for cpu in path:
         used = in_bash(f"module load Miniforge3; {ACTIVE}", MODULEPATH=path[cpu])
         assert used.stdout == f"{root[cpu]}\n", used.stderr
-    # A job inherits what is loaded at the login, with an environment active, and the other tree's MODULEPATH.
+    # A job inherits the loaded module and the active environment of the login, but has the other MODULEPATH.
     job = (
         f"export MODULEPATH={path['haswell']}; module load Miniforge3; {ACTIVE}; echo $CONDA_EXE\n"
         "module unload Miniforge3; echo $PATH; env | grep -c zen2; type conda"
@@ -55,7 +55,7 @@ def test_each_tree_loads_its_own_conda_also_in_a_job_from_another_tree(trees) ->
 
 
 def test_a_shared_path_loads_the_conda_that_each_node_mounts(built_modules, tmp_path) -> None:
-    """A link that leads elsewhere stands in for what each node mounts; the modulefile is on all of them."""
+    """A link with a changing target stands in for what each node mounts; all nodes have the modulefile."""
     link = tmp_path / "software.9"
 
     def on(cpu: str) -> None:

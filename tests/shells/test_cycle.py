@@ -1,4 +1,4 @@
-"""The whole cycle in each shell: what a load sets up, an unload takes away, and a reload keeps."""
+"""The complete cycle in each shell: what a load sets up, a reload keeps, and an unload removes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site's guide, typed as it stands, against a real channel."""
+"""The commands of the site's guide, typed unchanged, with a real channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOOKS = {
 
 @pytest.fixture
 def guide(session, stack):
-    """A user who is not asked questions; the site's condarc names the embedded channel."""
+    """A session in which conda asks no questions; the site's condarc names the embedded channel."""
     session.environ = {**session.environ, "CONDA_ALWAYS_YES": "true", "CONDA_QUIET": "true"}
     return session
 
@@ -72,7 +72,7 @@ def test_the_hook_line_of_the_guide_changes_nothing(guide, stack) -> None:
 @pytest.mark.parametrize("active", [0, 1])
 def test_unload_removes_condas_own_hook(guide, stack, active: int) -> None:
     if guide.dialect.name in ("ksh", "mksh", "tcsh", "fish"):
-        # conda.sh wants `local`, which ksh and mksh lack.
+        # conda.sh needs `local`, which ksh and mksh lack.
         pytest.skip("the embedded conda has no hook of its own for this shell")
     conda = f"{stack.root('2024.02-1')}/bin/conda"
     guide.snapshot("before").check("module load Anaconda3/2024.02-1").do(hook_line(guide, conda))
@@ -158,17 +158,17 @@ def test_conda_init_is_refused_with_an_explanation(guide, stack) -> None:
     assert result.statuses == [0, 1]
     assert "`conda init` is not needed here" in result.stderr
     assert "`module load Anaconda3/2024.02-1` provides `conda`" in result.stderr
-    # fish makes folders of its own.
+    # fish creates folders of its own.
     assert {path.name for path in stack.home.iterdir()} - {".config", ".local", ".cache"} == {"conda"}
     assert not (stack.home / ".config/fish/config.fish").exists()
 
 
 def test_the_update_loop_updates_a_named_environment_despite_errors(guide, stack) -> None:
-    """The guide's loop, typed: it works on conda 24.7.1, among errors.
+    """With conda 24.7.1, the guide's loop works, but shows errors.
 
-    Environments without the package, the base and unnamed environments each end in an error that the
-    loop passes over; from conda 25.9 on the header's `#` is a name too (`conda env list` has more
-    header lines). `stackenv update` will replace it.
+    Environments without the package, base, and unnamed environments each cause an error, after which the
+    loop goes on. From conda 25.9 on, `conda env list` has more header lines, so that the loop also treats
+    their `#` as a name. `stackenv update` will replace the loop.
     """
     if guide.dialect.family != "sh":
         pytest.skip("the guide's loop is sh")

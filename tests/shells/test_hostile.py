@@ -1,4 +1,4 @@
-"""Names, paths and variables that break other people's shell code."""
+"""Names, paths and variables that often break shell code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = [
 
 @pytest.fixture
 def hostile(stack, session, tmp_path):
-    """The same stack under a home with spaces, quotes, a dollar, a semicolon and an umlaut."""
+    """The same stack with a home whose path has spaces, quotes, a dollar, a semicolon and an umlaut."""
     home = tmp_path / "h o'm\"e $x;`y` ünï"
     home.mkdir()
     session.environ = {**session.environ, "HOME": str(home)}
@@ -70,7 +70,7 @@ def test_an_environment_with_an_odd_name_activates_and_deactivates(
     assert active.environment["STACKENV_TEST_HOSTILE"] == "1"
     assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
     if session.dialect.family != "csh" or "!" not in name:
-        # In csh Lmod itself writes a `!` of PATH as `\\!` (shells/Csh.lua, expandVar, 8.6.19).
+        # In csh, Lmod itself writes a `!` in PATH as `\\!` (shells/Csh.lua, expandVar, 8.6.19).
         assert result.snapshots["reloaded"].path[0] == f"{prefix}/bin"
     assert result.statuses == [0] * 6
     assert not (session.folder / "pwned").exists()

@@ -1,4 +1,4 @@
-"""Interactive shells: the environment's name in the prompt, and the user's own prompt back."""
+"""Interactive shells: the prompt shows the environment's name, and the user's own prompt is restored."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Of which conda the answers are known: what the hook compiles says so, and what it compares with conda.
+"""For which versions of conda the answers are known, and what the hook compares with conda as it compiles.
 
-The versions are names: the conda here is 24.7.1, and says that it is another one.
+The versions are only names: the conda here is 24.7.1, and reports another version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAGGED = "channels: &these [conda-forge]\ndefault_channels: *these\n"
 
 
 class Changed:
-    """An installation of this test's own, whose conda the test changes."""
+    """The test's own copy of an installation, whose conda the test changes."""
 
     def __init__(self, source: Path, folder: Path) -> None:
         self.root, self.home = folder / "root", folder / "home"
@@ -36,20 +36,20 @@ class Changed:
         (self.home / "envs/one/conda-meta/state").write_text('{"env_vars": {"OF_ONE": "1"}}')
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Change a file of conda's."""
+        """Replace a text in one of conda's files."""
         path = self.conda / file
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
 
     def compile(self) -> str:
-        """Compile what an activation runs; from now on, who asks conda is told so."""
+        """Compile the activation; from then on, conda only reports that it was asked, and fails."""
         words = compile_activation(CondaInstallation("Conda", "Conda/1", str(self.root)), 60)
         self.replace("cli/main.py", "import sys\n", f'import sys\nsys.exit("{ASKED}")\n')
         return words
 
     def activate(self, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Return the outcome of an activation as the function `conda` starts it."""
+        """Activate `one` as the shell function `conda` does; return the finished process."""
         program = self.root / "libexec/stackenv/activation.py"
         return subprocess.run(
             [f"{self.root}/bin/python", "-ISB", str(program), "sh", "none", "activate", "one"],
@@ -85,7 +85,7 @@ def test_conda_is_not_asked_when_its_version_is_in_the_supported_range(
     changed.replace("_version.py", "'24.7.1'", repr(version))
     assert changed.compile() == ""
     assert not changed.asks_conda()
-    # Here 22.9.0 and 24.7.1 do not say the same.
+    # To these questions, 22.9.0 and 24.7.1 give different answers.
     assert changed.asks_conda(OF_ONE="2")
     assert changed.asks_conda(CONDARC="/dev/null")
 
@@ -113,7 +113,7 @@ def test_a_conda_that_cannot_be_imported_does_not_stop_the_build(changed: Change
     assert "RuntimeError: broken" in changed.activate().stderr
 
 
-# What a version could have in another way: file, text, what is there then. The last are of 24.7.1 alone.
+# What may differ in another version: file, text and replacement. The last two are for 24.7.1 only.
 DIFFERENCES = {
     "the name of base": ("activate.py", '            return "base"\n', '            return "the base"\n'),
     "a variable that goes": ("activate.py", "vars.append(env_var)", "vars.append(env_var.upper())"),
@@ -183,7 +183,7 @@ def test_a_temporary_folder_may_have_any_name(changed: Changed, monkeypatch: pyt
 
 
 def install_plugin(changed: Changed) -> Path:
-    """Install a plugin of conda; return the file that is there once it has been imported."""
+    """Install a conda plugin; return the file that the plugin creates when it is imported."""
     imported = changed.home / "imported"
     metadata = changed.packages / "early_plugin-1.0.dist-info"
     metadata.mkdir()

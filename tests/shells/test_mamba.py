@@ -1,5 +1,4 @@
-"""`mamba` of Miniforge3's module: what is its own, beside what test_cycle.py and others show with it too.
-
+"""`mamba` of Miniforge3's module: what applies to it alone (test_cycle.py and others run with it, too).
 The program is a stand-in for mamba 2 (tests/distribution/files/bin/mamba).
 """
 
@@ -21,13 +20,13 @@ pytestmark = [pytest.mark.some_shells]
 
 LOAD = "module load Miniforge3/24.7.1-2"
 UNLOAD = "module unload Miniforge3"
-# Says what it was started with; the real one would be started with the same.
+# Prints the arguments and variables that it was started with; the real mamba would get the same.
 RECORDER = """\
 #!/bin/sh
 # Not mamba: a recorder of its command line.
 printf '%s\\n' "$@" "root=$MAMBA_ROOT_PREFIX" "program=$MAMBA_EXE" "path=$PATH"
 """
-# The hook as mamba 2 prints it: of the program, which the function does not ask for it.
+# The hook as mamba 2 prints it: users run the program for it, not the function.
 HOOK = {
     "sh": 'eval "$({0} shell hook --shell bash)"',
     "csh": "{0} shell hook --shell csh > hook.csh; source hook.csh",
@@ -97,7 +96,7 @@ def test_invalid_arguments_are_an_error_and_change_nothing(session: Session) -> 
 
 
 def test_activation_scripts_of_an_installed_package_run_at_once(session: Session, stack) -> None:
-    """By the packages' scripts: after install, update and remove the environment is activated again."""
+    """After install, update and remove, the environment is activated again, with the packages' scripts."""
     shutil.rmtree(stack.environments / "two/conda-meta")
     shutil.rmtree(stack.environments / "two")
     result = (
@@ -131,7 +130,6 @@ def test_mamba_shell_init_is_refused(session: Session, stack) -> None:
 
 
 def test_mamba_shell_deinit_removes_the_block_written_by_init(stack, miniforge: str, tmp_path: Path) -> None:
-    """`mamba shell deinit` runs."""
     file = stack.home / ".bashrc"
     file.write_text("# mine\n")
     environ = stack.environ(MAMBA_ROOT_PREFIX=miniforge)
@@ -155,7 +153,7 @@ def test_mamba_run_finds_no_programs_of_base(session: Session) -> None:
 
 @pytest.mark.all_shells
 def test_the_users_own_micromamba_keeps_its_root(session: Session, stack) -> None:
-    """Its variables and its functions are as before, in the shell and in what mamba does not start."""
+    """Its variables and functions are unchanged in the shell, and in programs that mamba does not start."""
     own = make_environment(stack.folder("mine") / "micromamba")
     program = own / "bin/micromamba"
     program.write_text('#!/bin/sh\n# Not micromamba.\necho "root $MAMBA_ROOT_PREFIX"\n')
@@ -186,7 +184,7 @@ def test_the_users_own_micromamba_keeps_its_root(session: Session, stack) -> Non
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
 def test_a_root_prefix_set_before_the_load_is_kept(session: Session, miniforge: str) -> None:
-    """MAMBA_ROOT_PREFIX is the site's by the user's own choice, for a micromamba of the user's."""
+    """The user has chosen the site's root as MAMBA_ROOT_PREFIX, for a micromamba of their own."""
     session.environ = {
         **session.environ,
         "MAMBA_ROOT_PREFIX": miniforge,
@@ -210,7 +208,7 @@ def test_a_root_prefix_set_before_the_load_is_kept(session: Session, miniforge: 
 
 @pytest.mark.parametrize("dialect", ["bash"], indirect=True)
 def test_functions_of_micromamba_1_defined_after_the_load_survive_the_unload(session: Session) -> None:
-    """It has no __mamba_wrap; those that it has are not exported after the unload."""
+    """micromamba 1 has no __mamba_wrap; the functions that it has are not exported after the unload."""
     functions = "; ".join(f"{name}() {{ echo mine; }}" for name in ("__mamba_exe", "__mamba_hashr"))
     result = (
         session.check(LOAD).do(functions).check(UNLOAD, "declare -F __mamba_exe", "declare -F __mamba_wrap")
@@ -238,7 +236,7 @@ def test_mambas_own_hook_leaves_nothing_after_the_unload(session: Session, minif
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
 def test_unload_restores_what_mamba_shell_init_had_set_up(session: Session, stack, miniforge) -> None:
-    """As many users have: their own root, and the site's program."""
+    """Many users have this combination: a root of their own, and the site's program."""
     own = make_environment(stack.folder("mine") / "mamba")
     session.environ = {
         **session.environ,
@@ -259,7 +257,7 @@ def test_unload_restores_what_mamba_shell_init_had_set_up(session: Session, stac
 
 @pytest.fixture
 def recording(built_modules: BuiltModules, tmp_path: Path):
-    """A function that runs the module's program `mamba`, and returns what a recorder in mamba's place got."""
+    """A function that runs the module's `mamba`, and returns what a recorder in place of mamba received."""
     root = tmp_path / "miniforge3"
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), root)
     (root / "bin/mamba").write_text(RECORDER)
@@ -294,7 +292,7 @@ def install(root: Path, modulefile: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# What is typed, and what mamba gets; first/old, second/old and second/other are there.
+# What is typed, and what mamba receives. The environments first/old, second/old and second/other exist.
 PLACED = {
     "create -n new x": "create -p TOP/first/new x",
     "create x --name=new": "create x --prefix=TOP/first/new",
@@ -337,7 +335,7 @@ PLACED = {
 
 
 def test_a_name_is_passed_to_mamba_as_the_prefix_that_conda_uses(recording, tmp_path: Path) -> None:
-    """One test, for the recorder takes an install."""
+    """All cases are one test, because the recorder needs an installation."""
     for name in ("first/old", "second/old", "second/other"):
         make_environment(tmp_path / name)
     for name, line in {"new.yml": "called", "odd.yaml": "a: b", "quoted.yaml": "'old'  # mine"}.items():
@@ -354,13 +352,13 @@ def test_a_name_is_passed_to_mamba_as_the_prefix_that_conda_uses(recording, tmp_
             words.split()[:1] == ["run"]
         )
     assert got == PLACED
-    # With nothing of the kind in a variable, where a condarc says.
+    # If no variable names folders, the condarc does.
     (tmp_path / ".condarc").write_text(f"envs_dirs: [{tmp_path}/mine]\n")
     assert recording(["create", "-n", "new"])[:3] == ["create", "-p", "TOP/mine/new"]
 
 
 def run_program(tmp_path: Path, words: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the module's program `mamba`, whatever becomes of it."""
+    """Run the module's program `mamba`, which may fail."""
     return subprocess.run(
         [tmp_path / "miniforge3/libexec/stackenv/condabin/mamba", *words],
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environ},
@@ -419,7 +417,7 @@ def test_a_frozen_base_is_not_changed(recording, tmp_path: Path, words: str) -> 
 def test_mamba_1_gets_a_wrapper_and_an_unknown_major_version_gets_none(
     built_modules: BuiltModules, tmp_path: Path, major: int
 ) -> None:
-    """PYTHONPATH must not reach mamba 1, a program of Python; of one that nobody knows nothing is made."""
+    """PYTHONPATH must not reach mamba 1, a Python program; an unknown version is used as it is."""
     root, modulefile = tmp_path / "miniforge3", tmp_path / "modules/Miniforge3/24.7.1-2.lua"
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), root)
     (record,) = root.glob("conda-meta/mamba-*.json")
@@ -434,7 +432,7 @@ def test_mamba_1_gets_a_wrapper_and_an_unknown_major_version_gets_none(
     result = session.check("module load Miniforge3", "mamba list", "mamba activate base").run()
     if major == 1:
         assert (result.statuses, result.stdout) == ([0, 0, 0], "1 ['list']\n"), result.stderr
-        # What base is updated to since is no program of Python.
+        # After an update of base, mamba may no longer be a Python program.
         (root / "bin/mamba").write_text(RECORDER)
         assert run_program(tmp_path, ["list"]).stdout.startswith("list\n")
     else:

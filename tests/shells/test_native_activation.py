@@ -1,7 +1,7 @@
-"""What our code answers without conda is what conda answers, value by value and in conda's order.
+"""Answers that stackenv gives without conda equal conda's own, value by value and in conda's order.
 
-The questions are in activation_cases.py and activation_odd_cases.py; conda is the installation's own. Those
-that handed_over.txt names are for conda to answer, and only they.
+The questions are in activation_cases.py and activation_odd_cases.py; conda is the installation's own. The
+questions that are left for conda to answer are exactly those in handed_over.txt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from oldest_conda import make_oldest_installation
 
 HANDED_OVER = frozenset(Path(__file__).with_name("handed_over.txt").read_text().splitlines())
 SAVED = "__CONDA_SHLVL_"
-# Right and wrong answers, words on standard error, each way to read a file: the server is as a start.
+# Successes and failures, messages on standard error, and each way to read a file: for these, a forked conda
+# is compared with a newly started one.
 STARTED = (
     "by name",
     "deactivate down to a stacked one",
@@ -38,7 +39,7 @@ STARTED = (
     "usage: activate one two",
 )
 
-# Odd bytes, values of the environment's own, levels, and what is handed over.
+# Odd bytes, the environment's own values, levels, and questions that are handed over.
 PRINTED = (
     "stacked, the flag last",
     "deactivate down to a stacked one",
@@ -59,7 +60,7 @@ PRINTED = (
 
 
 def sort_saved(answer: dict[str, Any] | None) -> str:
-    """Return the text of an answer; the values it saves are sorted, which conda has in a set."""
+    """Return the text of an answer, with the values that it saves sorted: conda keeps them in a set."""
     if answer is None:
         return "null"
     exports = answer["vars"]["export"]
@@ -70,14 +71,14 @@ def sort_saved(answer: dict[str, Any] | None) -> str:
 
 
 def is_answered(world: World, case: Case) -> bool:
-    """Return whether a question is answered without conda; see that it gets conda's answer, words and all."""
+    """Return whether a question is answered without conda; assert that answer and messages are conda's."""
     found = world.evaluate(case)
     if found is None:
         return False
     condas, ours = found
     assert condas.answer is not None, f"conda fails here: {condas.stderr}"
     if case.dialect == "csh":
-        # The prompt is not: conda would need csh's in the environment, and ours comes with the program.
+        # The prompt is not compared: conda would need csh's in the environment; ours is added by the program.
         assert condas.answer["vars"]["set"].keys() <= {"prompt"}
         condas.answer["vars"]["set"] = {}
     assert sort_saved(ours.answer) == sort_saved(condas.answer)
@@ -116,7 +117,7 @@ def test_everyday_questions_of_csh_and_fish_are_answered_as_conda_does(
 
 @pytest.mark.parametrize("name", STARTED)
 def test_a_forked_conda_answers_like_a_newly_started_one(activation_world: World, name: str) -> None:
-    """All other tests ask a fork."""
+    """All other tests ask a forked conda."""
     forked = activation_world.ask_forked_conda(CASES[name])
     started = activation_world.ask_started_conda(CASES[name])
     assert sort_saved(started.answer) == sort_saved(forked.answer)
@@ -131,7 +132,7 @@ def test_a_forked_conda_answers_like_a_newly_started_one(activation_world: World
 def test_the_program_prints_the_same_with_and_without_asking_conda(
     activation_world: World, name: str, dialect: str, language: str
 ) -> None:
-    """Byte by byte, in each language; as a start without -S always asks conda."""
+    """The output is compared byte by byte, in each language; without -S, the program always asks conda."""
     case = CASES[name]
     shell = {"LANG": language, "STACKENV_CONDA_ROOT": "@ROOT@", "STACKENV_PROMPT": "=$ "}
     case = dataclasses.replace(case, environ={**shell, "STACKENV_CONDA_BEFORE": "clean", **case.environ})
@@ -150,7 +151,7 @@ def test_answers_match_the_oldest_supported_conda(built_modules: BuiltModules, t
         answered = {name for name, case in CASES.items() if is_answered(world, case)}
     finally:
         world.stop()
-    # What is not certain of the newest is not of this one; some more is not.
+    # All questions handed over with the newest conda are handed over with the oldest, too, and a few more.
     assert answered.isdisjoint(HANDED_OVER)
     assert answered >= EVERYDAY.keys()
     assert len(CASES) - len(HANDED_OVER) - len(answered) <= 20

@@ -1,4 +1,4 @@
-"""Whatever the environments, the configuration and the variables: our answer is conda's, or there is none."""
+"""Random environments, configurations and variables: stackenv answers as conda does, or asks conda."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from test_native_activation import is_answered
 
-# A few names, so that questions meet the environments that are there.
+# Only a few names, so that questions often name existing environments.
 NAMES = st.sampled_from(["one", "two", "three", "four", "bare", "stated", "odd", "base", "missing"])
 ODD = st.sampled_from(
     ["it's", "a b", "ü\udcff", "$HOME", "{name}", "a,b", "a:b", "~", "...", "-x", "envs", "o\\d"]
@@ -28,7 +28,7 @@ VARIABLES = st.sampled_from(
 )
 VALUES = TEXTS | st.integers(0, 9) | st.none() | st.booleans()
 STATES = st.dictionaries(VARIABLES, VALUES, max_size=3)
-# The lines of a condarc: those that count in every form that people write, and others around them.
+# Lines of a condarc: the keys that matter, in every form that people write, and other lines around them.
 SCALARS = st.sampled_from(
     [
         *("true", "false", "yes", "No", "on", "OFF", "y", "~", "", "0", "1", "2", "'1'", '"false"', "0.0"),
@@ -126,7 +126,7 @@ SETTINGS = st.fixed_dictionaries(
         ).map(":".join),
     },
 )
-# What a shell that has been used for a while may have lost.
+# Variables that a shell may have lost after some time of use.
 LOSSES = st.dictionaries(
     st.sampled_from(
         ["CONDA_SHLVL", "CONDA_PREFIX", "CONDA_PREFIX_1", "CONDA_DEFAULT_ENV", "CONDA_STACKED_2", "PATH"]
@@ -145,7 +145,7 @@ COMMANDS = st.one_of(
 
 @st.composite
 def draw_environment(draw: st.DrawFn) -> dict[str, Any]:
-    """Return the files of an environment: some of what one may hold."""
+    """Return the files of an environment: a random choice of what an environment may contain."""
     prefix = f"{draw(FOLDERS)}/{draw(NAMES | ODD)}"
     files: dict[str, Any] = {f"{prefix}/conda-meta/history": ""}
     if draw(st.booleans()):
@@ -161,7 +161,7 @@ def draw_environment(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def draw_case(draw: st.DrawFn) -> Case:
-    """Return a question in a world of its own."""
+    """Return a question, with its own files and variables."""
     files: dict[str, Any] = {}
     for more in draw(st.lists(draw_environment(), max_size=2)):
         files.update(more)
@@ -187,12 +187,12 @@ def draw_case(draw: st.DrawFn) -> Case:
 
 
 def see_that_it_is_condas(world: World, case: Case) -> None:
-    """Compare the two answers, and count those that are handed over."""
+    """Compare the two answers; count the questions that are answered and those that are handed over."""
     event("answered" if is_answered(world, case) else "handed over to conda")
 
 
 def limit(examples: int) -> settings:
-    """Return the settings for so many questions."""
+    """Return the settings for this number of questions."""
     return settings(
         max_examples=examples,
         deadline=None,

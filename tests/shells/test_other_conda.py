@@ -1,4 +1,4 @@
-"""Another conda in the same shell, conda's own hook, and an installation that is gone."""
+"""Another conda in the same shell, set up by its own hook; and an installation that is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOOKS = {
 
 @pytest.fixture
 def other(stack, session):
-    """A conda of the user's own, set up in this shell by `conda init`, its base active."""
+    """The user's own conda, set up in this shell by `conda init`, with its base active."""
     root = make_environment(stack.folder("mine") / "miniconda3")
     (root / "bin/conda").write_text("#!/bin/sh\n")
     (root / "bin/conda").chmod(0o755)

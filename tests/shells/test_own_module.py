@@ -1,6 +1,7 @@
-"""What `module load stackenv` sets, and that an unload leaves a shell as it was: the text, in real shells.
+"""The modulefile of stackenv in real shells: what a load sets, and that an unload restores the shell.
 
-What is behind it: tests/easybuild/test_stackenv_module.py, and tests/personal/test_first_line.py.
+The program behind it is tested in tests/easybuild/test_stackenv_module.py and in
+tests/personal/test_first_line.py.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ CONDA = "module load Anaconda3/2024.02-1"
 
 
 def write_module(folder: Path, modules: str = "${HOME}/modules", conda: str = ".cache/conda") -> Path:
-    """Write the module of stackenv, by a site configuration of its own; return the folder for MODULEPATH."""
+    """Write the module of stackenv, with its own site configuration; return the folder for MODULEPATH."""
     site = folder / "site.yaml"
     site.write_text(SITE.replace("MODULES", modules).replace("CONDA", conda))
     modulefile = folder / "site-modules/stackenv/1.0.lua"
@@ -63,7 +64,7 @@ def write_module(folder: Path, modules: str = "${HOME}/modules", conda: str = ".
 
 @pytest.fixture
 def workspace(session: Session, tmp_path: Path) -> Path:
-    """The folder of WORKSPACE, which is set; the module of stackenv can be loaded."""
+    """The folder to which WORKSPACE is set; the module of stackenv can be loaded."""
     (tmp_path / "workspace").mkdir()
     modulepath = f"{session.environ['MODULEPATH']}:{write_module(tmp_path)}"
     session.environ = {
@@ -109,7 +110,7 @@ def test_a_load_sets_the_variables_and_an_unload_leaves_nothing(session, stack, 
         .snapshot("loaded")
         .check(LOAD, "module refresh")
         .snapshot("again")
-        # What a shell has now makes no difference to what the load has done.
+        # Values that change after the load make no difference to what the unload removes.
         .export("WORKSPACE", "/elsewhere")
         .export("HOME", str(workspace))
         .check(UNLOAD)
@@ -142,7 +143,7 @@ def test_a_reload_chooses_the_folders_again(session, stack, workspace, tmp_path)
 @pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("after", [False, True], ids=["before the load", "after the load"])
 def test_a_users_own_value_wins_and_is_kept(session, stack, workspace, after: bool) -> None:
-    # One of them is what the site would choose.
+    # One of these values is the one that the site would choose.
     own = {
         **{"PIP_CACHE_DIR": "/mine", "TORCH_HOME": f"{workspace}/torch", "CONDA_PKGS_DIRS": "/mine,/more"},
         **{"HF_HUB_CACHE": "/mine/hub", "STACKENV_SITE_CONFIG": "/mine.yaml"},
@@ -178,7 +179,7 @@ def test_xdg_cache_home_or_hf_home_of_the_user_wins(session, workspace, stack, v
 
 
 def write_personal(home: Path) -> None:
-    """Write a module into the folder of personal ones."""
+    """Write a module into the folder of personal modules."""
     (home / "modules/mine").mkdir(parents=True)
     (home / "modules/mine/1.0.lua").write_text('setenv("MINE", "1")\n')
 
@@ -205,7 +206,7 @@ def test_a_cache_folder_in_a_tools_configuration_file_wins(
 
 def test_a_folder_that_the_user_cannot_write_is_skipped(session, stack, workspace) -> None:
     blocked = workspace.parent / "site-modules/stackenv/1.0.lua"
-    # Another member of the group has made it first; whoever is root may write everywhere but on /proc.
+    # As if another member of the group had created it first; root can write everywhere except in /proc.
     text = blocked.read_text().replace('{ variable = "WORKSPACE" }, "/torch"', '"/proc/self/torch"')
     assert text != blocked.read_text()
     blocked.write_text(text)
@@ -232,7 +233,7 @@ def test_a_personal_module_created_after_the_load_is_found(session, stack, works
     session.check("module load mine").snapshot("loaded").check(UNLOAD).snapshot("unloaded")
     result = session.check(LOAD).snapshot("again").check("module purge").snapshot("after").run()
     shots = result.snapshots
-    # It was found by the module alone, and Lmod has it come and go with that.
+    # It was found only through stackenv's module, so Lmod unloads and loads it together with that module.
     assert [shots[name].environment.get("MINE") for name in ("loaded", "unloaded", "again")] == [
         "1",
         None,
@@ -318,7 +319,7 @@ def test_module_show_help_and_spider_name_no_user_folders(session, workspace, ho
 
 
 def count_started(module: str, environ: Mapping[str, str], folder: Path) -> int:
-    """Return how many programs Lmod starts for the load of `module`."""
+    """Return how many programs Lmod starts to load `module`."""
     trace = folder / f"{module}.strace"
     command = ["strace", "-f", "-e", "trace=execve", "-o", str(trace), LMOD, "bash", "load", module]
     subprocess.run(command, env=environ, capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""A user's own alias or function `conda`, or `mamba`, does no harm, and is back after the unload."""
+"""A user's own alias or function `conda` or `mamba` does no harm, and is restored by the unload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from session import Session, differences
 
 MODULES = {"conda": "Anaconda3", "mamba": "Miniforge3"}
 ALIASES = {"one word": "micromamba", "two words": "micromamba  -q", "quoted": "micromamba 'a  b' \"c\""}
-# An alias of a script counts in bash when this is set.
+# In scripts, bash expands aliases only with this option.
 BEGIN = {"bash": "shopt -s expand_aliases"}
 DEFINE = {
     "sh": "alias {0}={1}",
@@ -36,7 +36,7 @@ def begin(session: Session) -> Session:
 @pytest.mark.parametrize("alias", ALIASES)
 @pytest.mark.parametrize("name", MODULES)
 def test_a_users_alias_is_restored_by_the_unload(session: Session, alias: str, name: str) -> None:
-    """Through a second load, a reload and an activation; as the shell shows it to be read again."""
+    """Also after a reload and an activation; compared as the shell prints it to be read again."""
     dialect, module = session.dialect, MODULES[name]
     result = (
         begin(session)
@@ -66,7 +66,7 @@ def strip_origin(text: str) -> list[str]:
 )
 @pytest.mark.parametrize("name", MODULES)
 def test_a_users_function_is_restored_by_the_unload(session: Session, dialect: Dialect, name: str) -> None:
-    """dash does not show its functions, ksh93 shows others, and csh has none."""
+    """dash does not print its functions, ksh93 prints parts of other text, and csh has no functions."""
     module = MODULES[name]
     result = (
         session.do(FUNCTION[dialect.family].format(name))
@@ -88,7 +88,7 @@ def test_a_users_function_is_restored_by_the_unload(session: Session, dialect: D
 def test_a_function_defined_after_the_load_survives_the_unload(
     session: Session, dialect: Dialect, name: str
 ) -> None:
-    """As where ~/.bashrc is sourced again; and what a personal module on top does with it ends."""
+    """As when ~/.bashrc is sourced again; what a personal module on top does with the function ends."""
     result = (
         session.check(f"module load {MODULES[name]}")
         .do(FUNCTION[dialect.family].format(name))
@@ -122,7 +122,7 @@ def test_a_replaced_alias_is_reported_in_one_line_on_a_terminal(shell: str, stac
         ]
     )
     terminal, inside = pty.openpty()
-    # csh has no word for stderr, and writes to the terminal that controls it.
+    # csh has no syntax for stderr alone, and writes to its controlling terminal.
     start = ("setsid", "--ctty", "--wait", *dialect.command, "-c", script)
     with subprocess.Popen(start, stdin=inside, stdout=inside, stderr=inside, env=stack.environ()) as process:
         os.close(inside)
@@ -137,14 +137,15 @@ def test_a_replaced_alias_is_reported_in_one_line_on_a_terminal(shell: str, stac
 
 
 def read_all(terminal: int) -> Iterator[bytes]:
-    """Yield what is written on `terminal` until nobody has it open (EIO on Linux)."""
+    """Yield what is written on `terminal` until no process has it open (EIO on Linux)."""
     with contextlib.suppress(OSError):
         while True:
             yield os.read(terminal, 4096)
 
 
-# What conda 25.7 and later leave after `conda activate one; conda deactivate` by their own functions, which
-# they set up over the module's: . ROOT/etc/profile.d/conda.sh (conda/activate.py, `build_deactivate`).
+# What conda 25.7 and later leave after `conda activate one; conda deactivate` with their own functions, which
+# `. ROOT/etc/profile.d/conda.sh` defines over the module's (conda/activate.py, `build_deactivate`). The test
+# sets these values itself, as a stand-in for such a conda.
 LEFT_BY_CONDA_25_7 = {
     "CONDA_SHLVL": "0",
     "CONDA_PREFIX": "",

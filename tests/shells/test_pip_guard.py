@@ -1,4 +1,4 @@
-"""A site's guard in /etc/pip.conf stops the OS Python, and neither conda's environments nor the user."""
+"""A site's guard in /etc/pip.conf stops the OS Python, but neither conda environments nor the user's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def prefix(stack, modules) -> Path:
 
 @pytest.fixture
 def guarded(session, prefix, modules, tmp_path):
-    """A session on a site with the guard in force."""
+    """A session on a site whose guard is active."""
     if subprocess.run([OS_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
         message = f"{OS_PYTHON} has no pip"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
@@ -142,7 +142,7 @@ def test_without_a_guard_no_pip_variable_is_set(session, prefix) -> None:
     [
         (".config/pip/pip.conf", "install", 0),
         (".pip/pip.conf", "global", 0),
-        # That of the environment itself is somebody's word on this very environment.
+        # The file of the environment itself was written for this very environment, and holds.
         ("conda/envs/real/pip.conf", "global", REFUSED_STATUS),
     ],
 )
@@ -160,7 +160,7 @@ def test_the_users_pip_conf_does_not_stop_pip_but_the_environments_does(
 
 @pytest.mark.parametrize("dialect", ["bash"], indirect=True)
 def test_pip_works_in_venvs_and_base_without_the_module_loaded(guarded, prefix, stack) -> None:
-    # The base of the tests has a pyvenv.cfg; the file that the hook has put into it is tried in one without.
+    # The tests' base has a pyvenv.cfg; the hook's file is copied from there to an environment without one.
     (prefix / "pip.conf").write_bytes(Path(stack.root("2024.02-1"), "pip.conf").read_bytes())
     result = (
         guarded.check(f"{prefix}/bin/{INSTALL}", f"{prefix}/bin/python -m venv {stack.home}/venv")

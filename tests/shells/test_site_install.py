@@ -1,6 +1,6 @@
-"""`stackenv site install` and `uninstall`: a conda that no EasyBuild has installed, and what must stay.
+"""`stackenv site install` and `uninstall` for a conda not installed by EasyBuild, and what they must keep.
 
-What the module does then is in test_cycle.py and test_storage.py, with the marker `site_install`.
+What the module does is tested in test_cycle.py and test_storage.py, with the marker `site_install`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stackenv.conda.install import FROZEN_MESSAGE
 from stackenv.modulefile.text import OURS_BEGINS
 
 VERSION = "24.7.1-2"
-# Root without the right to write where no mode lets it, as whoever owns an installation.
+# Root without the right to ignore file modes, like any other owner of an installation.
 AS_BUILD_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 INIT = Path(LMOD).parents[1] / "init/bash"
 FAILING = """\
@@ -38,7 +38,7 @@ error("this site's own block fails")
 
 @dataclass(frozen=True)
 class Place:
-    """A bare Miniforge3 in `root`, and where its modulefile goes."""
+    """A bare Miniforge3 in `root`, and the path of its modulefile."""
 
     root: Path
     modulefile: Path
@@ -61,7 +61,7 @@ class Place:
         return [COMMAND, "site", verb, *name, *words, *options]
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
-        """Return all that is in the installation, and in the folder of modules, but what is shared."""
+        """Return modes and contents of the installation and the folder of modules, without shared files."""
         return {
             str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
             for top in (self.root, self.modulefile.parents[1])
@@ -132,7 +132,7 @@ def test_uninstall_with_a_mistyped_modulefile_removes_nothing(place: Place) -> N
 
 @pytest.fixture
 def hooked(built_modules: BuiltModules, tmp_path: Path) -> Place:
-    """Return a Miniforge3 with what the hooks have written into it, and without a modulefile."""
+    """A Miniforge3 with the files that the hooks wrote into it, and without a modulefile."""
     root = tmp_path / "miniforge3"
     copy_installation(Path(built_modules.software, built_modules.miniforge), root)
     (tmp_path / "modules").mkdir()
@@ -141,7 +141,7 @@ def hooked(built_modules: BuiltModules, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def text(built_modules: BuiltModules, hooked: Place) -> str:
-    """Return the text of its modulefile, as EasyBuild has written it with the hooks."""
+    """The text of its modulefile, as EasyBuild wrote it with the hooks."""
     source = Path(built_modules.modulepath, f"{built_modules.miniforge}.lua").read_text()
     return source.replace(str(Path(built_modules.software, built_modules.miniforge)), str(hooked.root))
 
@@ -186,7 +186,7 @@ def test_a_build_user_can_remove_files_of_the_hooks_from_a_read_only_installatio
 ) -> None:
     hooked.modulefile.parent.mkdir()
     hooked.modulefile.write_text(text.split(OURS_BEGINS)[0])
-    # EasyBuild's copy of what it has replaced.
+    # EasyBuild's backup of a modulefile that it replaced.
     hooked.modulefile.with_name(f"{VERSION}.bak_20261130035806_1").write_text(text)
     (hooked.root / "condarc.d/own.yml").write_text("channel_priority: strict\n")
     mark = hooked.root / "conda-meta/frozen"
@@ -216,7 +216,7 @@ def test_a_build_user_can_remove_files_of_the_hooks_from_a_read_only_installatio
     assert outside - {"pip.conf"} == {
         *("libexec", "libexec/stackenv", "condarc.d/stackenv.yml", "conda-meta/frozen")
     }
-    # The rest is as it was, with its modes.
+    # Everything else is unchanged, including its modes.
     assert after == {path: entry for path, entry in before.items() if path in after}
     assert str(hooked.modulefile) in after
 
@@ -266,7 +266,7 @@ def test_a_failed_load_test_leaves_everything_unchanged(place: Place, tmp_path: 
     done = place.run("install", config=failing)
     assert done.returncode == 6 and "failed its load test" in done.stderr
     assert place.tree() == before
-    # One that is in use stays as it is, too.
+    # A module that is in use is kept unchanged, too.
     assert place.run("install").returncode == 0
     (place.root / "libexec/stackenv/stackenv_condarc.py").write_text("# of an older stackenv\n")
     before = place.tree()
@@ -301,7 +301,7 @@ def test_a_late_signal_leaves_a_complete_installation_or_none(place: Place) -> N
             pass
         process.send_signal(signal.SIGTERM)
         process.wait()
-    # Whole or not at all: files without their modulefile, or it without them, are what nobody could use.
+    # Complete or not at all: files without their modulefile, or a modulefile without its files, are useless.
     assert place.modulefile.exists() == (place.root / "libexec/stackenv/activation.py").exists()
     assert place.modulefile.exists() == (process.returncode == 0)
     assert not list(place.modulefile.parent.glob(".*")) and not (place.root / ".stackenv-new").exists()
@@ -323,7 +323,7 @@ def test_a_second_install_at_the_same_time_is_refused(place: Place) -> None:
 def test_leftovers_of_a_killed_install_are_removed(place: Place) -> None:
     assert place.run("install").returncode == 0
     whole = place.tree()
-    # Between its two renames.
+    # As if it had been killed between its two renames.
     (place.root / "libexec/stackenv").rename(place.root / "libexec/stackenv.old")
     (place.root / ".stackenv-new").mkdir()
     (place.root / ".stackenv-new/activation.py").touch()

@@ -1,4 +1,4 @@
-"""`stackenv site install --name stackenv`, and `uninstall`, of a virtual environment; and bad input."""
+"""`stackenv site install --name stackenv` and `uninstall` for a virtual environment, and invalid input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SITE = "version: 1\nconda:\n  load_test: {shells: [bash, tcsh]}\n"
 
 @dataclass(frozen=True)
 class Place:
-    """A prefix with stackenv in `root`, and where its modulefile goes."""
+    """A prefix with stackenv in `root`, and the path of its modulefile."""
 
     root: Path
     modulefile: Path
@@ -63,7 +63,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def load(place: Place, script: str) -> subprocess.CompletedProcess[str]:
-    """Run `script` behind the load of the module in a bash without anything else."""
+    """Load the module in an otherwise empty bash, and run `script` there."""
     module = f'module() {{ eval "$({LMOD} bash "$@")"; }}; module load stackenv'
     environ = {"HOME": str(place.root.parent), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
@@ -92,7 +92,7 @@ def test_uninstall_removes_what_install_wrote(place: Place) -> None:
     used = load(place, "stackenv --version && stackenv site config > /dev/null; command -v stackenv python")
     version, command, *rest = used.stdout.splitlines()
     assert version.startswith("stackenv, version ") and used.stderr == f"{place.site}:\n"
-    # Of the environment's own bin nothing is on PATH.
+    # The virtual environment's own bin folder is not on PATH.
     assert command == f"{place.root}/libexec/stackenv/bin/stackenv" and str(place.root) not in "".join(rest)
     assert place.run("uninstall").returncode == 0
     assert place.tree() == before
@@ -188,7 +188,7 @@ def test_the_shipped_default_configuration_is_not_recorded_in_the_module(place: 
 
 
 def break_prefix(place: Place, kind: str) -> str:
-    """Spoil the prefix; return what `site install` says of it."""
+    """Damage the prefix; return the error that `site install` reports."""
     if kind == "no stackenv":
         (place.root / "bin/stackenv").unlink()
         return f"stackenv is not installed in {place.root}: {place.root}/bin/stackenv not found"
@@ -233,7 +233,7 @@ def test_an_interrupted_install_undoes_all_changes(place: Place, tmp_path: Path,
     command = [sys.executable, *place.command("install")]
     environ = {**os.environ, "LMOD_CMD": make_waiting_lmod(tmp_path)}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        # The Python of the prefix writes into it.
+        # The Python of the prefix writes into this folder.
         while not (place.root / ".stackenv-new").exists():
             assert process.poll() is None
             time.sleep(0.001)

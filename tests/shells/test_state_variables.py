@@ -1,4 +1,4 @@
-"""An environment's own variables (`conda env config vars set`) go with it, where conda 24.7.1 leaves some."""
+"""An environment's own variables (`conda env config vars set`) end with it, also where conda 24.7.1 fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_lowercase_variable_is_removed_by_deactivation(session: Session, stack
         .snapshot("left")
         .run()
     )
-    # As conda exports it.
+    # conda exports it in capitals.
     assert result.snapshots["one"].environment["OF_ONE"] == "1"
     assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
     assert result.stderr == ""
@@ -68,7 +68,7 @@ def test_an_invalid_variable_name_does_not_stop_an_activation(session: Session, 
 
 @pytest.mark.both_activations
 def test_a_lowercase_variable_is_removed_after_a_second_activation(session: Session, stack) -> None:
-    """`conda install` and its like end with what `conda activate` of the active environment does."""
+    """`conda install` and similar commands end by activating the active environment again."""
     set_variables(stack, "one", my_token="1")
     result = (
         session.check(LOAD)

@@ -1,4 +1,4 @@
-"""Where packages and environments go, and whose values stay."""
+"""Where packages and environments are stored, and which values of the user are kept."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_folder_of_the_workspace_module_comes_first_in_any_load_order(
 def test_a_new_environment_is_created_in_the_workspace_modules_folder(
     session, stack, workspace, first: str, words: str
 ) -> None:
-    """mamba takes CONDA_ENVS_PATH from its end, and would make it in the home."""
+    """mamba reads CONDA_ENVS_PATH from its end, and would create the environment in the home."""
     new = "new" if not words.endswith("--file") else "environment.yml"
     (session.folder / "environment.yml").write_text("name: new\nchannels: [nodefaults]\ndependencies: []\n")
     quiet = "-q" if words.startswith("env") else "-q -y"
@@ -166,6 +166,6 @@ def test_the_load_works_without_home_scratch_or_workspace(session, missing: str,
     )
     assert result.statuses == [0, 0], result.stderr
     loaded = result.snapshots["loaded"].environment
-    # zsh asks the account for HOME where it is unset.
+    # zsh takes HOME from the user account if it is unset.
     assert ("CONDA_PKGS_DIRS" in loaded) == ("HOME" in loaded)
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
