@@ -94,10 +94,15 @@ def test_the_callers_modules_are_purged_and_modulepath_is_kept(owner: Person) ->
     assert environ["MODULEPATH"].split(":") == [str(owner.modules), owner.site.modulepath]
 
 
-def test_run_works_where_the_environment_is_already_loaded(owner: Person) -> None:
+@pytest.mark.parametrize("loaded", ["biopy", "another"])
+def test_run_uses_its_environment_whichever_is_loaded(owner: Person, loaded: str) -> None:
+    if loaded == "another":
+        owner.create("another")
     changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
-    done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, load="biopy", **changes)
-    assert json.loads(done.stdout)["VIRTUAL_ENV"] == str(owner.home / "venvs/biopy-1.0")
+    done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, load=loaded, **changes)
+    environ = json.loads(done.stdout)
+    assert environ["VIRTUAL_ENV"] == str(owner.home / "venvs/biopy-1.0")
+    assert environ["LOADEDMODULES"].split(":")[-1] == "biopy/1.0" and "another-1.0" not in str(environ)
 
 
 def test_run_works_without_modulepath_and_the_module_function(owner: Person) -> None:

@@ -145,7 +145,9 @@ def test_only_modulefiles_and_records_are_read_and_nothing_is_written(
         *(str(project / f"{n}/modules/env-{n}/1.0.lua") for n in ("one", "two")),
         *(str(project / f"{n}/venvs/env-{n}-1.0/stackenv/record.json") for n in ("one", "two")),
     }
-    # Nothing is started but the command itself, nothing written.
+    # No process is started but the command itself: the script, and the Python that it becomes.
+    started = re.findall(r'(?m)^\d+ +execve\("([^"]+)".* = 0$', "\n".join(lines))
+    assert started[0] == str(COMMAND) and {Path(path).name for path in started[1:]} <= {"python", "python3"}
     assert not [line for line in opened if "O_WRONLY" in line or "O_RDWR" in line]
 
 

@@ -395,7 +395,9 @@ def test_pip_installs_into_the_conda_environment_whatever_pip_user_says(
     session = open_session(dialect, tmp_path, owner.environ, *paths, **changes)
     result = (
         session.snapshot("before")
-        .check(*enter.split("; "), "pip install -q --no-deps --dry-run six", "module purge")
+        .check(*enter.split("; "), "pip install -q --no-deps --force-reinstall six")
+        .check('python -c "import six, sys; sys.exit(not six.__file__.startswith(sys.prefix))"')
+        .check("pip uninstall -q --yes six", "module purge")
         .snapshot("after")
         .run()
     )
