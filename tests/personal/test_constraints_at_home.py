@@ -63,7 +63,7 @@ def test_another_pip_or_uv_in_the_same_shell_ignores_the_constraints(
 
 # The words after `python`, the variables set for it, and its PIP_CONSTRAINT: stackenv's file (with the user's
 # own after it), no value, or an empty file. For the last two it is the user's own file where that is set.
-OURS, OWN, NOTHING, EMPTY = "ours", "own", "unset", "/dev/null"
+OURS, NOTHING, EMPTY = "ours", "unset", "/dev/null"
 STARTS = (
     ("./pip install", "", OURS),
     ("./pip3 install", "", OURS),

@@ -296,7 +296,8 @@ def test_pip_uninstall_works_when_the_pip_scripts_cannot_be_restored(user: User)
     (bin / "pip3").unlink()
     bin.chmod(0o555)
     member = "setpriv --bounding-set=-dac_override,-dac_read_search " if os.geteuid() == 0 else ""
-    done = user.run(f"{ML}{member}pip uninstall -q -y six; {member}sh -c 'echo >{bin}/x' || exit 7")
+    script = f"{ML}{member}pip uninstall -q -y six || exit 3; {member}sh -c 'echo >{bin}/x' || exit 7"
+    done = user.run(script)
     bin.chmod(0o755)
     assert done.returncode == 7
     assert "Traceback" not in done.stderr, done.stderr
