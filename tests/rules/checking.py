@@ -1,4 +1,4 @@
-"""What `stackenv check` finds in the account of a person of tests/commands."""
+"""Runs of `stackenv check` in the account of a person of tests/commands."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ SITE = f"lib/python{MINOR}/site-packages"
 
 
 def check(person: Person, *names: str, **changes: str) -> list[dict[str, str]]:
-    """Return what all rules find in the account and all environments, or in the one that is named."""
+    """Return the findings of all rules in the account and all environments, or in the named one."""
     return read_result(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
 
 
 def find(person: Person, rule: str, *names: str, **changes: str) -> list[dict[str, str]]:
-    """Return what `rule` finds in the account and all environments, or in the one that is named."""
+    """Return the findings of `rule` in the account and all environments, or in the named one."""
     return [finding for finding in check(person, *names, **changes) if finding["rule"] == rule]
 
 
 def take_one(found: list[dict[str, str]]) -> dict[str, str]:
-    """Return the one finding in `found`; fail with what was found if there are none or several."""
+    """Return the only finding in `found`; if there are none or several, fail and show them."""
     assert len(found) == 1, f"{len(found)} findings instead of 1: {found}"
     return found[0]
 
 
 def find_one(person: Person, rule: str, **changes: str) -> dict[str, str]:
-    """Return the one finding of `rule`, of the account."""
+    """Return the only finding of `rule`, which must be about the account."""
     found = check(person, **changes)
     by_rule = [finding for finding in found if finding["rule"] == rule]
     assert len(by_rule) == 1, f"{rule} has {len(by_rule)} findings: {by_rule or found}"
@@ -36,7 +36,7 @@ def find_one(person: Person, rule: str, **changes: str) -> dict[str, str]:
 
 
 def fix(person: Person, status: int = 0, **changes: str) -> str:
-    """Fix all that can be fixed; return what was said."""
+    """Fix everything that can be fixed; return the output."""
     done = person.stackenv("check", "--fix", "--yes", status=status, **changes)
     return done.stdout + done.stderr
 

@@ -20,7 +20,7 @@ from people import Person, Site, make_person, make_site
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Return modules that nobody changes."""
+    """Return modules that no test changes."""
     return make_site(tmp_path_factory.mktemp("site"))
 
 
@@ -32,7 +32,7 @@ def person(tmp_path: Path, site: Site) -> Person:
 
 @pytest.fixture(scope="session")
 def own_conda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a conda that somebody has installed for themselves."""
+    """Return a conda that a user has installed."""
     prefix = tmp_path_factory.mktemp("own") / "miniforge3"
     (installer,) = (Path(__file__).resolve().parents[2] / ".work/distribution").glob("Miniforge3-*.sh")
     subprocess.run(["sh", installer, "-b", "-f", "-p", prefix], check=True, capture_output=True)
@@ -41,7 +41,7 @@ def own_conda(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on another file system than the homes."""
+    """Return a folder on a different file system from the homes."""
     others = [
         place
         for place in (Path("/dev/shm"), WORK)

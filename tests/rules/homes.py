@@ -1,4 +1,4 @@
-"""A home that is made once and brought back after each test that spoils it."""
+"""A home that is created once and restored after each test that changes it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def keep_home(home: Path) -> Path:
 
 
 def bring_back(home: Path, kept: Path) -> None:
-    """Make `home` what `kept` has, with modes and times."""
-    # What a test has taken the rights from has to be removable.
+    """Restore `home` from the copy `kept`, with modes and times."""
+    # Folders whose permissions a test has removed must be deletable.
     for folder, _, _ in os.walk(home):
         Path(folder).chmod(0o700)
     shutil.rmtree(home)

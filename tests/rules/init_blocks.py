@@ -1,11 +1,11 @@
-"""What conda, mamba and micromamba write into start-up files: by its own code, or as of other versions."""
+"""What conda, mamba and micromamba write into start-up files: by conda's own code, or as samples."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-# Start-up file, and conda's own function that writes into it, with what it takes for the shell.
+# For each start-up file, conda's own function that writes into it, and its argument for the shell.
 WRITERS = {
     ".bashrc": ("init_sh_user", "bash"),
     ".bash_profile": ("init_sh_user", "bash"),
@@ -16,7 +16,7 @@ WRITERS = {
 }
 
 
-# Of conda 4.5 and 4.6, by the installers; of mamba 1 (in conda's block) and 2, and micromamba.
+# Blocks of conda 4.5 and 4.6, by the installers; of mamba 1 (in conda's block) and 2, and of micromamba.
 OLD = """\
 # >>> conda init >>>
 # !! Contents within this block are managed by 'conda init' !!
@@ -97,8 +97,8 @@ $MAMBA_EXE shell hook --shell fish --root-prefix $MAMBA_ROOT_PREFIX | source
 """
 
 
-# Of `conda init --condabin`, conda 25.5 and later (conda/core/initialize.py, the functions whose names end in
-# _content_to_add_condabin_to_path), by the start-up file; no such conda is in the tests.
+# For each start-up file, the line of `conda init --condabin`, conda 25.5 and later (conda/core/initialize.py:
+# functions whose names end in _content_to_add_condabin_to_path); the tests have no such conda.
 CONDABIN = {
     ".bashrc": 'export PATH="/opt/my conda/condabin:$PATH"',
     ".zshrc": 'export PATH="/opt/miniforge3/condabin:$PATH"',
@@ -120,7 +120,7 @@ BLOCK = """
 OWN = b"# mine\nalias ll='ls -l'\nexport NAME=\xc3\xa9\n"
 
 
-# In an old encoding; conda cannot read it, and then writes nothing.
+# In an old encoding, which conda cannot read; it then writes nothing.
 LATIN = OWN.replace(b"\xc3\xa9", b"\xe9\xff")
 
 

@@ -1,4 +1,4 @@
-"""Caches: uv's on another file system than environments, or purged storage; those that others can write."""
+"""Caches: uv's on another file system than environments or on purged storage; caches writable by others."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def test_a_uv_cache_on_another_file_system_is_reported(person: Person, elsewhere
     cache = elsewhere / "uv"
     named = {"UV_CACHE_DIR": str(cache)}
     (person.home / ".bashrc").write_text(f"export UV_CACHE_DIR={cache}\n")
-    # There is none yet, and perhaps never will be.
+    # The cache does not exist yet, and may never exist.
     assert find(person, SPLIT, **named) == []
     cache.mkdir()
     found = find_one(person, SPLIT, **named)
     assert found["what"].startswith(f"uv keeps packages in {cache} and environments in {person.home}/venvs, ")
     assert found["where"].endswith(f"UV_CACHE_DIR ({person.home}/.bashrc:1)")
-    # What is to be typed leads to the file system of the environments.
+    # The command of the hint moves the cache to the file system of the environments.
     typed = shlex.split(found["hint"].rpartition(": ")[2])
     assert typed[0] == "export"
     assert find(person, SPLIT, UV_CACHE_DIR=typed[1].partition("=")[2]) == []
     assert find(person, SPLIT, **named, UV_LINK_MODE="copy") == []
-    # Where the site has a place, that is the right one.
+    # If the site defines a place for the cache, that is the right one.
     of_site = write_configuration(person, OF_SITE)
     hint = find_one(person, SPLIT, **named, **of_site)["hint"]
     assert hint.startswith("unset UV_CACHE_DIR") and hint.endswith(
@@ -56,7 +56,7 @@ def test_uvs_default_cache_on_another_file_system_is_reported(person: Person, el
         "let the module set UV_CACHE_DIR: module load stackenv"
     )
     assert find(person, SPLIT, **of_site, UV_CACHE_DIR=f"{person.home}/site-uv") == []
-    # To which the module would yield.
+    # The module would not override this variable.
     hint = find_one(person, SPLIT, **of_site, XDG_CACHE_HOME=str(elsewhere))["hint"]
     assert hint.startswith("put both on one file system, for example: export UV_CACHE_DIR=")
 
@@ -68,7 +68,7 @@ def test_a_uv_cache_on_purged_storage_is_reported(person: Person) -> None:
     variables = {
         "SCRATCH": str(scratch),
         "UV_CACHE_DIR": f"{scratch}/uv",
-        # What is lost there is downloaded again.
+        # Files lost from these caches are downloaded again.
         "PIP_CACHE_DIR": f"{scratch}/pip",
         "HF_HUB_CACHE": f"{scratch}/hub",
     }
@@ -81,7 +81,7 @@ def test_a_uv_cache_on_purged_storage_is_reported(person: Person) -> None:
 
 @pytest.fixture
 def workspace() -> Iterator[Path]:
-    """Return a group's folder that others can come to, as they cannot to pytest's."""
+    """Return a group's folder that others can reach, unlike pytest's."""
     with tempfile.TemporaryDirectory(prefix="stackenv-caches-", dir="/tmp") as folder:
         Path(folder).chmod(0o2775)
         yield Path(folder)

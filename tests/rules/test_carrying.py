@@ -1,4 +1,4 @@
-"""What `stackenv check` knows of an environment that carries its modules, and that a refresh corrects it."""
+"""Findings in an environment that carries its modules, which a refresh corrects."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from homes import bring_back, keep_home
 from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
 
 DEFAULTS = CHECKOUT / "site-config/default.yaml"
-# Whether the package of the bundle is found, in a shell without modules.
+# Imports the package of the bundle, in a shell without modules.
 START = ("venvs/biopy-1.0/bin/python", "-c", "import tiny_stack; print(tiny_stack.VERSION)")
 REFRESH = "stackenv edit biopy/1.0 --refresh"
 
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Path, Path]:
-    """Return a person with an environment that carries, a copy of the home and one of the site."""
+    """Return a person with an environment that carries its modules, and copies of the home and the site."""
     folder = tmp_path_factory.mktemp("carrying")
     person = make_person(folder, make_site(folder / "site"))
     person.create("biopy", "tiny-own==1.0")
@@ -60,7 +60,7 @@ def start_bare(person: Person) -> subprocess.CompletedProcess[str]:
 
 
 def change_record(person: Person, **changes: Any) -> Path:
-    """Change the record, or what is carried by it, in its place."""
+    """Change values of the record, or of its part `carried`, in the same file; return its path."""
     path = person.home / "venvs/biopy-1.0/stackenv/record.json"
     record = json.loads(path.read_text())
     for name, value in changes.items():
@@ -70,7 +70,7 @@ def change_record(person: Person, **changes: Any) -> Path:
 
 
 def configure(person: Person, line: str) -> str:
-    """Return the site configuration with another `line` of the section personal."""
+    """Write the site configuration with another `line` in the section personal; return its path."""
     text = DEFAULTS.read_text()
     name = line.partition(":")[0]
     (old,) = (found for found in text.splitlines() if found.startswith(f"  {name}:"))
@@ -84,7 +84,7 @@ def bundle(person: Person) -> Path:
 
 
 def require_refreshed(person: Person, **changes: str) -> None:
-    """A fix corrects it: nothing is found any more, and the Python brings its modules."""
+    """Assert that nothing is found after a fix, and that the Python brings its modules."""
     person.stackenv("check", "biopy", "--fix", "--yes", status=None, **changes)
     assert find(person, **changes) == []
     started = start_bare(person)
@@ -138,7 +138,7 @@ def test_a_missing_module_is_reported_only_by_modules_gone(carrier: Person) -> N
 def test_a_variable_changed_by_a_dependency_module_is_reported_and_fixed(
     carrier: Person, line: str, variable: str
 ) -> None:
-    """Of the modules that the user has not named the modulefiles are not recorded."""
+    """The modulefiles of modules that the user has not named are not recorded."""
     python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
     python.write_text(python.read_text() + line.format(software=carrier.site.software) + "\n")
     found = find_one(carrier)
@@ -175,14 +175,14 @@ def test_missing_software_of_a_module_is_reported_as_broken(carrier: Person) -> 
 
 
 def test_a_record_from_another_cpu_is_reported_without_an_automatic_fix(carrier: Person) -> None:
-    """The record is replaced, for this machine has one CPU."""
+    """The record is edited, because this machine has only one CPU."""
     change_record(carrier, cpu="zen9", cpu_features=["no_cpu_has_this", "sse2"], cpu_alias="cpu:zen9")
     said = start_bare(carrier).stderr
     assert "zen9" in said and "no_cpu_has_this" in said
     found = find_one(carrier)
     assert "recorded on the CPU zen9; this node's CPU lacks no_cpu_has_this" in found["what"]
     assert "module load biopy/1.0" in found["hint"] and REFRESH in found["hint"]
-    # Whether the older nodes are to be served is the user's to decide.
+    # The user decides whether the environment should also work on the older nodes.
     assert found["fix_steps"] == []
     carrier.stackenv("edit", "biopy", "--refresh")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
@@ -201,7 +201,7 @@ def test_a_record_writable_by_others_is_reported_and_closed(carrier: Person, mod
     record.chmod(mode)
     assert "could have been written by another user" in start_bare(carrier).stderr
     rules = [f["rule"] for f in read_result(carrier.stackenv("check", "biopy", "--json", status=None).stdout)]
-    # That everybody can write it another rule reports, which closes it.
+    # A record that everybody can write is reported by another rule, whose fix closes it.
     assert rules == ["open-to-others" if mode & 0o002 else "carrying"]
     require_refreshed(carrier)
     assert record.stat().st_mode & 0o022 == 0
@@ -234,7 +234,7 @@ def test_an_environment_of_an_older_stackenv_is_reported_and_refreshed(carrier: 
     found = find_one(carrier)
     assert found["what"].startswith("the variables of its modules are not recorded")
     assert found["hint"] == f"{REFRESH}; to stop carrying modules: stackenv edit biopy/1.0 --no-carry"
-    # Nothing is broken by that.
+    # That is only a warning: the check succeeds.
     carrier.stackenv("check", "biopy")
     require_refreshed(carrier)
     path.write_text(json.dumps({**json.loads(path.read_text()), "carried": None}))
@@ -256,7 +256,7 @@ def test_a_failing_clean_load_is_reported_by_edit_and_check(carrier: Person) -> 
 
 
 def test_a_python_that_needs_its_modules_to_start_is_reported(carrier: Person) -> None:
-    """The record is replaced: the Pythons of these tests start without modules."""
+    """The record is edited, because the Pythons of these tests start without modules."""
     change_record(carrier, starts_bare=False)
     found = find_one(carrier)
     assert found["what"].startswith("its Python starts only while its modules are loaded")

@@ -1,4 +1,4 @@
-"""Causes before effects: what a fault keeps from working is not tried before that is fixed."""
+"""Causes before effects: a fix that another fault would make fail is not tried before that is fixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_declined_fix_is_asked_once_and_dependent_fixes_are_skipped(
     for name in ("HOME", "STACKENV_SITE_CONFIG", "MODULEPATH"):
         monkeypatch.setenv(name, person.environ[name])
     asked: list[str] = []
-    # Of the question that a terminal would show, and of its answer: no.
+    # Stands in for the question on a terminal; the answer is always no.
     fixing = Fixing(open_context(None), lambda _, finding: bool(asked.append(finding.where)))
     account = look(None, fixing.context)[0]
     assert [f.fix for f in account[1] if f.rule == "condarc"] == [

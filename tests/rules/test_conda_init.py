@@ -1,4 +1,4 @@
-"""Blocks of `conda init`, written by conda itself: found, cut out, and not a byte else changed."""
+"""Blocks of `conda init`, written by conda itself: found and removed, with no other byte changed."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_block_inside_the_users_code_is_reported_without_a_fix(
     file.write_text(before + block + after)
     found = find_one(person, RULE)
     assert found["fix_steps"] == [] and "is inside your own code" in found["hint"]
-    # Behind it, it is cut out as always.
+    # After that code, a block is removed as usual.
     file.write_text(before + "echo\n" + after + block)
     fix(person)
     assert file.read_text() == before + "echo\n" + after

@@ -1,4 +1,4 @@
-"""The fixing of start-up files, killed at each of its steps."""
+"""Fixes of start-up files, killed at each of their steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from checking import fix
 from init_blocks import OWN, plant
 from people import Person
 
-# Kills itself at one of the steps that change the disk, before it is done.
+# Kills itself before a given one of the steps that change the disk.
 KILLED = """\
 import os, signal, sys
 left = int(sys.argv[1])

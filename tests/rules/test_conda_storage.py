@@ -1,4 +1,4 @@
-"""conda's packages on another file system than its environments, or where old files are deleted."""
+"""conda's packages on a different file system from its environments, or where old files are deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPLIT, PURGED = "storage-split", "storage-purged"
 
 
 def count_names(person: Person, conda: Path, name: str, **changes: str) -> int:
-    """Make an environment; return how many names a file of its has: one is a copy."""
+    """Create an environment; return the largest number of links of its files, which is 1 for copies."""
     prefix = person.home / "conda/envs" / name
     subprocess.run(
         [
@@ -47,7 +47,7 @@ def test_conda_packages_on_another_file_system_are_reported(
     assert found["where"].endswith(f"CONDA_PKGS_DIRS ({person.home}/.bashrc:1)")
     assert count_names(person, own_conda, "copied", CONDA_PKGS_DIRS=packages) == 1
     assert find(person, SPLIT) == []
-    # What the site's module sets.
+    # With the folder that the site's module sets.
     assert count_names(person, own_conda, "linked", CONDA_PKGS_DIRS=f"{person.home}/conda/pkgs") > 1
 
 
@@ -78,7 +78,7 @@ def test_packages_and_environments_on_purged_storage_are_reported(person: Person
     assert packages["where"] == f"{person.home}/conda/pkgs"
     assert environment["where"] == f"{person.home}/conda/envs/genes"
     assert environment["hint"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
-    # Of a folder that holds more than packages the hint is not to delete it.
+    # If a folder contains more than packages, the hint must not delete it.
     for name in ("results", "thesis.tar.bz2", "cache/results"):
         mine = person.home / "conda/pkgs" / name
         mine.parent.mkdir(exist_ok=True)

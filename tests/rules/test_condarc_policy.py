@@ -1,4 +1,4 @@
-"""Entries of a condarc that are against the site configuration."""
+"""Entries of a condarc that violate the site configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults of an environment, made for real: found, fixed, and nothing else touched."""
+"""Real faults of an environment: found and fixed, with nothing else changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stackenv.modulefile.text import mark_as_ours
 
 
 def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:
-    """Return what `rule` finds in the environment biopy, looked at thoroughly, or by `words`."""
+    """Return the findings of `rule` in a thorough check of biopy, or in a check with `words`."""
     done = person.stackenv("check", *(words or ("biopy",)), "--json", status=None, **changes)
     return [finding for finding in read_result(done.stdout) if finding["rule"] == rule]
 
@@ -41,7 +41,7 @@ def fix(person: Person) -> None:
 
 
 def differences(person: Person, before: dict[str, str], *but: str) -> set[str]:
-    """Return what is another file than `before`, apart from paths with one of `but` in them."""
+    """Return the paths whose files differ from `before`, except those that contain one of `but`."""
     after = person.tree()
     paths = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     return {path for path in paths if not any(word in path for word in but)}
@@ -57,7 +57,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, site: Site) -> tuple[Person
 
 @pytest.fixture
 def biologist(origin: tuple[Person, Path]) -> Iterator[Person]:
-    """Return the person, with the home as it was made."""
+    """Return the person with the original home."""
     person, kept = origin
     yield person
     bring_back(person.home, kept)
@@ -139,7 +139,7 @@ def test_files_lost_in_a_purge_are_reported_and_restored(biologist: Person) -> N
     assert "tiny-own==1.0 (1)" in found["what"]
     fix(biologist)
     assert module.exists() and find(biologist, "missing-files") == []
-    # pip writes when it installed; nothing else of the environment, and nothing of the home, is touched.
+    # pip records when it installed; nothing else in the environment or the home is changed.
     assert differences(biologist, before, "__pycache__", "tiny_own-1.0.dist-info/", ".cache") == set()
 
 
@@ -184,7 +184,7 @@ def test_a_package_that_hides_one_of_the_stack_is_reported_and_removed(biologist
     assert time.strftime("installed %Y-%m-%d", time.gmtime()) in found["what"]
     fix(biologist)
     assert find(biologist, "shadows") == []
-    # The lock is uv's.
+    # The lock file is uv's.
     assert differences(biologist, before, "__pycache__", ".cache", ".lock") == set()
 
 
@@ -246,7 +246,7 @@ def test_a_changed_constraints_file_is_reported_and_restored(biologist: Person) 
 
 
 def test_a_modulefile_of_an_older_stackenv_is_reported_and_rewritten(biologist: Person) -> None:
-    """One that sets the constraints for the whole shell, and one that differs from today's in a word."""
+    """One sets the constraints for the whole shell, and one differs from today's in one word."""
     before = biologist.tree()
     modulefile = biologist.modules / "biopy/1.0.lua"
     text = modulefile.read_text()
@@ -280,7 +280,7 @@ def test_missing_modules_are_one_finding_and_block_other_fixes(tmp_path: Path) -
     bundle.unlink()
     found = read_result(person.stackenv("check", "biopy", "--json", status=1).stdout)
     assert [finding["rule"] for finding in found] == ["modules-gone"]
-    # What would run in the environment is not tried without them.
+    # Fixes that would run in the environment are not tried without its modules.
     module = purelib(person) / "tiny_own.py"
     module.unlink()
     done = person.stackenv("check", "biopy", "--fix", "--yes", status=1)
@@ -301,5 +301,5 @@ def test_checking_several_environments_starts_few_more_processes(person: Person,
         done = person.shell(f'{" ".join(script)} "{COMMAND}" {" ".join(words)}')
         assert done.returncode == 0, done.stderr
         counts.append(trace.read_text().count(" execve("))
-    # One stack for all: Lmod and its Python are asked once.
+    # All environments have the same stack: Lmod and its Python are asked once.
     assert counts[1] <= counts[0] + 2

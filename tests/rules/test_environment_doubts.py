@@ -1,4 +1,4 @@
-"""What only looks like a fault of an environment, and the real fault beside it."""
+"""What only looks like a fault of an environment, and the real faults that resemble it."""
 
 from __future__ import annotations
 
@@ -147,10 +147,10 @@ def test_invalid_version_numbers_do_not_break_the_check(biologist: Person, packa
 def test_packages_of_the_base_python_count_as_hidden_only_if_visible(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     library = person.site.software / f"Python/{VERSION}/lib/python{MINOR}"
-    # Links to this machine's: what is installed there is no part of the site.
+    # A link to this machine's own packages, which are not part of the site.
     (library / "site-packages").unlink(missing_ok=True)
     python = person.site.software / f"Python/{VERSION}/bin/python3"
-    # Not everywhere lib/python3.x/site-packages: Debian's Python has a place of its own.
+    # Not always lib/python3.x/site-packages: Debian's Python uses another folder.
     asked = [python, "-I", "-c", "import site; print(site.getsitepackages()[0])"]
     base = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     assert Path(base).is_relative_to(person.site.software)
@@ -165,7 +165,7 @@ def test_packages_of_the_base_python_count_as_hidden_only_if_visible(tmp_path: P
 
 
 def set_list(path: Path, *entries: tuple[int, int, int]) -> None:
-    """Give `path` an access control list: acl(5) as linux/posix_acl_xattr.h has it."""
+    """Set the access control list of `path`: acl(5), in the format of linux/posix_acl_xattr.h."""
     everybody = 0xFFFFFFFF
     mode = path.stat().st_mode
     full = [(0x01, mode >> 6 & 7, everybody), *entries, (0x04, mode >> 3 & 7, everybody)]
@@ -177,7 +177,7 @@ def set_list(path: Path, *entries: tuple[int, int, int]) -> None:
 def test_only_access_control_lists_that_allow_writing_are_reported(biologist: Person, prefix: Path) -> None:
     folder = prefix / "bin"
     set_list(folder, (0x02, 5, 4711))
-    # Its mask takes the place of the group's mode.
+    # The mask of the list is shown as the mode of the group.
     assert folder.stat().st_mode & stat.S_IWGRP
     assert check(biologist) == []
     set_list(folder, (0x02, 7, 4711))
@@ -234,7 +234,7 @@ def test_a_truncated_image_of_a_packed_environment_is_reported(biologist: Person
 def test_packages_installed_by_setup_py_are_recognised_without_a_record(
     biologist: Person, packages: Path, tmp_path: Path
 ) -> None:
-    # Of its sources SOURCES.txt names setup.py and README.rst, which are not installed; there is no RECORD.
+    # There is no RECORD, and SOURCES.txt lists setup.py and README.rst, which are not installed.
     info = packages / "old_way-1.0.egg-info"
     info.mkdir()
     (info / "PKG-INFO").write_text("Metadata-Version: 1.2\nName: old-way\nVersion: 1.0\n")
@@ -268,7 +268,7 @@ def test_malformed_metadata_does_not_break_check_export_and_rebuild(
     outside = add_metadata(packages, "outside", "1.0")
     (outside / "RECORD").write_text("/etc/passwd,sha256=AAAA,1\n../../../../../../etc/none,,\n")
     (packages / os.fsdecode(b"\xff.py")).touch()
-    # What has no contents a full disk has left.
+    # Only the file without contents is reported: a full disk leaves such files.
     (found,) = check(biologist)
     assert found["rule"] == "missing-files" and "noname==1.0" in found["what"]
     exported = biologist.stackenv("export", "biopy", "--format", "requirements").stdout

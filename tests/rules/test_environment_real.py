@@ -1,4 +1,4 @@
-"""Environments on stacks that EasyBuild has built, and of the real conda: no false alarm, and real faults."""
+"""Environments on stacks built by EasyBuild, and of the real conda: no false alarms, and real faults."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 @pytest.fixture
 def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
-    """Return a user with the conda environment it, and its module."""
+    """Return a user with the conda environment `it` and its module."""
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -106,7 +106,7 @@ def test_a_crashing_import_is_reported_but_not_tried_if_others_can_write(user: U
     (package / "__init__.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n")
     found = {finding["rule"]: finding for finding in check(user, "biopy")}
     assert "killed by signal 11" in found["extensions"]["what"]
-    # An import runs it, as a load does: not what others can have written.
+    # An import runs code, as a load does: code that others could have written is not imported.
     (user.home / "venvs/biopy-1.0/stackenv/record.json").chmod(0o660)
     levels = {finding["level"] for finding in check(user, "biopy") if finding["rule"] == "extensions"}
     assert levels == {"unchecked"}
@@ -158,7 +158,7 @@ def test_a_changed_byte_in_a_conda_package_is_reported_and_restored(conda_user: 
     entries = json.loads(note.read_text())["paths_data"]["paths"]
     file = next(prefix / e["_path"] for e in entries if "sha256" in e and not e.get("prefix_placeholder"))
     contents = file.read_bytes()
-    # What conda has linked into the environment is one file with that in its cache.
+    # The file is a hard link to the one in conda's cache, which must not change.
     file.unlink()
     file.write_bytes(bytes([contents[0] ^ 1]) + contents[1:])
     found = {finding["rule"]: finding for finding in check(conda_user, "it")}
@@ -170,7 +170,7 @@ def test_a_changed_byte_in_a_conda_package_is_reported_and_restored(conda_user: 
 
 
 def lose_file(user: User) -> Path:
-    """Delete a file of a package of conda's; return where it was."""
+    """Delete a file of a conda package; return its path."""
     path = user.home / "conda/envs/it-1.0/etc/conda/deactivate.d/activating.fish"
     path.unlink()
     return path
@@ -192,7 +192,7 @@ def test_a_broken_condarc_is_moved_aside_before_conda_is_used(conda_user: User) 
     back = f"mv {aside} {condarc}"
     assert listed.stdout.splitlines()[0] == f"rename {condarc} to {aside}; to undo: {back}"
     assert "conda install" not in listed.stdout and "would be moved aside" in listed.stderr
-    # The user's channels are in what was moved: the user writes them again before conda installs anything.
+    # The moved file has the user's channels: the user must write them again before conda installs anything.
     done = conda_user.stackenv("check", "--fix", "--yes")
     assert done.returncode == 1, done.stderr
     assert "configuration was moved aside; write a correct one" in done.stderr
@@ -215,7 +215,7 @@ def test_fixes_that_need_conda_are_skipped_if_conda_cannot_run(conda_user: User,
     done = conda_user.stackenv("check", "it", "--fix", "--yes", **changes)
     assert done.returncode == 1 and not lost_file.exists()
     assert "skipped, because it would fail: " in done.stderr and "not fixed" not in done.stderr
-    # What conda itself would say is pages.
+    # conda's own error message would fill pages.
     assert len(done.stderr.splitlines()) < 8, done.stderr
     listed = conda_user.stackenv("check", "it", "--fix", "--dry-run", **changes).stdout
     assert "conda install" not in listed

@@ -1,4 +1,4 @@
-"""No fix makes something worse: what works because of what is found is reported, and left as it is."""
+"""No fix makes anything worse: a finding on which something else depends is reported and left as it is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_conda_package_replaced_by_pip_has_no_missing_files(tmp_path: Path) ->
     note.write_text(json.dumps({"name": "foo", "version": "1.0", "files": files}))
     assert len(list(list_faults(read_owners(tmp_path), tmp_path, True, True))) == 4
     install(tmp_path / SITE, "foo", "2.0")
-    # What conda would install again takes the place of pip's.
+    # A reinstallation by conda would replace pip's package.
     assert list(list_faults(read_owners(tmp_path), tmp_path, True, True)) == []
 
 
@@ -62,7 +62,7 @@ def test_an_extension_that_needs_a_missing_gpu_driver_is_unchecked(person: Perso
 
 def test_a_malformed_package_record_does_not_stop_other_rules(person: Person) -> None:
     site = person.create("biopy") / SITE
-    # Longer than the name of a file can be.
+    # Longer than a file name can be.
     install(site, "odd", "1.0", files=f"a,b,c,d\n{'a' * 300},,\n")
     install(site, "tiny-stack", "2.0")
     assert find_one(person, "shadows")["level"] == "warning"

@@ -1,4 +1,4 @@
-"""An account in which nothing is wrong: no rule says anything, and none starts a process."""
+"""An account without faults: no rule reports anything, and none starts a process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from findings import read_findings
 from people import Person
 from stacked import open_stack
 
-# What each account begins with, and lines that people have in it.
+# The start-up file that each account begins with, and lines that users add to it.
 RC = """\
 [ -f /etc/bashrc ] && . /etc/bashrc
 export PATH="$HOME/.local/bin:$HOME/bin:$PATH" EDITOR=vim
@@ -38,7 +38,7 @@ sys.exit(main())
 
 
 def furnish(person: Person, conda: Path) -> None:
-    """Give the person what a user of a site has: rc files, configurations, a conda environment."""
+    """Give the person what users of a site have: rc files, configurations, a conda environment."""
     home = person.home
     (home / ".bashrc").write_text(RC)
     (home / ".condarc").write_text("channels: [conda-forge, bioconda]\nauto_activate_base: false\n")
@@ -50,7 +50,7 @@ def furnish(person: Person, conda: Path) -> None:
     for file in Path("/etc/skel").glob(".*rc"):
         if not (home / file.name).exists():
             shutil.copy(file, home)
-    # As the site's module of conda has it.
+    # As the site's conda module sets it.
     storage = {"CONDA_PKGS_DIRS": f"{home}/conda/pkgs", "CONDA_ENVS_PATH": f"{home}/conda/envs"}
     words = ["create", "-y", "-q", "-n", "genes", "--override-channels", "-c", CHANNEL, "plain", "python"]
     subprocess.run(
@@ -76,7 +76,7 @@ def test_a_healthy_account_has_no_finding_and_starts_no_process(person: Person, 
     done = check_counting(person)
     assert (done.returncode, read_findings(done.stdout), done.stderr) == (0, [], "")
     assert person.tree() == before
-    # One for a block that is to be cut out, which shows that the count counts.
+    # A block that can be removed takes one process, which shows that the counting works.
     with (person.home / ".bashrc").open("a") as rc:
         rc.write("# >>> conda initialize >>>\nunset __conda_setup\n# <<< conda initialize <<<\n")
     assert check_counting(person).stderr.count("subprocess.Popen") == 1

@@ -1,4 +1,4 @@
-"""Modules that do odd things when they are imported: in one process, and in another behind a crash."""
+"""Modules that do odd things when they are imported: in one process, and in another after a crash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from people import COMMAND, Person
 from stackenv.health import extensions
 from stackenv.health.extensions import PROBE, RunningImports
 
-# What each does, and as what it is reported: kind and a part of the words; None for what works.
+# What each module does, and the expected report: kind and a part of its text, or None if the import works.
 ODD = {
     "works": ("", None),
     "prints": ("import sys; print('x' * 100000); print('y', file=sys.stderr); sys.stdin.read()", None),
@@ -70,14 +70,14 @@ def modules(tmp_path: Path) -> dict[str, str]:
 
 
 def import_all(groups: list[list[str]], environ: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return kind and words of what fails."""
+    """Return the kind and the text of each failure, by module."""
     with closing(RunningImports(sys.executable, groups, environ)) as imports:
         return {name: (kind, words) for name, kind, words in imports.list_failed()}
 
 
 @pytest.fixture
 def soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a module hang after two seconds."""
+    """Have an import count as hanging after two seconds."""
     probe = tmp_path / "probe.py"
     probe.write_text(PROBE.read_text().replace("HANGS_AFTER_S = 60", "HANGS_AFTER_S = 2"))
     monkeypatch.setattr(extensions, "PROBE", probe)
@@ -163,7 +163,7 @@ def test_the_progress_bar_counts_the_imports_of_both_attempts(modules, soon) -> 
     groups = [["works", "ends", "exits"], ["hangs"]]
     with closing(RunningImports(sys.executable, groups, modules)) as imports:
         imports.list_failed(showing)
-    # While the last one hangs it is not done; how far it came at the very end may be heard or not.
+    # The last import hangs and is not done; the progress at the very end may or may not be received.
     assert bars[0][:2] == ["importing", 4] and bars[0][2] in (3, 4) and bars[1][:2] == ["importing", 1]
 
 
@@ -185,7 +185,7 @@ def test_the_probe_prints_a_dot_for_each_import(modules, tmp_path) -> None:
     assert (done.stdout, done.stderr) == ("...", "")
 
 
-# What writes its process's number, blocks each signal that can be blocked, and stays for ever.
+# Writes its process number, blocks each signal that can be blocked, and runs forever.
 STAYS = (
     "import os, signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 60))\n"
     "open(os.environ['COUNTED'], 'w').write(str(os.getpid()) + '\\n')\nwhile True: time.sleep(1)\n"
@@ -208,13 +208,13 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 
 
 def read_number(path: Path) -> int:
-    """Return the number of a process that is written to `path` soon."""
+    """Wait until a process number is written to `path`, and return it."""
     assert wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
     return int(path.read_text())
 
 
 def is_running(number: int) -> bool:
-    """Return whether the process `number` runs; one that has ended and is not waited for does not."""
+    """Return whether the process `number` runs; a zombie does not."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -244,7 +244,7 @@ def test_imports_end_when_their_parent_process_is_killed(stays) -> None:
 
 
 def install_stays(site: Path, written: Path) -> None:
-    """Install a package whose module is taken for a compiled one, and stays; it writes to `written`."""
+    """Install a package whose module is treated as compiled, writes to `written`, and runs forever."""
     extension = "stays.cpython-399-x.so"
     (site / extension).touch()
     (site / "stays.py").write_text(STAYS.replace("os.environ['COUNTED']", repr(str(written))))
@@ -262,12 +262,12 @@ def test_an_interrupted_check_leaves_no_process_and_no_files(person: Person, tmp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Under nohup the tests themselves ignore one of them.
+        # Under nohup, the tests themselves ignore SIGHUP.
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     child = read_number(written)
     assert list(temporary.iterdir()) != []
-    # One process alone, as by `kill`.
+    # Only one process gets the signal, as with `kill`.
     checking.send_signal(number)
     out, said = checking.communicate(timeout=60)
     assert (checking.returncode, out) == (128 + number, ""), said
@@ -285,5 +285,5 @@ def test_modules_not_imported_because_of_a_writable_record_are_reported(person: 
     assert found["what"].startswith("1 compiled module was not imported: ")
     assert f"chmod go-w {record}" in found["hint"]
     assert not (tmp_path / "number").exists()
-    # Without NAME nothing is imported anyway.
+    # Without a NAME, nothing is imported in any case.
     assert find(person, "extensions") == []

@@ -1,4 +1,4 @@
-"""Lmod's cache of a user, written by Lmod itself, and modules that it does not know."""
+"""A user's Lmod cache, written by Lmod itself, and modules that it does not contain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def person(tmp_path: Path) -> Person:
 
 
 def write_cache(person: Person, age_s: int) -> list[Path]:
-    """Have Lmod write its cache, as it does where a look at all modules takes more than two seconds."""
+    """Have Lmod write its cache, as it does if reading all modules takes more than two seconds."""
     person.shell("module spider", LMOD_SHORT_TIME="0")
     caches = sorted(p for name in (".lmod.d/.cache", ".cache/lmod") for p in (person.home / name).glob("*"))
     assert caches

@@ -1,4 +1,4 @@
-"""The record of an environment that a purge has taken: written again from what is left, or left alone."""
+"""An environment's record that is lost in a purge: restored from what is left, or left alone."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def test_a_lost_record_is_restored_from_the_modulefile_and_the_environment(
     lose_record(prefix, way)
     restore(person, name)
     again = json.loads((prefix / "stackenv/record.json").read_text())
-    # Others can have written the modulefile: what it says lets nobody delete a folder.
+    # Others could have written the modulefile, so it never allows deleting a folder.
     assert not again["owned"]
-    # Where the packages came from, and what was typed then, is lost.
+    # The sources of the packages, and the command that was typed, are lost.
     for data in (record, again):
         del data["made_by"], data["owned"]
         for package in data["packages"]:

@@ -1,4 +1,4 @@
-"""Files of stackenv that a purge has taken from an environment: found, said what that does, brought back."""
+"""Files of stackenv that an environment has lost in a purge: found, explained and restored."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ KINDS = {
     "packed venv": replace(VENV, packed=IMAGE),
     "packed conda": replace(CONDA, packed=IMAGE),
 }
-# Each file of the one list, by itself: one that is added to the list is tried, too.
+# Each file of the one list by itself; a file that is added to the list is tried, too.
 FILES = [(kind, file.path) for kind, record in KINDS.items() for file in describe_files(record)]
 
 
 def look(record: Record) -> list[Finding]:
-    """Return what the rule finds in the environment of `record`."""
+    """Return the findings of the rule in the environment of `record`."""
     configuration = load_configuration(CHECKOUT / "site-config/default.yaml")
     subject = CheckedEnvironment(
         *("bio/1.0", Path("/modules/bio/1.0.lua"), Path(record.path), record, "", ""),
@@ -276,7 +276,7 @@ def test_pip_reports_missing_constraints_and_replaces_nothing(person: Person, ve
 def test_restoring_the_pth_file_puts_the_environments_packages_first(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Of a module by PYTHONPATH: without a .pth file its packages come first."""
+    """Without the .pth file, packages of a module that uses PYTHONPATH come first."""
     user = make_user(tmp_path_factory.mktemp("layers"), open_stack("eb5-pythonpath"))
     bundle = user.stack.bundle_module
     made = user.stackenv("create", "own", "--allow-shadow", "packaging", "packaging==24.2", load=(bundle,))
@@ -294,7 +294,7 @@ def test_restoring_the_pth_file_puts_the_environments_packages_first(
 
 
 def test_the_carry_module_is_required_only_if_variables_are_recorded(tmp_path: Path) -> None:
-    """As in an environment that an older stackenv has made."""
+    """As in an environment made by an older stackenv."""
     record = replace(VENV, path=str(tmp_path))
     write_files(describe_files(record))
     (file,) = tmp_path.glob(f"lib/python{MINOR}/site-packages/{CARRY}.py")

@@ -1,4 +1,4 @@
-"""Files of stackenv that are gone from a conda environment, and from beside a packed one's image."""
+"""Files of stackenv that are missing from a conda environment, or beside the image of a packed one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from users import User, make_user
 
 @pytest.fixture
 def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
-    """Return a user with the conda environment it, and its module."""
+    """Return a user with the conda environment `it` and its module."""
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -41,7 +41,7 @@ def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltMod
 
 
 def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> None:
-    """Have the files `lost` of the environment `name` deleted and brought back by check."""
+    """Delete the files `lost` of the environment `name`, and assert that check restores them."""
     modulefile = (user.modules / f"{name}/1.0.lua").read_text()
     before, record = describe_environment(prefix), json.loads((prefix / "stackenv/record.json").read_text())
     assert check(user, name) == []
@@ -53,7 +53,7 @@ def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> N
     assert describe_environment(prefix) == before
     assert (user.modules / f"{name}/1.0.lua").read_text() == modulefile
     again = json.loads((prefix / "stackenv/record.json").read_text())
-    # Whether stackenv made it, the record alone tells; that in an image is there still.
+    # Only the record says whether stackenv made the environment; the copy in an image still exists.
     owned = prefix / "stackenv/record.json" not in lost or record["packed"] is not None
     assert {**again, "made_by": []} == {**record, "made_by": [], "owned": owned}
 
@@ -75,7 +75,7 @@ def test_the_hint_for_a_missing_conda_python_is_conda_install(conda_user: User) 
     data = json.loads(record.read_text())
     data["python"] = {"version": "3.12.1", "executable": f"{prefix}/bin/python", "module": ""}
     record.write_text(json.dumps(data))
-    # Where there is a Python, stackenv has files too.
+    # An environment with a Python also has files of stackenv.
     found = {found["rule"]: found for found in check(conda_user, "it")}
     assert set(found) == {"managed-files", "missing-files"}
     assert "conda install" in found["missing-files"]["hint"]

@@ -24,7 +24,7 @@ def test_a_muted_warning_is_hidden_and_its_reason_is_shown(person: Person) -> No
     )
     assert found["muted_reason"] == REASON
     assert f"shadows ({REASON})" in person.stackenv("info", "made").stdout
-    # For this one alone, and through what writes the record anew.
+    # Only this environment mutes the rule, also after its record is written again.
     person.stackenv("edit", "made", "--refresh")
     (person.home / "venvs/made-1.0/stackenv/record.json").unlink()
     person.stackenv("edit", "made", "--refresh")

@@ -34,7 +34,7 @@ def pip(user: User, *words: str) -> None:
 
 
 def adopt_again(user: User) -> str:
-    """Write its module again by adopting it, as what may have been moved; return what was reported."""
+    """Write the module again by adopting the environment, which may then have moved; return the messages."""
     (user.modules / "it/1.0.lua").unlink()
     adopted = user.stackenv("adopt", str(prefix_of(user)), "it")
     assert adopted.returncode == 0, adopted.stderr
@@ -56,7 +56,7 @@ def wheels_of(user: User) -> Path:
 
 @pytest.fixture
 def user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
-    """Return a user with the module it of a conda environment, to which pip has added the program tool."""
+    """Return a user with the conda environment `it` and its module; pip has added the program `tool`."""
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -90,7 +90,7 @@ def test_condas_pip_without_an_installer_file_is_restored_by_conda(user: User) -
 def test_a_changed_file_of_a_noarch_conda_package_is_reported(user: User) -> None:
     module = site_of(user) / "pandas/__init__.py"
     contents = module.read_bytes()
-    # What conda has linked into the environment is one file with that in its cache.
+    # The file is a hard link to the one in conda's cache, which must not change.
     module.unlink()
     module.write_bytes(contents.swapcase())
     (found,) = check(user, "it")
@@ -98,7 +98,7 @@ def test_a_changed_file_of_a_noarch_conda_package_is_reported(user: User) -> Non
 
 
 def test_a_conda_package_replaced_by_pip_belongs_to_pip(user: User) -> None:
-    # The same version, so that the metadata are in the same place; and one of which conda has more files.
+    # The same version, so that its metadata has the same path; conda's package has more files.
     make_wheel(wheels_of(user), "pandas", "2.2.2")
     pip(user, "--force-reinstall", "pandas==2.2.2")
     assert check(user, "it") == []

@@ -1,4 +1,4 @@
-"""A pipe where stackenv reads a file of a user's own is a file that cannot be read: nothing waits for it."""
+"""A pipe in place of a user's file counts as a file that cannot be read: stackenv does not wait for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IN_SITE_PACKAGES = (
     *("mine-1.dist-info/METADATA", "mine-1.dist-info/direct_url.json", "mine-1.dist-info/RECORD"),
     "tiny_own-1.0.dist-info/RECORD",
 )
-# One a test where it hides what is behind it.
+# A single pipe for each test if it keeps stackenv from reading the others.
 PLACES = (
     tuple(f"{PREFIX}/{name}" for name in IN_ENVIRONMENT),
     tuple(f"{SITE}/{name}" for name in IN_SITE_PACKAGES),
@@ -77,7 +77,7 @@ def test_pipes_in_a_home_are_not_waited_for(person: Person) -> None:
 def test_pipes_in_an_environment_are_not_waited_for(person: Person, places: tuple[str, ...]) -> None:
     for place in places:
         make_pipe(person.home / place)
-    # A Python waits for these, and `edit` a minute for that Python.
+    # A Python waits for these, and `edit` waits a minute for that Python.
     waiting = {f"{PREFIX}/pyvenv.cfg", f"{SITE}/mine.pth"}.intersection(places)
     edit = "edit it --description x" + (" --dry-run" if waiting else "")
     run(person, "list", "info it", "check it", "export it", edit, "remove it --yes")
@@ -96,7 +96,7 @@ def test_a_pipe_in_a_stub_of_an_adopted_copy_is_replaced(person: Person) -> None
 def test_a_pipe_in_place_of_the_record_is_reported_and_replaced_by_the_hint(person: Person) -> None:
     record = person.home / PREFIX / "stackenv/record.json"
     make_pipe(record)
-    # What follows would wait without end.
+    # First with a time limit, because the commands below have none.
     run(person, "check it")
     (found,) = read_result(person.stackenv("check", "it", "--json", status=None).stdout)
     assert found["what"] == f"the record of it/1.0, {record}, is not a regular file"

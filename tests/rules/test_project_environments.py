@@ -1,4 +1,4 @@
-"""A project's own environment beside loaded modules: what is said is what a real Python imports there."""
+"""A project's own environment beside loaded modules: the finding says what a real Python imports there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ version = "1"
 requires-python = "==3.11.*"
 dependencies = [%s]
 """
-# As root one may read everything.
+# root may read everything.
 AS_USERS_ARE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 NUMPY = "import numpy; print(numpy.__version__)"
 Where = Callable[..., Path]
@@ -34,7 +34,7 @@ Where = Callable[..., Path]
 
 @pytest.fixture
 def stack(request: pytest.FixtureRequest, person: Person) -> Stack:
-    """Return one of the stacks, which the person works on."""
+    """Return one of the stacks, which the person uses."""
     stack = open_stack(getattr(request, "param", "eb5-pythonpath"))
     person.environ.update(
         MODULEPATH=stack.modulepath,
@@ -48,7 +48,7 @@ def stack(request: pytest.FixtureRequest, person: Person) -> Stack:
 
 @pytest.fixture
 def project(person: Person, stack: Stack) -> Where:
-    """Return what makes a project in the home with these dependencies, in an environment of its own by uv."""
+    """Return a function that creates a project with dependencies in the home, and its environment by uv."""
 
     def make(*dependencies: str, name: str = "p") -> Path:
         folder = person.home / name
@@ -61,7 +61,7 @@ def project(person: Person, stack: Stack) -> Where:
 
 
 def typed(person: Person, module: str, folder: Path, script: str, **changes: str) -> str:
-    """Return what is printed by `script`, typed in `folder` where `module` is loaded."""
+    """Return the output of `script`, typed in `folder` with `module` loaded."""
     done = subprocess.run(
         ["bash", "--norc", "--noprofile", "-ec", f'. "{BASH}"; module load {module}; cd {folder}; {script}'],
         env={**person.environ, **changes},
@@ -75,7 +75,7 @@ def typed(person: Person, module: str, folder: Path, script: str, **changes: str
 
 
 def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[str, str]]:
-    """Return what the rule finds where these modules are loaded and the command is typed in `folder`."""
+    """Return the findings of the rule for a command typed in `folder` with these modules loaded."""
     done = run_stackenv(["check", "--json"], {**person.environ, **changes}, folder, load)
     assert done.returncode in (0, 1), done.stderr
     return [found for found in read_result(done.stdout) if found["rule"] == RULE]
@@ -97,7 +97,7 @@ def test_the_finding_says_which_version_python_imports(person: Person, stack: St
     assert found["what"] == expected[imported]
     assert (imported == "1.25.1") == stack.name.endswith("pythonpath")
     assert (found["level"], found["where"]) == ("warning", str(folder / ".venv"))
-    # Nothing of the stack is loaded, or another project is looked at.
+    # The bundle is not loaded, or the command is typed outside of the project.
     assert find(person, folder) == find(person, folder, stack.python_module) == []
     assert find(person, person.home, stack.bundle_module) == []
 
@@ -113,7 +113,7 @@ def test_the_commands_of_the_hint_work(person: Person, stack: Stack, project: Wh
     path = f"PATH=$PATH:{Path(UV).parent}:{Path(COMMAND).parent}"
     said = typed(person, stack.bundle_module, folder, f"{path}; {makes}; {installs}; python -c '{NUMPY}'")
     assert said.splitlines()[-1] == "1.25.1"
-    # The environment that is no longer needed is still there; in the module of the new one that is said.
+    # The old environment still exists, which is reported with the module of the new one loaded.
     found = take_one(find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}"))
     assert found["hint"].startswith("to use the modules' packages, in the folder of pyproject.toml: uv pip")
     shutil.rmtree(folder / ".venv")
@@ -170,7 +170,7 @@ def test_a_package_of_the_modules_version_is_reported_only_if_imported(
     person: Person, stack: Stack, project: Where
 ) -> None:
     found = find(person, project("numpy==1.25.1"), stack.bundle_module)
-    # By PYTHONPATH what the lock says is what runs; else it is a generic build of it.
+    # With PYTHONPATH, the version of the lock is what runs; otherwise a generic build of it runs.
     assert [f["what"].partition(" imports ")[2] for f in found] == (
         [] if stack.name == "eb5-pythonpath" else [f"instead of numpy 1.25.1 of {stack.bundle_module}"]
     )
@@ -188,7 +188,7 @@ def test_an_environment_that_cannot_work_with_the_modules_is_broken(
         "wants-two requires numpy>=2, which 1.25.1 does not satisfy: the loaded module sets PYTHONPATH"
     )
     shutil.rmtree(site / "wants_two-1.0.dist-info")
-    # Of another Python than the modules' are.
+    # An environment with another Python than the modules'.
     other = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3"), None)
     if other is None:
         pytest.skip("pyenv has no Python 3.9")
@@ -209,7 +209,7 @@ def test_only_packages_of_modules_are_compared_and_the_last_loaded_wins(
     person: Person, stack: Stack, project: Where
 ) -> None:
     folder = project("numpy==2.1.1", "setuptools==80.9.0")
-    # What builds packages is held nowhere, and what users have on PYTHONPATH is their own.
+    # Build tools are never pinned, and packages that users add to PYTHONPATH are their own.
     extra, own = person.home / "software/Extra/2", person.home / "lib"
     install(extra / "lib/python3.11/site-packages", "setuptools", "65.5.0")
     install(own, "numpy", "1.9")
@@ -218,7 +218,7 @@ def test_only_packages_of_modules_are_compared_and_the_last_loaded_wins(
     module.write_text(f'setenv("EBROOTEXTRA", "{extra}")\nprepend_path("EBPYTHONPREFIXES", "{extra}")\n')
     environ = {"MODULEPATH": f"{person.home}/more:{stack.modulepath}"}
     assert find(person, folder, stack.python_module, "Extra/2", PYTHONPATH=str(own), **environ) == []
-    # Of two modules the one that was loaded later.
+    # Of two modules, the one that was loaded later counts.
     install(extra / "lib/python3.11/site-packages", "numpy", "1.9")
     for load, theirs in (
         ((stack.bundle_module, "Extra/2"), "1.9 of Extra/2"),
@@ -247,7 +247,7 @@ def test_the_environment_of_uv_project_environment_is_checked(
     for value in ("own", str(folder / "own")):
         found = take_one(find(person, folder / "src", stack.bundle_module, UV_PROJECT_ENVIRONMENT=value))
         assert found["where"] == str(folder / "own")
-    # One of stackenv's has its own rules.
+    # Environments of stackenv have their own rules.
     person.stackenv("create", "it", load=stack.bundle_module)
     prefix = str(person.home / "venvs/it-1.0")
     assert find(person, folder, stack.bundle_module, UV_PROJECT_ENVIRONMENT=prefix) == []
@@ -260,7 +260,7 @@ def test_the_project_is_searched_up_to_the_home(person: Person, stack: Stack, pr
     folder = project("numpy==2.1.1")
     (folder / "src/pyproject.toml").write_text("this is [no TOML")
     assert len(find(person, folder / "src/deep", stack.bundle_module)) == 1
-    # Above the home is nobody's project.
+    # The search in the home does not go above it.
     above = person.home.parent
     (above / "pyproject.toml").touch()
     (folder / ".venv").rename(above / ".venv")
@@ -330,7 +330,7 @@ def test_the_search_for_a_project_stops_at_a_mount(person: Person, stack: Stack,
 
 
 def find_by(person: Person, stack: Stack, folder: Path, words: str) -> list[dict[str, str]]:
-    """Return what the rule finds in `folder` when `words` start the command; nothing else may go wrong."""
+    """Return the findings of the rule in `folder` if `words` start the command; no check may fail."""
     said = typed(person, stack.bundle_module, folder, f"{words} {COMMAND} check --json || true")
     found = read_result(said)
     assert [f for f in found if f["level"] == "unchecked"] == []

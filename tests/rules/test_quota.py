@@ -1,4 +1,4 @@
-"""File systems that are full, in bytes or in files: small ones, filled; and limits that a command tells."""
+"""File systems that are full, in bytes or in files (small ones, filled), and limits printed by a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE = "quota"
 
 @pytest.fixture
 def mount(person: Person) -> Iterator[Callable[[str], Path]]:
-    """Return what mounts a file system over the home, the smaller the better."""
+    """Return a function that mounts a file system, best a small one, over the home."""
     if os.geteuid() or not shutil.which("mount"):
         pytest.skip("a full disk takes a mount, and that takes root")
     mounted = []
@@ -65,7 +65,7 @@ def test_a_full_home_is_reported(
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)
     assert person.tree() == before
-    # As the finding's hint has it: both work on a full disk.
+    # The commands of the hint: both work on a full disk.
     person.stackenv("usage")
     person.stackenv("clean", "--dry-run")
     for number in range(20):

@@ -1,4 +1,4 @@
-"""What start-up files set and run: conda's two variables, what reaches each Python, activation at login."""
+"""What start-up files set and run: conda's two variables, variables of all Pythons, activation at login."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_loads_of_unknown_modules_at_login_are_reported(person: Person) -> None:
     assert (found["where"], found["level"]) == (f"{file}:6", "broken")
     assert "`module load Bundle/0 GONE Extra`, but Bundle/0, GONE are not available" in found["what"]
     assert "Bundle/next, Bundle/1, Bundle/2" in found["hint"]
-    # The load itself, in a shell: nothing of that line is loaded.
+    # The same line in a shell: none of its modules is loaded.
     done = person.shell("module load Bundle/0 GONE Extra; echo ${EXTRA-nothing}")
     assert done.stdout == "nothing\n" and "unknown" in done.stderr
     used.unlink()
@@ -155,6 +155,6 @@ def test_loads_of_unknown_modules_at_login_are_reported(person: Person) -> None:
     behind = take_one(find(person, GONE))
     assert behind["what"].startswith("each new interactive shell runs `module load GONE`")
     assert behind["why"].endswith("prints an error at each login")
-    # Where nobody knows what a shell of its own would find.
+    # With an unknown folder of modules, it is unclear what a new shell would find.
     write(person, ".zshrc", "module use $SOMEWHERE/modules\n")
     assert find(person, GONE) == []

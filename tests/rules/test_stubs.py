@@ -1,4 +1,4 @@
-"""What shows uv the packages of the modules: stubs that are missing, changed or not wanted, and the fix."""
+"""Stubs, which show uv the packages of the modules: missing, changed or unwanted ones, and the fix."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Kept]:
 
 @pytest.fixture
 def biologist(origin: tuple[Person, Kept]) -> Iterator[Person]:
-    """Return the person, with home and bundle as they were made."""
+    """Return the person with the original home and bundle."""
     yield from lend(*origin)
 
 
 def find(person: Person, *rules: str, **changes: str) -> list[dict[str, str]]:
-    """Return what `rules`, or all, find in biopy."""
+    """Return the findings of `rules`, or of all rules, in biopy."""
     done = person.stackenv("check", "biopy", "--json", status=None, **changes)
     return [finding for finding in read_result(done.stdout) if finding["rule"] in rules or not rules]
 
 
 def find_one(person: Person, **changes: str) -> dict[str, str]:
-    """Return what the rule finds, which is all that is found, and what every finding of it says."""
+    """Return the only finding, and assert what all findings of the rule have in common."""
     found = take_one(find(person, **changes))
     assert (found["rule"], found["level"], found["hint"]) == ("stubs", "warning", REFRESH)
     assert found["where"].startswith(str(site_packages(person, "biopy")))
@@ -55,14 +55,14 @@ def stub(person: Person, name: str = "tiny_stack-1.0") -> Path:
 
 
 def type_it(person: Person, hint: str) -> None:
-    """Type the commands of `hint` as they are, up to what is only an alternative."""
+    """Type the commands of `hint` unchanged, up to the alternative."""
     for command in hint.partition("; to keep it: ")[0].split("; "):
         assert command.startswith("stackenv ")
         person.stackenv(*command.split()[1:])
 
 
 def uv_list(person: Person) -> dict[str, str]:
-    """Return the packages that a real uv, named by its path, sees in biopy, with their versions."""
+    """Return the packages and versions that a real uv, started by its path, sees in biopy."""
     python = person.home / "venvs/biopy-1.0/bin/python"
     done = subprocess.run(
         [WORK / "venv/bin/uv", "pip", "list", "--format", "json", "--python", python],
@@ -92,7 +92,7 @@ def remove_by_uv(person: Person) -> None:
 
 
 def purge(person: Person, *kept: str) -> None:
-    """Remove what of a stub nobody has read for a month, as a purged file system does; `kept` was read."""
+    """Delete files of a stub that were not read for a month, as a purge does; those in `kept` were read."""
     old = time.time() - 31 * 86400
     for path in stub(person).iterdir():
         if path.name not in kept:
@@ -109,7 +109,7 @@ def edit(person: Person) -> None:
 
 
 def add_to_module(person: Person) -> None:
-    """The module gets other metadata of the same version."""
+    """Give the module different metadata of the same version."""
     path = person.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info/METADATA"
     path.write_text(path.read_text() + "Requires-Python: >=3.9\n")
 
@@ -168,7 +168,7 @@ def test_all_wrong_stubs_are_one_finding(biologist: Person) -> None:
 
 
 def test_a_second_version_of_a_stub_is_reported_and_removed(biologist: Person) -> None:
-    """As where the stubs of an environment on another generation are copied in."""
+    """As after copying the stubs of an environment on another generation."""
     name = "tiny_stack-2.0.dist-info"
     shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
     found = find_one(biologist)
@@ -178,7 +178,7 @@ def test_a_second_version_of_a_stub_is_reported_and_removed(biologist: Person) -
 
 
 def test_a_new_version_in_the_module_is_reported_as_stale(biologist: Person) -> None:
-    """That is what is held, too: one finding says so, and its hint renews both."""
+    """The pinned version changes, too: one finding reports it, and its hint renews both."""
     lib = biologist.site.software / "Bundle/1/lib"
     metadata = lib / "tiny_stack-1.0.dist-info/METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
@@ -200,7 +200,7 @@ def test_a_package_missing_from_the_module_is_reported_as_stale(biologist: Perso
 
 @pytest.mark.parametrize("where", ["its place", "another place", "beside it"])
 def test_a_package_installed_over_a_stub_is_reported_and_replaced(biologist: Person, where: str) -> None:
-    """The rule `shadows` says so, and what it says to type ends with the stub back."""
+    """The rule `shadows` reports it, and its hint also restores the stub."""
     if where == "beside it":
         with zipfile.ZipFile(make_wheel(biologist.site.wheels, "tiny-stack", "2.0")) as archive:
             archive.extractall(site_packages(biologist, "biopy"))
@@ -215,7 +215,7 @@ def test_a_package_installed_over_a_stub_is_reported_and_replaced(biologist: Per
 
 
 def test_stubs_lost_by_uv_sync_are_reported_and_restored(biologist: Person) -> None:
-    """By `uv sync --active`, which bin/uv does not hold: what the lock names replaces stubs, others go."""
+    """bin/uv lets `uv sync --active` replace stubs by packages of the lock, and remove the other stubs."""
     project = biologist.home / "project"
     project.mkdir()
     needs = '["tiny-own==1.0", "tiny-stack==2.0"]'
@@ -263,7 +263,7 @@ def test_stubs_left_out_by_the_site_are_reported_as_unwanted(biologist: Person) 
     biologist.stackenv("edit", "biopy", "--refresh", **site)
     assert find(biologist, **site) == []
     assert uv_list(biologist) == {"numpy": "1.0", "tiny-own": "1.0"}
-    # And more again.
+    # The site wants all of them again.
     assert find_one(biologist)["what"].endswith("missing: tiny-dots 1.0, tiny-stack 1.0")
     type_it(biologist, REFRESH)
     assert find(biologist) == [] and uv_list(biologist) == ALL
@@ -274,7 +274,7 @@ def test_stubs_turned_off_by_the_site_are_reported_as_unwanted(biologist: Person
     assert "unwanted (turned off by the site: personal.stubs): " in find_one(biologist, **site)["what"]
     biologist.stackenv("edit", "biopy", "--refresh", **site)
     assert find(biologist, **site) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
-    # When it allows them again, nobody is bothered.
+    # If the site allows them again, no finding bothers users.
     assert find(biologist) == []
     assert "no package of its modules" in biologist.stackenv("info", "biopy").stdout
     type_it(biologist, REFRESH)
@@ -292,7 +292,7 @@ def test_a_stub_after_no_stubs_is_reported_as_unwanted(biologist: Person) -> Non
 
 
 def test_an_environment_of_an_older_stackenv_is_not_reported(biologist: Person) -> None:
-    """Whoever uses no uv is not bothered: `info` says what to type, and the refresh that others ask for."""
+    """Users without uv are not bothered: `info` gives the command, as do findings that need a refresh."""
     biologist.stackenv("edit", "biopy", "--no-stubs")
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     data = json.loads(record.read_text())

@@ -1,4 +1,4 @@
-"""What is in the way of stubs: links, pipes, folders of others; it is left, or said before it goes."""
+"""Links, pipes and other folders in the way of stubs: they are kept, or reported before they are removed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Kept]:
 
 @pytest.fixture
 def person(origin: tuple[Person, Kept]) -> Iterator[Person]:
-    """Return the person, with home and bundle as they were made."""
+    """Return the person with the original home and bundle."""
     yield from lend(*origin)
 
 
@@ -124,7 +124,7 @@ def test_a_stub_with_extra_files_is_restored_or_removed(person: Person, words: t
 
 
 def without_powers(person: Person, words: str) -> subprocess.CompletedProcess[str]:
-    """Run `stackenv WORDS` as users are: root writes where nobody may."""
+    """Run `stackenv WORDS` without the right of root to write everywhere."""
     powers = "setpriv --bounding-set=-dac_override,-dac_read_search" if os.geteuid() == 0 else ""
     return person.shell(f"{powers} {COMMAND} {words}")
 
@@ -171,7 +171,7 @@ def test_a_pipe_in_the_metadata_of_a_package_is_not_waited_for(person: Person) -
 
 
 def test_metadata_that_is_a_link_is_read(person: Person) -> None:
-    """As uv makes it with UV_LINK_MODE=symlink."""
+    """As uv creates it with UV_LINK_MODE=symlink."""
     (person.home / "cache").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 3\n")
     folder = site_of(person) / "mine-3.dist-info"
     folder.mkdir()
@@ -181,7 +181,7 @@ def test_metadata_that_is_a_link_is_read(person: Person) -> None:
 
 
 def test_stubs_of_a_spack_view_copy_the_files_behind_its_links(person: Person) -> None:
-    """A view has folders of its own, and in them a link for each file."""
+    """A view has its own folders, with a link in them for each file."""
     view, store = person.site.software / "Bundle/1/lib", person.site.software / "Bundle/1/store"
     view.rename(store)
     subprocess.run(["cp", "-rs", store, view], check=True)
@@ -195,7 +195,7 @@ def test_stubs_of_a_spack_view_copy_the_files_behind_its_links(person: Person) -
 
 
 def test_unreadable_metadata_of_a_module_is_named_in_the_finding(person: Person) -> None:
-    """What is larger than any metadata is none to stackenv, and is some to Python."""
+    """stackenv does not accept metadata larger than any real one; Python does."""
     metadata = person.site.software / f"Bundle/1/lib/{NUMPY}/METADATA"
     metadata.write_text(metadata.read_text() + "\n" + "x" * (1 << 23))
     (found,) = check(person)
@@ -264,7 +264,7 @@ def test_info_shows_the_current_setting_as_the_reason_for_no_stubs(
 
 
 def test_only_own_packages_are_exported_as_requirements(person: Person) -> None:
-    """`pip freeze --local` names the stubs, too: docs/explanation/pip-and-uv.md says what to type instead."""
+    """`pip freeze --local` also lists the stubs: docs/explanation/pip-and-uv.md says what to type instead."""
     person.create("mine", "tiny-own==1.0")
     said = person.stackenv("export", "mine", "--format", "requirements").stdout.splitlines()
     assert [line for line in said if line and not line.startswith("#")] == ["tiny-own==1.0"]

@@ -1,4 +1,4 @@
-"""What `pip install --user` leaves, with the Python of a real stack, and who sees it."""
+"""Packages of `pip install --user`, with the Python of a real stack, and the Pythons that import them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(person: Person, *words: object, status: int = 0, **changes: str) -> str:
 
 
 def make_conda_environment(person: Person, python: Path) -> Path:
-    """Make what conda lists as an environment, of a Python that finds itself wherever it is."""
+    """Create a folder that conda lists as an environment, with a Python that can be moved."""
     prefix = person.home / "conda/envs/genes"
     shutil.copytree(python.parents[1], prefix, symlinks=True)
     (prefix / "conda-meta").mkdir()
@@ -63,7 +63,7 @@ def test_user_packages_that_a_conda_environment_imports_are_reported(person: Per
     assert (found["level"], found["where"]) == ("warning", str(folder))
     assert f"the conda environment {person.home}/conda/envs/genes" in found["what"]
     assert f"setuptools {version} hides 65.5.0 of" in found["what"]
-    # As the finding says it, by the environment's own Python.
+    # The environment's own Python confirms the finding.
     script = "import setuptools; print(setuptools.__file__)"
     assert run(person, prefix / "bin/python", "-c", script).startswith(str(folder))
     assert find(person, USER_SITE, PYTHONNOUSERSITE="1") == []
@@ -75,7 +75,7 @@ def test_user_packages_that_a_conda_environment_imports_are_reported(person: Per
     assert run(person, prefix / "bin/python", "-c", script).startswith(str(prefix))
     Path(f"{folder}.aside").rename(folder)
     assert person.tree() == before
-    # Nothing that was moved there before is in its way.
+    # A folder that was moved aside before is not in the way.
     Path(f"{folder}.aside").mkdir()
     shown = person.stackenv("check", "--fix", "--dry-run")
     assert shown.stdout == f"mv -T {folder} {folder}.aside2\n"
@@ -89,7 +89,7 @@ def test_user_packages_that_a_conda_environment_imports_are_reported(person: Per
 def test_user_packages_that_hide_the_loaded_pythons_are_reported(person: Person, python: Path) -> None:
     run(person, python, "-m", "pip", "install", "--user", "packaging")
     loaded = {"PATH": f"{python.parent}:{person.environ['PATH']}"}
-    # Nobody's is hidden by it: that is what --user is for.
+    # It hides no other package: that is what --user is for.
     assert find(person, USER_SITE, **loaded) == []
     run(person, python, "-m", "pip", "install", "--user", "--upgrade", "setuptools")
     found = take_one(find(person, USER_SITE, **loaded))

@@ -152,7 +152,7 @@ def find_hindrance() -> str:
 
 @contextmanager
 def start_cluster(modulepath: str, variables: Mapping[str, str]) -> Iterator[Cluster]:
-    """Start a Slurm whose users have MODULEPATH and `variables` set at login; stop it with the context."""
+    """Start a Slurm where a login sets MODULEPATH and `variables`; stop it at the end of the context."""
     # Not in pytest's folder: munged requires a socket that everybody can reach, and its path may have at most
     # 108 characters.
     with ExitStack() as stack:
