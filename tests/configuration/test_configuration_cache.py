@@ -168,10 +168,10 @@ def keep(path: Path, value: object) -> None:
 
 
 def damage(path: Path, old: str, new: str) -> None:
-    """Change the text of the configuration in the cache at `path`, and keep the old checksum."""
+    """Change the text of the configuration in the cache at `path`, with a valid checksum."""
     text = json.loads(path.read_text())["configuration"]
     assert old in text
-    say(path, lambda said: said.update(configuration=text.replace(old, new, 1)))
+    keep(path, json.loads(text.replace(old, new, 1)))
 
 
 BREAKS = {
@@ -181,9 +181,9 @@ BREAKS = {
     "a list": lambda path: path.write_text("[]"),
     "deep": lambda path: path.write_text("[" * 100_000),
     "another kind": lambda path: keep(path, {"path": "/a"}),
+    "another checksum": lambda path: say(path, lambda said: said.update(crc32=said["crc32"] ^ 1)),
     "an unknown kind": lambda path: keep(path, {"Popen": {}}),
     "a field less": lambda path: damage(path, '"limits"', '"limit"'),
-    "a number for a text": lambda path: damage(path, '"header": {"tuple": [', '"header": {"tuple": [5, '),
     "a text for a list": lambda path: damage(
         path, '"names": {"tuple": ["Anaconda3"', '"names": {"path": ["A"'
     ),

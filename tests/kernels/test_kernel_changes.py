@@ -82,7 +82,7 @@ def test_an_edit_to_modules_without_ipykernel_warns_with_a_hint(owner: Person) -
     owner.stackenv("clean", "--yes")
     assert owner.tree() == before
     again = owner.stackenv("edit", "lab", "-m", "Jupyter/1")
-    assert "WARNING" not in again.stderr
+    assert "warning" not in again.stderr
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 

@@ -124,6 +124,7 @@ def test_the_pip_of_another_module_is_hidden_while_an_environment_is_active(sess
 def test_the_variables_of_a_missing_user_conda_are_kept(session) -> None:
     session.environ = {**session.environ, "CONDA_EXE": "/nowhere/bin/conda"}
     result = session.snapshot("before").check(LOAD, UNLOAD).snapshot("after").run()
+    assert result.statuses == [0, 0], result.stderr
     after = result.snapshots["after"].environment
     assert after["CONDA_EXE"] == "/nowhere/bin/conda"
     assert "CONDA_SHLVL" not in after and "STACKENV_CONDA_BEFORE" not in after

@@ -51,7 +51,8 @@ def test_each_tree_loads_its_own_conda_also_in_a_job_from_another_tree(trees) ->
     lines = used.stdout.splitlines()
     assert lines[0] == root["haswell"], used.stdout + used.stderr
     assert lines[1].startswith(root["haswell"])
-    assert lines[2] == "/usr/bin:/bin"
+    # Nothing of the other tree, and no conda.
+    assert lines[2:] == ["/usr/bin:/bin", "0"] and "conda: not found" in used.stderr
 
 
 def test_a_shared_path_loads_the_conda_that_each_node_mounts(built_modules, tmp_path) -> None:

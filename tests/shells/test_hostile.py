@@ -115,5 +115,6 @@ def test_odd_path_entries_survive_load_activation_and_unload(session, stack) -> 
         .snapshot("after")
         .run()
     )
+    assert result.statuses == [0] * 5, result.stderr
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
     assert result.snapshots["active"].path[-2:] == ["/opt/it's here/bin", "/opt/$x/bin"]

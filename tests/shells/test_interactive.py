@@ -40,5 +40,5 @@ def test_a_script_gets_no_prompt(session: Session) -> None:
     if session.dialect.name not in ("bash", "tcsh"):
         pytest.skip("the other shells set a prompt in scripts too")
     word = "if ( $?prompt ) echo has" if session.dialect.family == "csh" else "echo ${PS1+has}"
-    result = session.do(LOAD, "conda activate one", word, "conda deactivate", word).run()
-    assert result.stdout.split() == []
+    result = session.check(LOAD, "conda activate one").do(word).check("conda deactivate").do(word).run()
+    assert (result.statuses, result.stdout.split()) == ([0, 0, 0], [])
