@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_ci import fail_or_skip
 from needy_stack import NeedleStack
 from stacked import WORK
 from users import User, make_once, make_user
@@ -117,7 +117,5 @@ def share_carrier(factory: pytest.TempPathFactory, stack: NeedleStack, added: Pa
 
 def have_or_skip(hindrance: str) -> None:
     """Skip the test if there is a `hindrance`, such as a missing program; in CI fail instead."""
-    if hindrance and os.environ.get("CI") == "true":
-        pytest.fail(f"CI must try it: {hindrance}")
     if hindrance:
-        pytest.skip(hindrance)
+        fail_or_skip(hindrance)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
+from in_ci import fail_or_skip
 from needy_stack import FIND, NeedleStack, describe_needle_stack, write_modules
 from projects import GROUP, MEMBER, OWNER, STRANGER, Project, become_user, making_project
 from stacked import open_stack
@@ -182,7 +183,7 @@ def test_a_record_writable_by_a_stranger_through_an_acl_is_refused(project: Proj
         path.chmod(0o640)
     done = subprocess.run(["setfacl", "-m", f"u:{STRANGER}:rw", record], capture_output=True, check=False)
     if done.returncode:
-        pytest.skip(f"there are no access lists here: {done.stderr!r}")
+        fail_or_skip(f"there are no access lists here: {done.stderr!r}")
     assert "could have been written by another user" in start(project, MEMBER, GROUP, "-c", "").stderr
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+from in_ci import fail_or_skip
 from people import CHECKOUT, COMMAND, Person
 from terminals import COMPINIT, SHELLS, Terminal
 
@@ -336,7 +337,7 @@ def terminal(request, typist, module_tree, tmp_path) -> Iterator[Terminal]:
     """Return a shell with completion for a stand-in `stackenv`, which prints its arguments when it is run."""
     shell = request.param
     if not shutil.which(shell) or not shutil.which("setsid"):
-        pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+        fail_or_skip(f"no {shell}")
     program = tmp_path / "bin/stackenv"
     program.parent.mkdir()
     program.write_text(

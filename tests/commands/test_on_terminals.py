@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from in_ci import fail_or_skip
 from people import COMMAND, Person
 from terminals import COMPINIT, SHELLS, Terminal, show
 
@@ -129,7 +130,7 @@ def test_lines_in_a_pipe_are_not_wrapped(owner: Person) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_errors_are_red_and_their_command_is_unbroken_in_each_shell(owner: Person, shell: str) -> None:
     if not shutil.which(shell):
-        pytest.skip(f"no {shell}")
+        fail_or_skip(f"no {shell}")
     environ = {**owner.environ, "PATH": f"{os.path.dirname(COMMAND)}:{owner.environ['PATH']}"}  # noqa: PTH120
     terminal = Terminal(SHELLS[shell], {**environ, "TERM": "xterm-256color"}, owner.home, columns=60)
     try:

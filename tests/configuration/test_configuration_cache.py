@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 from stackenv import __version__
 from stackenv.configuration import cache
@@ -255,7 +256,7 @@ def mounted(request, environ) -> Iterator[Path]:
     )
     if done.returncode:
         message = f"no tmpfs here: {done.stderr.decode()}"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
     yield Path(home)
     subprocess.run(["umount", home], check=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
 
 import pytest
+from in_ci import fail_or_skip
 from runner import CHECKOUT, LMOD
 from stackenv_sources import find_bash_completion
 from terminals import COMPINIT, SHELLS, Terminal
@@ -34,7 +34,7 @@ def start(environ, tmp_path) -> Iterator:
 
     def begin(shell: str, *lines: str) -> Terminal:
         if not shutil.which(shell) or not shutil.which("setsid"):
-            pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+            fail_or_skip(f"no {shell}")
         terminals.append(Terminal(SHELLS[shell], environ, tmp_path))
         for line in (DIALECTS[shell].start(LMOD), *lines):
             terminals[-1].type(line)
@@ -55,9 +55,7 @@ def completes(terminal: Terminal) -> bool:
 def bash_completion() -> str:
     script = find_bash_completion()
     if not script:
-        pytest.fail("no bash-completion") if os.environ.get("CI") == "true" else pytest.skip(
-            "no bash-completion"
-        )
+        fail_or_skip("no bash-completion")
     return f". '{script}'"
 
 

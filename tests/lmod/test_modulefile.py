@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from built import LMOD
+from in_ci import fail_or_skip
 
 MODULE = "Anaconda3/2024.02-1"
 # For each shell, its name in Lmod and the command that checks code without running it.
@@ -34,7 +34,7 @@ def require(program: str) -> None:
     """Skip on a laptop, and fail in CI, if `program` is missing."""
     if not shutil.which(program):
         message = f"{program} is not installed"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
 
 
 class Lmod:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 from made_again import make_again
 from packing import make_packing_user, require_fuse, unmounting
 from shell_sessions import DIALECTS, Dialect
@@ -54,7 +54,5 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     """Return each shell; a missing shell skips the test on a laptop and fails it in CI."""
     found = DIALECTS[request.param]
     if not shutil.which(found.command[0]):
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{found.name} is not installed, and CI must try every shell")
-        pytest.skip(f"{found.name} is not installed")
+        fail_or_skip(f"{found.name} is not installed")
     return found

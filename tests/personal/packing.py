@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from in_ci import fail_or_skip
 from users import User, make_user
 
 
@@ -20,7 +20,7 @@ def require_fuse() -> None:
     missing = [p for p in ("mksquashfs", "unsquashfs", "squashfuse", "fusermount3") if not shutil.which(p)]
     if missing or not os.access("/dev/fuse", os.W_OK):
         reason = f"FUSE is not available here: {missing or '/dev/fuse'}"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        fail_or_skip(reason)
 
 
 def list_mounts(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 from trees import describe_tree, list_files, mode_of
 from users import User
 
@@ -25,7 +26,7 @@ def mounted(tmp_path: Path) -> Iterator:
         done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
         if done.returncode:
             message = f"no mount here: {done.stderr}"
-            pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+            fail_or_skip(message)
         folders.append(folder)
 
     yield mount

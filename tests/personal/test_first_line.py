@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from built import LMOD
+from in_ci import fail_or_skip
 from own_prefix import install_prefix
 from users import User, make_once, make_user
 
@@ -109,7 +110,7 @@ def read_environment(path: Path) -> set[str]:
 @pytest.mark.parametrize("shell", list(START_UP))
 def test_two_lines_load_an_environment_in_a_fresh_login(login: Login, shell: str) -> None:
     if not shutil.which(shell):
-        pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+        fail_or_skip(f"no {shell}")
     done = login.run(
         shell, "module load stackenv", "ml biopy", SHOW, "printenv PIP_CACHE_DIR", "stackenv list"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from answers import read_result
+from in_ci import fail_or_skip
 from stacked import Stack
 from trees import describe_tree, mode_of
 from users import User, make_user
@@ -125,7 +126,7 @@ def test_a_package_that_conflicts_with_the_new_stack_is_reported(user: User, tmp
 
 def test_a_packed_environment_is_rebuilt_unpacked(user: User) -> None:
     if not shutil.which("mksquashfs"):
-        pytest.skip("mksquashfs is not installed")
+        fail_or_skip("mksquashfs is not installed")
     made = user.stackenv("create", "it", "biopython", "-m", user.stack.bundle_module)
     packed = user.stackenv("pack", "it")
     assert (made.returncode, packed.returncode) == (0, 0), made.stderr + packed.stderr

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.install import empty_package_cache, install_files
@@ -174,7 +175,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     )
     if done.returncode:
         message = f"no tmpfs here: {done.stderr.decode()}"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

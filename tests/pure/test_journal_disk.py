@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 from stackenv.errors import StackenvError
 from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
@@ -60,7 +61,7 @@ def mount(folder: Path, *options: str) -> None:
     done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
     if done.returncode:
         message = f"no mount here: {done.stderr.decode()}"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
 
 
 def fill(folder: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 from journals import MEMBER, age, leave, recover, require_root
 
 from stackenv.errors import BusyError, StackenvError
@@ -238,7 +239,7 @@ def test_a_command_in_another_pid_namespace_counts_as_running_until_its_journal_
 ) -> None:
     contained = ["unshare", "--pid", "--fork", *proc]
     if os.geteuid() or subprocess.run([*contained, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no PID namespace can be made here")
+        fail_or_skip("no PID namespace can be made here")
     (tmp_path / "begun").touch()
     command = [*contained, sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as holder:

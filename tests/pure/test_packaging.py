@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 from packaging.version import Version
 
 from stackenv import __version__
@@ -210,7 +211,7 @@ def require_builder() -> None:
     missing = [name for name in ("setuptools", *needed) if find_distribution(name) is None]
     if missing:
         message = f"not installed for {sys.executable}: {', '.join(missing)}"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
 
 
 def copy_checkout(target: Path) -> Path:

@@ -5,7 +5,6 @@ One process reads many texts. A script is a file, since the code of Lmod and con
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from in_ci import fail_or_skip
 
 from stackenv.modulefile.dialect import (
     quote_csh,
@@ -61,7 +61,7 @@ def require(*programs: str) -> str:
     found = next((program for program in programs if shutil.which(program)), "")
     if not found:
         message = f"none of {', '.join(programs)} is installed"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
     return found
 
 

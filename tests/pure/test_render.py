@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_ci import fail_or_skip
 
 from stackenv import STACKENV_UUID, __version__
 from stackenv.conda.installation import CondaInstallation
@@ -97,7 +98,7 @@ def luac() -> str:
         if shutil.which(name):
             return name
     message = "Lua's compiler is not installed"
-    pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    fail_or_skip(message)
 
 
 def compile_lua(text: str) -> str:

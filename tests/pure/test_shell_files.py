@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files, describe_mamba_values
@@ -72,7 +72,7 @@ def require(program: str) -> None:
     """Skip, or fail in CI, if `program` is missing."""
     if not shutil.which(program):
         message = f"{program} is not installed"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
 
 
 def fill(source: str, dialect: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 from session import Result, Session, differences
 
 pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
@@ -153,11 +154,12 @@ def test_a_deleted_environment_can_still_be_deactivated(session: Session, stack)
     assert left - {"variables"} == {"STACKENV_TEST_THREE"}
 
 
-@pytest.mark.skipif(not shutil.which("tcsh"), reason="tcsh is not installed")
 @pytest.mark.parametrize("argument", ["activate nothing", "activate one two"])
 def test_an_error_ends_conda_csh_even_if_the_file_is_read_in_two_blocks(
     stack, tmp_path: Path, argument: str
 ) -> None:
+    if not shutil.which("tcsh"):
+        fail_or_skip("tcsh is not installed")
     # tcsh reads a file in blocks of 4,096 bytes; with a long prefix, conda.csh spans two.
     root = Path(stack.root("2024.02-1"))
     text = (root / "libexec/stackenv/conda.csh").read_text()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from built import LMOD
+from in_ci import fail_or_skip
 from session import Session, Snapshot, differences
 
 from stackenv.configuration.loader import load_configuration
@@ -326,8 +327,9 @@ def count_started(module: str, environ: Mapping[str, str], folder: Path) -> int:
     return trace.read_text().count("execve(")
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_a_load_starts_no_process(tmp_path: Path) -> None:
+    if not shutil.which("strace"):
+        fail_or_skip("strace is not installed")
     modules = write_module(tmp_path)
     (modules / "empty").mkdir()
     (modules / "empty/1.0.lua").write_text("-- empty\n")

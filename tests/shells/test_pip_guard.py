@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from guarded import OS_PYTHON, REFUSED, REFUSED_STATUS, make_guard, make_python_environment
+from in_ci import fail_or_skip
 from session import differences
 from stacked import open_stack
 
@@ -36,7 +36,7 @@ def guarded(session, prefix, modules, tmp_path):
     """A session on a site whose guard is active."""
     if subprocess.run([OS_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
         message = f"{OS_PYTHON} has no pip"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        fail_or_skip(message)
     guard = make_guard(tmp_path / "etc")
     wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": modules.wheels}
     return replace(session, environ={**session.environ, **guard, **wheels})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "carrying"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
@@ -38,9 +38,7 @@ def cluster(built_modules: BuiltModules) -> Iterator[Cluster]:
     """Start a Slurm; if that is impossible, skip on a laptop and fail in CI."""
     hindrance = find_hindrance()
     if hindrance:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no Slurm, and CI must try jobs: {hindrance}")
-        pytest.skip(f"no Slurm: {hindrance}")
+        fail_or_skip(f"no Slurm: {hindrance}")
     stack = open_stack("eb5-pythonpath")
     variables = {
         "STACKENV_SITE_CONFIG": f"{WORK}/built/site.yaml",

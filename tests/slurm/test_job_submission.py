@@ -9,6 +9,7 @@ import shlex
 
 import pytest
 from cluster import BARRIER, Cluster, Job
+from in_ci import fail_or_skip
 
 RUN = "python ~/pandas_test.py"
 ACTIVE = "module load Anaconda3; conda activate other\n"
@@ -192,7 +193,7 @@ def test_a_rejected_job_is_reported_in_slurms_words_with_a_hint(
 def packed(cluster: Cluster) -> str:
     """Return the name of a packed environment that is mounted on a node's own disk."""
     if not os.access("/dev/fuse", os.W_OK):
-        pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
+        fail_or_skip("no /dev/fuse")
     configuration = cluster.home / "mounts.yaml"
     configuration.write_text(f"version: 1\npack:\n  mounts: {cluster.local}\n")
     made = cluster.log_in(

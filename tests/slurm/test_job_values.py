@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from in_ci import fail_or_skip
 
 from stackenv.slurm.values import describe_fault
 
@@ -47,7 +47,7 @@ def values(option: str, text: str) -> list[tuple[str, str]]:
 )
 def test_a_value_is_refused_if_and_only_if_sbatch_refuses_it(option: str, value: str, tmp_path: Path) -> None:
     if not shutil.which("sbatch"):
-        pytest.fail("no sbatch") if os.environ.get("CI") == "true" else pytest.skip("no sbatch")
+        fail_or_skip("no sbatch")
     (tmp_path / "slurm.conf").write_text(CONFIGURATION)
     done = subprocess.run(
         ["sbatch", "--test-only", f"--{option}={value}"],

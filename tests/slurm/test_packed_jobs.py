@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cluster import BARRIER, Cluster
+from in_ci import fail_or_skip
 
 LOAD = "module use ~/modules; module load {} || exit 70\n"
 SAY = "import sys; print('ran in', sys.prefix)"
@@ -39,7 +40,7 @@ print("ran in", sys.prefix)
 def packed(cluster: Cluster) -> Iterator[Cluster]:
     """Return the cluster, whose user has a packed venv and a packed conda environment."""
     if not os.access("/dev/fuse", os.W_OK):
-        pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
+        fail_or_skip("no /dev/fuse")
     made = cluster.log_in(PACK.format(bundle="SciPy-bundle"))
     assert made.returncode == 0, made.stdout + made.stderr
     (cluster.home / "say.py").write_text(SAY)
