@@ -66,6 +66,13 @@ def test_init_blocks_of_other_versions_are_removed(person: Person, name: str) ->
     assert file.read_bytes() == LATIN + b"alias la='ls -a'\n"
 
 
+def require_unfixed(person: Person, file: Path) -> None:
+    """See that a fix leaves `file` as it is."""
+    before = file.read_bytes()
+    person.stackenv("check", "--fix", "--yes", status=None)
+    assert file.read_bytes() == before and not Path(f"{file}.stackenv-backup").exists()
+
+
 @pytest.mark.parametrize("name", CONDABIN)
 def test_a_condabin_block_is_removed_and_a_changed_one_is_reported(person: Person, name: str) -> None:
     file = person.home / name
@@ -81,12 +88,14 @@ def test_a_condabin_block_is_removed_and_a_changed_one_is_reported(person: Perso
     for changed in (f"{line}\n{line.replace('condabin', 'bin').replace('/opt', '/home')}", f"{line}\nmine"):
         file.write_bytes(own + BLOCK.format(changed).encode())
         assert "was changed: line" in find_one(person, RULE)["what"]
+        require_unfixed(person, file)
 
 
 def test_a_users_line_inside_condas_block_is_reported(person: Person) -> None:
     file = person.home / ".bashrc"
     file.write_text(BLOCK.format('export PATH="/opt/tools/bin:$PATH"'))
     assert "was not written by conda: it puts /opt/tools/bin on PATH" in find_one(person, RULE)["what"]
+    require_unfixed(person, file)
 
 
 def test_lines_after_the_removed_blocks_are_kept(person: Person, own_conda: Path) -> None:
@@ -277,6 +286,7 @@ def test_a_read_only_file_is_reported_without_a_fix(person: Person) -> None:
     file.chmod(0o400)
     found = find_one(person, RULE)
     assert (found["fix_steps"], "read-only" in found["hint"]) == ([], True)
+    require_unfixed(person, file)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of another user take root")
@@ -286,6 +296,7 @@ def test_a_file_of_another_user_is_reported_without_a_fix(person: Person) -> Non
     os.chown(file, 74012, 74012)
     found = find_one(person, RULE)
     assert (found["fix_steps"], "not yours" in found["hint"]) == ([], True)
+    require_unfixed(person, file)
 
 
 def test_init_blocks_are_not_reported_if_the_site_allows_them(person: Person, tmp_path: Path) -> None:
