@@ -128,6 +128,11 @@ def explain(error: BaseException) -> str:
     return str(error)
 
 
+def explain_with_hint(error: StackenvError | OSError) -> tuple[str, str]:
+    """Return what is wrong, and what to type; the latter is empty if it is not known."""
+    return (error.message, error.hint) if isinstance(error, StackenvError) else (explain(error), "")
+
+
 # Characters that control a terminal or the direction of text: C0, C1, line ends, Unicode's bidi controls.
 CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 # The white space in texts of several lines.

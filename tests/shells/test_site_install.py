@@ -303,7 +303,8 @@ def test_a_late_signal_leaves_a_complete_installation_or_none(place: Place) -> N
         process.wait()
     # Complete or not at all: files without their modulefile, or a modulefile without its files, are useless.
     assert place.modulefile.exists() == (place.root / "libexec/stackenv/activation.py").exists()
-    assert place.modulefile.exists() == (process.returncode == 0)
+    # Once it is complete, a signal may end the command before its last line.
+    assert place.modulefile.exists() == (process.returncode in (0, -signal.SIGTERM))
     assert not list(place.modulefile.parent.glob(".*")) and not (place.root / ".stackenv-new").exists()
 
 

@@ -13,7 +13,7 @@ from stackenv.cleaning.finders import judge_environments, measure_item
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.environments.context import Context
 from stackenv.environments.store import StoredModule
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import StackenvError, explain_with_hint
 from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
 from stackenv.output import format_count, print_error
@@ -24,10 +24,11 @@ Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
 
 class Handled(NamedTuple):
-    """Something that was removed, or why it could not be."""
+    """Something that was removed, or why it could not be, and what to type."""
 
     item: Reclaimable
     problem: str = ""
+    hint: str = ""
 
 
 def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> Iterator[Handled]:
@@ -53,8 +54,8 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
                 raise
             except (StackenvError, OSError) as error:
                 failed += 1
-                handled = Handled(item, explain(error))
-                print_error(f"{item.what}: not removed: {handled.problem}")
+                handled = Handled(item, *explain_with_hint(error))
+                print_error(f"{item.what}: not removed: {handled.problem}", handled.hint)
             yield handled
     if failed:
         raise StackenvError(

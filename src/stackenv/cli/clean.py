@@ -81,12 +81,12 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         )
         return
     removed: list[Reclaimable] = []
-    for item, problem in remove_agreed(removable, context, functools.partial(agree, yes)):
+    for item, problem, hint in remove_agreed(removable, context, functools.partial(agree, yes)):
         if not problem:
             removed.append(item)
         if as_json:
             number = found.index(item)
-            described[number] = replace(described[number], removed=not problem, problem=problem)
+            described[number] = replace(described[number], removed=not problem, problem=problem, hint=hint)
     if removed:
         size, inodes = sum(item.size_bytes for item in removed), sum(item.inodes for item in removed)
         print_message(f"Removed {format_bytes(size)}, {format_count(inodes, 'file')}")
@@ -120,6 +120,7 @@ def describe(item: Reclaimable) -> RemovableItem:
         steps=tuple(action.sentence for action in item.actions),
         removed=False,
         problem="",
+        hint="",
     )
 
 

@@ -338,8 +338,8 @@ class RemovableItem:
         How it is removed, one sentence per step.
     removed
         Whether it was removed, which only `--yes` does.
-    problem
-        Why it could not be removed; empty if it was removed, or if that was not tried.
+    problem, hint
+        Why it could not be removed, and what to type; empty if it was removed, or if that was not tried.
     """
 
     category: str
@@ -351,6 +351,7 @@ class RemovableItem:
     steps: tuple[str, ...]
     removed: bool
     problem: str
+    hint: str
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
-from stackenv.errors import LostRecordError, StackenvError, explain, quote_word
+from stackenv.errors import LostRecordError, StackenvError, explain_with_hint, quote_word
 from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
@@ -75,7 +75,7 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> Iterator[
             require_record(module, context)
             edited = edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
-            edited = Edited(module, (), explain(error), getattr(error, "hint", ""))
+            edited = Edited(module, (), *explain_with_hint(error))
             failed[module.full_name] = edited.hint
             print_error(f"{module.full_name} was not changed: {edited.problem}")
         yield edited

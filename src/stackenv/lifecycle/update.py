@@ -14,7 +14,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.first_start import start_changed
 from stackenv.environments.module_update import open_store
 from stackenv.environments.working import working_in
-from stackenv.errors import InstallError, StackenvError, UsageError, explain
+from stackenv.errors import InstallError, StackenvError, UsageError
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.remaking import sees_base
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
@@ -184,7 +184,7 @@ def carry_out_updates(
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
-                message, hint = getattr(error, "message", explain(error)), getattr(error, "hint", "")
+                message, hint = explain_with_hint(error)
                 prospect = replace(prospect, state="failed", problem=message, hint=hint)
                 print_error(f"{prospect.name} was not changed: {message}")
         results.append(prospect)
