@@ -14,7 +14,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.first_start import start_changed
 from stackenv.environments.module_update import open_store
 from stackenv.environments.working import working_in
-from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.errors import InstallError, StackenvError, UsageError, explain_with_hint
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.remaking import sees_base
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
