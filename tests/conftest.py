@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiers
 from built import BuiltModules, build_modules
 from copied_installations import choose_mamba, copy_modules_that_ask_conda, install_modules_by_hand
+from squashfuses import list_squashfuses
 
 # A process that a shell starts in the background ignores SIGINT, and so would every command that a test
 # interrupts.
@@ -30,6 +34,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = [kind for marker, kind in tiers.KINDS.items() if metafunc.definition.get_closest_marker(marker)]
     if kinds and "built_modules" in metafunc.fixturenames:
         metafunc.parametrize("built_modules", ["native", *kinds], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unmount_left_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """End, after all tests, what a test's session would have kept mounted until its logout."""
+    yield
+    for process in list_squashfuses(tmp_path_factory.getbasetemp()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

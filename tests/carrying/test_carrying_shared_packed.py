@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packing import list_squashfuses, require_fuse
+from packing import require_fuse
 from projects import GROUP, INIT_AND, MEMBER, OWNER, Project, making_project, shell_quote
+from squashfuses import list_squashfuses
 from test_carrying_shared import READ, make_readable_stack
 from users import User
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from jupyters import CHANNEL, WHEELS, Jupyter
-from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from packing import list_mounts, make_packing_user, require_fuse, unmounting
+from squashfuses import list_squashfuses
 from stacked import Stack, open_stack
 from users import User
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from in_ci import fail_or_skip
+from squashfuses import list_squashfuses
 from users import User, make_user
 
 
@@ -27,20 +28,6 @@ def list_mounts(folder: Path) -> list[str]:
     """Return the mount points below `folder` in this namespace."""
     places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     return [place for place in places if place.startswith(f"{folder}/")]
-
-
-def list_squashfuses(folder: Path) -> list[int]:
-    """Return the running squashfuse processes that were started with a path below `folder`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if "squashfuse" in words[0] and any(w.startswith(f"{folder}/") for w in words):
-                found.append(int(entry.name))
-    return found
 
 
 def make_packing_user(folder: Path, stack, **environ: str) -> User:

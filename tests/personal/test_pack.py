@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 from answers import read_result
-from packing import list_mounts, list_squashfuses, load, make_packing_user, require_fuse, unmounting
+from packing import list_mounts, load, make_packing_user, require_fuse, unmounting
+from squashfuses import list_squashfuses
 from stacked import Stack
 from terminals import read_table, show
 from trees import describe_tree

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from open_ways import open_way_to
-from packing import list_mounts, list_squashfuses
+from packing import list_mounts
+from squashfuses import list_squashfuses
 from trees import describe_tree
 from users import User
 

@@ -12,7 +12,8 @@ import pytest
 from built import SITE_CONFIGURATION, BuiltModules
 from condas import CONDA, make_conda_user
 from open_ways import open_way_to
-from packing import list_mounts, list_squashfuses, require_fuse, unmounting
+from packing import list_mounts, require_fuse, unmounting
+from squashfuses import list_squashfuses
 from stacked import Stack
 from trees import describe_tree
 from users import User

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packing import list_squashfuses, make_packing_user, require_fuse, unmounting
+from packing import make_packing_user, require_fuse, unmounting
+from squashfuses import list_squashfuses
 from stacked import open_stack
 from users import User
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from open_ways import open_way_to
-from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from packing import list_mounts, make_packing_user, require_fuse, unmounting
+from squashfuses import list_squashfuses
 from stacked import Stack
 from users import STACKENV, User
 

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from packing import list_squashfuses, require_fuse
+from packing import require_fuse
+from squashfuses import list_squashfuses
 
 from stackenv.record import Platform, Record, write_record_text
 
