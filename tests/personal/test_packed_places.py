@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -112,13 +113,27 @@ def test_an_ordinary_user_mounts_with_fusermount(owner: User, tmp_path: Path) ->
     assert lines[2:] == ["1", "0"]
 
 
-def start_unpacking(owner: User, folder: Path) -> subprocess.Popen[bytes]:
-    """Start `unpack --to`, and return the process once it has begun to write."""
+@pytest.fixture
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for a test's programs, which is not there yet."""
+    return tmp_path_factory.mktemp("programs") / "bin"
+
+
+def start_unpacking(owner: User, folder: Path, programs: Path) -> subprocess.Popen[bytes]:
+    """Start `unpack --to`, and return the process once it has begun to write.
+
+    A stand-in for unsquashfs in `programs` unpacks and then waits, so that a signal is never too late.
+    """
+    programs.mkdir()
+    waiting = programs / "unsquashfs"
+    waiting.write_text(f'#!/bin/sh\n{shutil.which("unsquashfs")} "$@"\nexec sleep 60\n')
+    waiting.chmod(0o755)
     running = subprocess.Popen(
         [STACKENV, "unpack", "bio", "--to", str(folder)],
-        env=owner.environ,
+        env={**owner.environ, "PATH": f"{programs}:{owner.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     while not list(folder.glob("*/*")):
         assert running.poll() is None
@@ -126,9 +141,11 @@ def start_unpacking(owner: User, folder: Path) -> subprocess.Popen[bytes]:
     return running
 
 
-def test_files_left_by_a_killed_unpack_to_are_removed_by_the_next(owner: User, tmp_path: Path) -> None:
-    running = start_unpacking(owner, tmp_path)
-    os.kill(running.pid, signal.SIGKILL)
+def test_files_left_by_a_killed_unpack_to_are_removed_by_the_next(
+    owner: User, tmp_path: Path, programs: Path
+) -> None:
+    running = start_unpacking(owner, tmp_path, programs)
+    os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     (left,) = tmp_path.iterdir()
     (tmp_path / "mine").mkdir()
@@ -140,8 +157,8 @@ def test_files_left_by_a_killed_unpack_to_are_removed_by_the_next(owner: User, t
     assert load(owner, IMPORT, TMPDIR=str(tmp_path)).stdout.startswith(f"{tmp_path}/stackenv-")
 
 
-def test_files_of_a_running_unpack_to_are_kept(owner: User, tmp_path: Path) -> None:
-    running = start_unpacking(owner, tmp_path)
+def test_files_of_a_running_unpack_to_are_kept(owner: User, tmp_path: Path, programs: Path) -> None:
+    running = start_unpacking(owner, tmp_path, programs)
     os.kill(running.pid, signal.SIGSTOP)
     (draft,) = tmp_path.iterdir()
     assert owner.stackenv("unpack", "bio", "--to", str(tmp_path)).returncode == 0
@@ -152,10 +169,10 @@ def test_files_of_a_running_unpack_to_are_kept(owner: User, tmp_path: Path) -> N
     assert not draft.exists()
 
 
-def test_clean_removes_files_left_in_tmpdir_by_a_killed_unpack_to(owner: User) -> None:
+def test_clean_removes_files_left_in_tmpdir_by_a_killed_unpack_to(owner: User, programs: Path) -> None:
     folder = Path(owner.environ["TMPDIR"])
-    running = start_unpacking(owner, folder)
-    os.kill(running.pid, signal.SIGKILL)
+    running = start_unpacking(owner, folder, programs)
+    os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert list(folder.glob("stackenv-*"))
     assert owner.stackenv("clean", "--yes").returncode == 0
