@@ -218,6 +218,17 @@ def test_an_uninstall_that_fails_halfway_says_what_is_left(place: Place) -> None
     assert place.tree() == before
 
 
+def test_an_uninstall_killed_after_the_modulefile_can_be_repeated(place: Place) -> None:
+    before = place.tree()
+    assert place.run("install").returncode == 0
+    inject = ("-P", str(place.root / "libexec/stackenv"), "-e", "inject=rmdir,unlinkat:signal=KILL")
+    killed = place.run("uninstall", before=("strace", "-f", "-qq", "-o", "/dev/null", *inject))
+    assert killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), killed.stderr
+    assert not place.modulefile.exists() and (place.root / "libexec/stackenv").exists()
+    done = place.run("uninstall")
+    assert (done.returncode, place.tree()) == (0, before), done.stderr
+
+
 @pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])
 def test_a_prefix_without_a_working_stackenv_is_refused(place: Place, kind: str) -> None:
     words = break_prefix(place, kind)

@@ -209,17 +209,22 @@ def put_in_place(module: SiteModule, staged: Path, text: str, warn: Warn) -> Loa
 
 def write_note(module: SiteModule, staged: Path) -> None:
     """Write a note into `staged`, stackenv's new folder, that lists the modulefiles of the installation."""
-    modulefiles = dict.fromkeys([*read_note(module.root), str(module.modulefile)])
+    modulefiles = dict.fromkeys([*read_existing(module.root), str(module.modulefile)])
     write_file(staged / Path(NOTE).name, json.dumps(list(modulefiles)) + "\n", by_umask=True)
 
 
 def read_note(root: str) -> list[str]:
-    """Return the modulefiles that `site install` wrote for the installation and that still exist."""
+    """Return the modulefiles that `site install` wrote for the installation, also those that were removed."""
     try:
         noted = json.loads(read_file_text(Path(root, NOTE)))
     except (OSError, ValueError):
         return []
-    return [str(path) for path in noted if os.path.lexists(str(path))] if isinstance(noted, list) else []
+    return [str(path) for path in noted] if isinstance(noted, list) else []
+
+
+def read_existing(root: str) -> list[str]:
+    """Return the modulefiles that `site install` wrote for the installation and that still exist."""
+    return [path for path in read_note(root) if os.path.lexists(path)]
 
 
 def warn_of_unreadable(module: SiteModule, warn: Warn) -> None:
@@ -316,8 +321,9 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
         require_changeable([Path(root)])
         return Uninstallation(Path(root), modulefile, (Path(root, LIBEXEC), *software.list_removable()))
     require_own(modulefile)
-    noted = read_note(root)
-    if str(modulefile) not in noted:
+    noted = read_existing(root)
+    # An uninstallation that was killed has removed the modulefile first.
+    if str(modulefile) not in read_note(root):
         hint = f"choose --modulefile from {', '.join(noted)}" if noted else ""
         raise StackenvError(
             f"{modulefile} was not written by `stackenv site install` for {root}; nothing was changed", hint
