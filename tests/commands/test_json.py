@@ -320,6 +320,21 @@ def test_a_partial_failure_lists_changed_and_failed_environments(new_person: Cal
     assert answer["error"]["message"] == "1 environment could not be changed: second/1.0"
 
 
+def test_a_removed_module_says_whether_its_environment_is_kept(new_person: Callable[[], Person]) -> None:
+    person = new_person()
+    prefix = person.create("created")
+    person.stackenv("run", "created", "--", "python", "-m", "venv", "--without-pip", "adopted")
+    person.stackenv("adopt", "adopted", "-m", "Bundle/1")
+    words = ("remove", "created", "adopted", "--json")
+    for more in (("--dry-run",), ("--yes",)):
+        answer = read_result(person.stackenv(*words, *more).stdout)
+        assert [(one["module"], one["environment_kept"]) for one in answer] == [
+            ("created/1.0", False),
+            ("adopted/1.0", True),
+        ]
+    assert not prefix.exists() and (person.home / "adopted").is_dir()
+
+
 def test_the_answer_after_ctrl_c_contains_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(click.Abort), answering(["remove", "a", "b", "--yes", "--json"]):
         Asked.command = "remove"

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.added_files import describe_files
@@ -92,15 +93,16 @@ def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry
     """
     open_store(context, dry_run)
     module = context.store.find(name)
-    changes = plan_changes(module, environment, context, keep)
+    require_sole_module(module, context)
+    fate = plan_environment(module, environment, context)
+    changes = plan_changes(module, fate, context, keep)
     if not dry_run:
         require_unused(module, context.environ)
-    goes = any(isinstance(change, RemoveTree) for change in changes.switch().changes)
-    return Removal(module, changes, context, not goes and Path(module.prefix).is_dir())
+    return Removal(module, changes, context, fate.is_kept)
 
 
-def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Transaction:
-    """Return the changes that remove `module` and, if it is to be deleted, the environment.
+def plan_changes(module: StoredModule, fate: Fate, context: Context, keep: bool) -> Transaction:
+    """Return the changes that remove `module`, and those of `fate` to its environment.
 
     With `keep`, a modulefile that was changed by hand is kept under another name. The modulefile goes first,
     so that nobody can load the module while the rest is deleted.
@@ -112,12 +114,10 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
     default = store.default_path(module.name)
     if store.read_default(module.name) == module.version:
         changes.append(RemoveFile(str(default)))
-    require_sole_module(module, context)
     notes, kernels, kernel_files = plan_kernel_removal(module.prefix, context.environ)
-    what, more = plan_environment(module, environment, context)
     seen = read_texts((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
-    switch = Switch((*sentences, *notes, what), (*changes, *kernels, *more), seen)
+    switch = Switch((*sentences, *notes, fate.sentence), (*changes, *kernels, *fate.changes), seen)
     return Transaction.of(module.full_name, switch)
 
 
@@ -145,13 +145,19 @@ def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...],
     return (f"delete the changes made by hand in {module.path} (without --yes they are kept)",), ()
 
 
-def plan_environment(
-    module: StoredModule, environment: bool, context: Context
-) -> tuple[str, tuple[Change, ...]]:
-    """Return what happens to the environment of `module`: a sentence and changes."""
+class Fate(NamedTuple):
+    """What happens to an environment: a sentence, the changes, and whether it is kept."""
+
+    sentence: str
+    changes: tuple[Change, ...]
+    is_kept: bool
+
+
+def plan_environment(module: StoredModule, environment: bool, context: Context) -> Fate:
+    """Return what happens to the environment of `module`: it is deleted if owned or `environment` is set."""
     prefix = Path(module.prefix)
     if not prefix.is_dir():
-        return f"skip its environment {prefix}, which no longer exists", ()
+        return Fate(f"skip its environment {prefix}, which no longer exists", (), False)
     record, problem = None, ""
     try:
         record = read_own_record(module)
@@ -162,16 +168,18 @@ def plan_environment(
         sentence, changes = delete_environment(module, kept)
         foreign = list_foreign(record) if record else []
         also = f", including files that were not installed: {shorten_list(foreign)}" if foreign else ""
-        return sentence + also, changes
+        return Fate(sentence + also, changes, False)
     if record is None:
-        return f"keep the environment {prefix}, because it is unknown who created it: {problem}", ()
+        return Fate(
+            f"keep the environment {prefix}, because it is unknown who created it: {problem}", (), True
+        )
     # Its files are in the image, which is in stackenv's folder.
     require_unpacked(record)
     return leave_environment(record)
 
 
-def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
-    """Return how an adopted environment is kept, without the files of stackenv: a sentence and changes."""
+def leave_environment(record: Record) -> Fate:
+    """Return how an adopted environment is kept, without the files of stackenv."""
     files = describe_files(record)
     notes, kept = plan_kept_files(files, record.path)
     stubs = plan_stub_removal(list_stubs(Path(record.path)))
@@ -180,11 +188,8 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
         f"keep the environment {record.path}, which stackenv did not create, and remove stackenv's "
         "files from it"
     )
-    return "; ".join((sentence, *notes)), (
-        *kept,
-        *Together.of(record.path, stubs),
-        *plan_file_removal(files, record.path),
-    )
+    changes = (*kept, *Together.of(record.path, stubs), *plan_file_removal(files, record.path))
+    return Fate("; ".join((sentence, *notes)), changes, True)
 
 
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:
