@@ -112,7 +112,9 @@ class UnreachableError(InstallError):
 
 
 def explain(error: BaseException) -> str:
-    """Return what is wrong, in words, because Python's own messages are about its objects."""
+    """Return what is wrong, in words, because Python's own messages are about its objects; without a hint."""
+    if isinstance(error, StackenvError):
+        return error.message
     if isinstance(error, OSError) and error.strerror:
         # Without "[Errno 13]"; the name may be bytes.
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -130,7 +132,7 @@ def explain(error: BaseException) -> str:
 
 def explain_with_hint(error: StackenvError | OSError) -> tuple[str, str]:
     """Return what is wrong, and what to type; the latter is empty if it is not known."""
-    return (error.message, error.hint) if isinstance(error, StackenvError) else (explain(error), "")
+    return explain(error), error.hint if isinstance(error, StackenvError) else ""
 
 
 # Characters that control a terminal or the direction of text: C0, C1, line ends, Unicode's bidi controls.

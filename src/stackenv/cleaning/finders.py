@@ -25,7 +25,7 @@ from stackenv.environments.conda_environment import load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_hand_edited
 from stackenv.environments.processes import find_active_variable, list_processes_using
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import StackenvError, explain_with_hint
 from stackenv.health.finding import RunCommand
 from stackenv.jupyter.kernels import list_kernels
 from stackenv.jupyter.state import judge_kernel
@@ -211,6 +211,7 @@ def list_reclaimable(
         try:
             found += [measure_item(item, context.environ) for item in finder(context)]
         except (StackenvError, OSError) as error:
-            print_message(f"{name}: skipped: {explain(error)}")
+            problem = "; hint: ".join(filter(None, explain_with_hint(error)))
+            print_message(f"{name}: skipped: {problem}")
         advance(1)
     return found

@@ -69,7 +69,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
         print_message(
             f"the Python of {record.full_name} finds the packages of its modules only while these are "
-            f"loaded: {what}: {getattr(error, 'message', explain(error))}"
+            f"loaded: {what}: {explain(error)}"
         )
         return nothing
     complete = replace(record, carried=carried, carry_off=carry_off)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.environments.context import Context
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import StackenvError, explain_with_hint
 from stackenv.health.actions import carry_out_action
 from stackenv.health.check import Found
 from stackenv.health.finding import Action, Finding, MoveAside
@@ -116,6 +116,7 @@ class Fixing:
                 error.hint = "stackenv check"
                 raise
             except (StackenvError, OSError) as error:
-                print_error(f"not fixed: {explain(error)}")
+                problem, hint = explain_with_hint(error)
+                print_error(f"not fixed: {problem}", hint)
                 return False
         return True

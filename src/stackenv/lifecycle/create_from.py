@@ -75,9 +75,8 @@ def read_exported(file: Path) -> Exported:
             f"{file} cannot be read: {error.strerror}", f"ls -l {shlex.quote(str(file))}"
         ) from error
     except (ValueError, TypeError, RecursionError, yaml.YAMLError, StackenvError) as error:
-        words = error.message if isinstance(error, StackenvError) else explain(error)
         raise UsageError(
-            f"{file} was not written by `stackenv export NAME`: {words}",
+            f"{file} was not written by `stackenv export NAME`: {explain(error)}",
             "for a pip requirements file: stackenv create NAME -r FILE; for conda's "
             "environment.yml: conda env create --file FILE",
         ) from error

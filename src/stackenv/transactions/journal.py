@@ -15,7 +15,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.errors import StackenvError, TakenError, explain, quote_word
+from stackenv.errors import StackenvError, TakenError, explain_with_hint, quote_word
 from stackenv.transactions.access import Access
 from stackenv.transactions.changes import Change, carry_out_change
 from stackenv.transactions.files import current_umask, write_file, write_new_file
@@ -180,7 +180,8 @@ def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
         path.unlink()
     except (StackenvError, OSError) as error:
         done = "finished" if journal.said.finish else "undone"
-        return [f"{begun} cannot be {done} now: {explain(error)}"]
+        problem = "; hint: ".join(filter(None, explain_with_hint(error)))
+        return [f"{begun} cannot be {done} now: {problem}"]
     return [f"{begun} were {done}"] if note.undo or note.finish else []
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from stackenv.errors import BusyError, StackenvError, TakenError, explain
+from stackenv.errors import BusyError, StackenvError, TakenError, explain_with_hint
 from stackenv.output import SCREEN, clear_status, print_error, print_message, show_status
 from stackenv.plain_files import read_file_bytes
 from stackenv.record import read_command_words
@@ -177,8 +177,9 @@ def undo(held: OpenJournal) -> None:
         with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
             held.undo()
     except (StackenvError, OSError) as error:
+        problem, hint = explain_with_hint(error)
         print_error(
-            f"some changes could not be undone; the next stackenv command tries again: {explain(error)}"
+            f"some changes could not be undone; the next stackenv command tries again: {problem}", hint
         )
 
 
