@@ -132,8 +132,8 @@ In a script, the environments that are broken:
 PLANNED = """
 ## With --dry-run
 
-For {}, `result` is then an object with one key, below. For `clean`, `edit`, `remove` and `update`, it is
-the same list as without `--dry-run`.
+With `--dry-run`, {} print an object with one key as `result`, as below. `clean`, `edit`, `remove` and
+`update` print the same list as without it.
 
 """
 GRAVE = """

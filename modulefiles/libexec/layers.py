@@ -348,7 +348,7 @@ def has_python(words):
 
 
 def find_command(words):
-    """Return which command of pip that changes or builds packages is in `words`; empty if there is none."""
+    """Return the pip command in `words` if it changes or builds packages; otherwise an empty text."""
     return next((w for w in words if w in ("install", "uninstall", "download", "wheel")), "")
 
 

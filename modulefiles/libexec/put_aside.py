@@ -97,7 +97,7 @@ def list_owners(entry, state, environ):
 
 
 def find_owner(entry, environ):
-    """Return the loaded module whose file names the folder of `entry`; empty if there is none.
+    """Return the loaded module whose file names the folder of `entry`; empty if no module does.
 
     This is only for modules that do not set EBROOT..., whose folders the site names.
     """

@@ -264,9 +264,9 @@ class Record:
     packed
         The image into which the environment is packed; None while it is a folder of files.
     replaces
-        The prefix of the environment from which it was rebuilt; empty if there is none.
+        The prefix of the environment from which it was rebuilt; empty if it was created or adopted.
     replaced_by
-        The prefix of the environment that replaced it and that its module uses now; empty if there is none.
+        The prefix of the environment that replaced it and that its module uses now; empty if it is in use.
     layers
         Whether files of stackenv in site-packages set the import order; false after `--no-pth`.
     sees_modules

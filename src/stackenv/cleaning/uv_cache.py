@@ -49,7 +49,7 @@ def is_uv_cache(folder: Path) -> bool:
 
 
 def find_foreign(cache: Path) -> str:
-    """Return an entry of `cache` that uv did not create; empty if there is none.
+    """Return an entry of `cache` that uv did not create; empty if uv created all of them.
 
     `uv cache prune` deletes everything at the top that is not part of the cache, and in some parts follows
     links and deletes their targets. `uv cache clean` deletes the whole folder.

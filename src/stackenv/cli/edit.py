@@ -135,12 +135,11 @@ def show_edited(edited: Iterable[Edited], dry_run: bool, as_json: bool) -> None:
 
 def describe(edited: Edited) -> EditedModule:
     """Return what was changed as `--json` prints it."""
-    from stackenv.cli.results import EditedModule
+    from stackenv.cli.results import EditedModule, identify
 
     module, steps, problem, hint = edited
     try:
         modules = module.read_record().modules
     except StackenvError:
         modules = ()
-    where = (module.full_name, str(module.path), module.prefix)
-    return EditedModule(*where, modules, steps, problem, hint)
+    return EditedModule(*identify(module), modules, steps, problem, hint)

@@ -83,6 +83,7 @@ def answering(words: Sequence[str]) -> Iterator[None]:
     except click.Abort:
         if Asked.result is not None:
             failure = StackenvError("interrupted by SIGINT")
+            # 128 plus the number of the signal, as in shells.
             failure.status = 128 + 2
         raise
     finally:

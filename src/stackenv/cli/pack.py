@@ -46,7 +46,7 @@ def pack(name: str, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         f"{format_bytes(image.size_bytes)}; load it as before; to change it: stackenv unpack {full_name}"
     )
     if as_json:
-        from stackenv.cli.results import PackedEnvironment
+        from stackenv.cli.results import PackedEnvironment, identify
 
-        where = (str(packing.module.path), packing.module.prefix, str(packing.image))
-        set_result(PackedEnvironment(full_name, *where, image.size_bytes, image.entries))
+        place = str(packing.image)
+        set_result(PackedEnvironment(*identify(packing.module), place, image.size_bytes, image.entries))

@@ -69,11 +69,9 @@ def remove(
 
 def describe(removal: Removal) -> RemovedModule:
     """Return what is removed as `--json` prints it."""
-    from stackenv.cli.results import RemovedModule
+    from stackenv.cli.results import RemovedModule, identify
 
-    module = removal.module
-    where = (module.full_name, str(module.path), module.prefix)
-    return RemovedModule(*where, removal.keeps_environment, removal.changes.sentences)
+    return RemovedModule(*identify(removal.module), removal.keeps_environment, removal.changes.sentences)
 
 
 rm = copy.copy(remove)

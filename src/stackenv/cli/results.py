@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stackenv.environments.store import StoredModule
 
 
 @dataclass(frozen=True)
@@ -367,7 +371,7 @@ class UpdatedEnvironment:
     old_version, new_version
         The version of the package before and after the update; empty if it is unknown.
     pinned_by
-        The module that provides the package and pins its version; empty if there is none.
+        The module that provides the package and pins its version; empty if no module does.
     state
         `due`: it can be updated; `current`: there is no newer version; `held`: a module provides the package;
         `refused`: it is skipped; `updated`; `failed`.
@@ -496,6 +500,11 @@ class UsageResult:
     places: tuple[MeasuredPlace, ...]
     total: TotalUsage
     limits: tuple[LimitUsage, ...]
+
+
+def identify(module: StoredModule) -> tuple[str, str, str]:
+    """Return `module`, `modulefile` and `environment` of a personal module."""
+    return module.full_name, str(module.path), module.prefix
 
 
 def format_time(seconds: float) -> str:

@@ -22,8 +22,8 @@ class CheckedConfiguration:
 
 
 @dataclass(frozen=True)
-class InstalledModule:
-    """The module that was installed.
+class SiteModule:
+    """The module of an installation.
 
     Parameters
     ----------
@@ -31,39 +31,42 @@ class InstalledModule:
         Its full name, and its modulefile.
     root
         The prefix of its installation.
+    """
+
+    module: str
+    modulefile: str
+    root: str
+
+
+@dataclass(frozen=True)
+class InstalledModule(SiteModule):
+    """The module that was installed.
+
+    Parameters
+    ----------
     tested_shells, missing_shells
         The shells in which the module was loaded, and those that this host does not have.
     warnings
         What may not work, one sentence each.
     """
 
-    module: str
-    modulefile: str
-    root: str
     tested_shells: tuple[str, ...]
     missing_shells: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class UninstalledModule:
+class UninstalledModule(SiteModule):
     """The module that was uninstalled.
 
     Parameters
     ----------
-    module, modulefile
-        Its full name, and its modulefile.
-    root
-        The prefix of its installation.
     removed_paths
-        The files and folders that were removed, but for folders that were left empty.
+        The files and folders that were removed, without folders that were left empty.
     other_modulefiles
         The modulefiles that still use the installation; if there are any, stackenv's files in it were kept.
     """
 
-    module: str
-    modulefile: str
-    root: str
     removed_paths: tuple[str, ...]
     other_modulefiles: tuple[str, ...]
 

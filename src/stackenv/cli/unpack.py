@@ -48,7 +48,6 @@ def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool, a
         return
     unpacked = unpacking.extract_to(folder.absolute()) if folder else unpacking.carry_out()
     if as_json:
-        from stackenv.cli.results import UnpackedEnvironment
+        from stackenv.cli.results import UnpackedEnvironment, identify
 
-        module = unpacking.module
-        set_result(UnpackedEnvironment(module.full_name, str(module.path), module.prefix, str(unpacked)))
+        set_result(UnpackedEnvironment(*identify(unpacking.module), str(unpacked)))

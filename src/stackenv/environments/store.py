@@ -203,7 +203,7 @@ class ModuleStore:
         return self.root / name / ".modulerc.lua"
 
     def read_default(self, name: str) -> str:
-        """Return the version of `name` that stackenv made the default; empty if there is none."""
+        """Return the version of `name` that stackenv made the default; empty if it made none."""
         try:
             found = re.fullmatch(DEFAULT_MARK, read_file_text(self.default_path(name)))
         except (OSError, ValueError):

@@ -69,7 +69,7 @@ def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
 
 
 def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
-    """Return the stack on which `venv` is based, and the module of its Python (empty if there is none).
+    """Return the stack on which `venv` is based, and the module of its Python (empty without one).
 
     The stack is that of the modules given with -m, else of the loaded or recorded modules that match its
     Python.

@@ -55,7 +55,7 @@ class Prospect:
     now, then
         The versions of the package before and after; `then` is empty if unknown.
     module
-        The module that provides the package and pins this version; empty if there is none.
+        The module that provides the package and pins this version; empty if no module does.
     state
         Whether it is due, or its result.
     changes

@@ -164,6 +164,6 @@ def is_same_package(name: str, requirement: Requirement) -> bool:
 
 
 def find_unwritable(target: Target, places: Sequence[str]) -> str:
-    """Return the first folder of the environment that this user cannot write to; empty if there is none."""
+    """Return the first folder of the environment that this user cannot write to; empty if it can."""
     folders = [Path(target.prefix), *(Path(target.prefix, place) for place in places)]
     return next((str(f) for f in folders if f.is_dir() and not os.access(f, os.W_OK | os.X_OK)), "")

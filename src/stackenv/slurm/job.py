@@ -200,6 +200,6 @@ def describe_directives(name: str, request: JobRequest, settings: JobSettings) -
 
 
 def split_option(word: str) -> tuple[str, str]:
-    """Return name and value of the sbatch option in `word`; the value is empty if there is none."""
+    """Return name and value of the sbatch option in `word`; the value is empty if it has none."""
     name, _, value = word.partition("=")
     return name[2:] if name.startswith("--") else name, value
